@@ -1,0 +1,3 @@
+//! cdk. (The map comes here.)
+
+pub mod model;

@@ -1,0 +1,553 @@
+//! A container as it is wanted, and as it stands on a host, in the same words; and how one becomes the other. No engine formats.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::model::image::{Digest, ImageDefaults, ImageRef};
+use crate::model::name::Slot;
+use crate::model::unit::{Bytes, Cpus, Span};
+
+/// The transport of a port.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        })
+    }
+}
+
+/// A container's port bound to a port of its host.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub struct PortBinding {
+    /// The port in the container.
+    pub container: u16,
+    /// Its transport.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// The host's address that it is bound to; none means all of them.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
+    /// The port on the host.
+    pub host: u16,
+}
+
+impl fmt::Display for PortBinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(IpAddr::V6(address)) => write!(f, "[{address}]:")?,
+            Some(IpAddr::V4(address)) => write!(f, "{address}:")?,
+            None => {}
+        }
+        write!(f, "{}:{}/{}", self.host, self.container, self.protocol)
+    }
+}
+
+/// Where a mount's content comes from.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum MountSource {
+    /// A path on the host.
+    Bind(String),
+    /// A volume, by its name on the host.
+    Volume(String),
+    /// A volume that the engine makes for this container alone.
+    Anonymous,
+}
+
+/// Something mounted into a container.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub struct Mount {
+    /// Where it stands in the container: an absolute path. First, so that mounts sort by it.
+    pub target: String,
+    /// Where it comes from.
+    pub source: MountSource,
+    /// Whether the container may not write to it.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+impl fmt::Display for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            MountSource::Bind(source) | MountSource::Volume(source) => {
+                write!(f, "{source}:{}", self.target)?
+            }
+            MountSource::Anonymous => f.write_str(&self.target)?,
+        }
+        f.write_str(if self.read_only { ":ro" } else { "" })
+    }
+}
+
+/// How an engine asks whether a container is healthy. A time that is zero is the engine's own default.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Healthcheck {
+    /// Docker's own form: `["CMD", …]`, `["CMD-SHELL", …]`, or `["NONE"]` to switch the image's off; empty inherits it.
+    pub test: Vec<String>,
+    /// Between two checks.
+    pub interval: Span,
+    /// Until a check counts as failed.
+    pub timeout: Span,
+    /// Failures in a row until unhealthy; zero is the engine's default.
+    pub retries: u32,
+    /// At the start, where failures don't count.
+    pub start_period: Span,
+}
+
+impl Healthcheck {
+    /// Whether it switches health checks off.
+    pub fn is_none(&self) -> bool {
+        self.test.first().is_some_and(|word| word == "NONE")
+    }
+}
+
+impl fmt::Display for Healthcheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.test.join(" "))?;
+        for (name, span) in [
+            ("every", self.interval),
+            ("timeout", self.timeout),
+            ("start", self.start_period),
+        ] {
+            if span != Span::default() {
+                write!(f, ", {name} {span}")?;
+            }
+        }
+        if self.retries > 0 {
+            write!(f, ", {} retries", self.retries)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the engine does when a container ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Restart {
+    /// Nothing.
+    #[default]
+    No,
+    /// Starts it again, after the engine's own start too.
+    Always,
+    /// Starts it again where it failed; at most so many times, zero for no limit.
+    OnFailure(u32),
+    /// As `Always`, but what was stopped stays stopped.
+    UnlessStopped,
+}
+
+impl TryFrom<String> for Restart {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.split_once(':') {
+            None => match text.as_str() {
+                "no" | "" => Some(Self::No),
+                "always" => Some(Self::Always),
+                "on-failure" => Some(Self::OnFailure(0)),
+                "unless-stopped" => Some(Self::UnlessStopped),
+                _ => None,
+            },
+            Some(("on-failure", times)) => times.parse().ok().map(Self::OnFailure),
+            Some(_) => None,
+        }
+        .ok_or_else(|| {
+            format!(
+                "{text:?} is not a restart policy: no, always, on-failure[:TIMES] or unless-stopped"
+            )
+        })
+    }
+}
+
+impl From<Restart> for String {
+    fn from(restart: Restart) -> String {
+        restart.to_string()
+    }
+}
+
+impl fmt::Display for Restart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::No => f.pad("no"),
+            Self::Always => f.pad("always"),
+            Self::OnFailure(0) => f.pad("on-failure"),
+            Self::OnFailure(times) => f.pad(&format!("on-failure:{times}")),
+            Self::UnlessStopped => f.pad("unless-stopped"),
+        }
+    }
+}
+
+impl JsonSchema for Restart {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Restart".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string", "pattern": "^(no|always|unless-stopped|on-failure(:[0-9]+)?)$",
+            "description": "no, always, on-failure[:TIMES] or unless-stopped"
+        })
+    }
+}
+
+/// Where a container's output goes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Logging {
+    /// The engine's log driver.
+    pub driver: String,
+    /// The driver's own options.
+    pub options: BTreeMap<String, String>,
+}
+
+impl fmt::Display for Logging {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.driver)?;
+        for (key, value) in &self.options {
+            write!(f, " {key}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a container may use at most; zero is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Limits {
+    /// CPU time.
+    pub cpus: Cpus,
+    /// Memory.
+    pub memory: Bytes,
+}
+
+/// What git wants a replica's container to be. What is none or empty is left to the image, or to the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct ContainerSpec {
+    /// The image as git writes it.
+    pub image: ImageRef,
+    /// What runs instead of the image's `CMD`.
+    pub command: Option<Vec<String>>,
+    /// What runs instead of the image's `ENTRYPOINT`; it discards the image's `CMD` too, as Compose has it.
+    pub entrypoint: Option<Vec<String>>,
+    /// Variables, over the image's.
+    pub environment: BTreeMap<String, String>,
+    /// The user's labels, over the image's; cdk's own are not among them.
+    pub labels: BTreeMap<String, String>,
+    /// Ports bound on the host.
+    pub ports: BTreeSet<PortBinding>,
+    /// Volumes and bind mounts.
+    pub mounts: BTreeSet<Mount>,
+    /// Field by field over the image's own.
+    pub healthcheck: Option<Healthcheck>,
+    /// What the engine does when it ends.
+    pub restart: Restart,
+    /// Who runs it.
+    pub user: Option<String>,
+    /// Where it runs.
+    pub working_dir: Option<String>,
+    /// Where its output goes.
+    pub logging: Logging,
+    /// From the stop signal to the kill.
+    pub stop_grace_period: Option<Span>,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// A container's whole configuration as an engine reports it, or would: image defaults included.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct EffectiveSpec {
+    /// The arguments.
+    pub command: Vec<String>,
+    /// The program.
+    pub entrypoint: Vec<String>,
+    /// All variables.
+    pub environment: BTreeMap<String, String>,
+    /// All labels but cdk's own.
+    pub labels: BTreeMap<String, String>,
+    /// Ports bound on the host.
+    pub ports: BTreeSet<PortBinding>,
+    /// Volumes and bind mounts that were asked for; not those that the image asks for by itself.
+    pub mounts: BTreeSet<Mount>,
+    /// The health check in force.
+    pub healthcheck: Option<Healthcheck>,
+    /// What the engine does when it ends.
+    pub restart: Restart,
+    /// Who runs it; empty is root.
+    pub user: String,
+    /// Where it runs; empty is `/`.
+    pub working_dir: String,
+    /// Where its output goes.
+    pub logging: Logging,
+    /// From the stop signal to the kill; none is the engine's ten seconds.
+    pub stop_grace_period: Option<Span>,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+impl ContainerSpec {
+    /// What an engine reports of a container made from this spec and an image with these defaults.
+    ///
+    /// The rules are Docker's own for merging a container's and an image's configuration
+    /// (moby `daemon/commit.go`, `merge`): a given entrypoint discards the image's command, variables and labels
+    /// are laid over the image's key by key, a health check field by field.
+    pub fn effective(&self, image: &ImageDefaults) -> EffectiveSpec {
+        let Self {
+            image: _,
+            command,
+            entrypoint,
+            environment,
+            labels,
+            ports,
+            mounts,
+            healthcheck,
+            restart,
+            user,
+            working_dir,
+            logging,
+            stop_grace_period,
+            limits,
+        } = self;
+        let command = match (command, entrypoint) {
+            (Some(command), _) => command.clone(),
+            (None, Some(_)) => Vec::new(),
+            (None, None) => image.command.clone(),
+        };
+        EffectiveSpec {
+            command,
+            entrypoint: entrypoint
+                .clone()
+                .unwrap_or_else(|| image.entrypoint.clone()),
+            environment: laid_over(&image.environment, environment),
+            labels: laid_over(&image.labels, labels),
+            ports: ports.clone(),
+            mounts: mounts.clone(),
+            healthcheck: merged_health(healthcheck.as_ref(), image.healthcheck.as_ref()),
+            restart: *restart,
+            user: user.clone().unwrap_or_else(|| image.user.clone()),
+            working_dir: working_dir
+                .clone()
+                .unwrap_or_else(|| image.working_dir.clone()),
+            logging: logging.clone(),
+            stop_grace_period: *stop_grace_period,
+            limits: *limits,
+        }
+    }
+
+    /// A digest over the whole spec; equal specs have equal fingerprints, on every machine.
+    pub fn fingerprint(&self) -> Fingerprint {
+        // A spec is plain data with text keys, so it always serialises; an empty text would only make the look slower.
+        let text = serde_json::to_string(self).unwrap_or_default();
+        let hash = Sha256::digest(text.as_bytes());
+        Fingerprint(
+            hash.iter()
+                .take(8)
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
+    }
+}
+
+fn laid_over(
+    below: &BTreeMap<String, String>,
+    above: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut all = below.clone();
+    all.extend(
+        above
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone())),
+    );
+    all
+}
+
+fn merged_health(wanted: Option<&Healthcheck>, image: Option<&Healthcheck>) -> Option<Healthcheck> {
+    let (Some(wanted), Some(image)) = (wanted, image) else {
+        return wanted.or(image).cloned();
+    };
+    let or = |own: Span, other: Span| if own == Span::default() { other } else { own };
+    Some(Healthcheck {
+        test: if wanted.test.is_empty() {
+            image.test.clone()
+        } else {
+            wanted.test.clone()
+        },
+        interval: or(wanted.interval, image.interval),
+        timeout: or(wanted.timeout, image.timeout),
+        retries: if wanted.retries == 0 {
+            image.retries
+        } else {
+            wanted.retries
+        },
+        start_period: or(wanted.start_period, image.start_period),
+    })
+}
+
+/// The digest of a wanted spec, 16 hexadecimal digits; kept in a label of the container made from it.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Fingerprint(pub String);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What cdk writes into the labels of a container that it makes, beside the cluster's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ownership {
+    /// The slot that it fills.
+    pub slot: Slot,
+    /// The spec that it was made from.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
+    /// The git commit that it was made from.
+    #[serde(default)]
+    pub revision: Option<String>,
+    /// The image as git wrote it then.
+    #[serde(default)]
+    pub image: Option<ImageRef>,
+    /// The registry's digest of it then.
+    #[serde(default)]
+    pub digest: Option<Digest>,
+}
+
+/// What a health check last said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Not yet known.
+    Starting,
+    /// Well.
+    Healthy,
+    /// Not well.
+    Unhealthy,
+}
+
+/// The state that a container is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerState {
+    /// Made, never started.
+    Created,
+    /// Running; with what its health check says, where it has one.
+    Running {
+        /// What the health check says; none where there is none.
+        #[serde(default)]
+        health: Option<Health>,
+    },
+    /// Frozen.
+    Paused,
+    /// Between two starts, after it ended by itself.
+    Restarting,
+    /// Ended.
+    Exited {
+        /// With this code.
+        code: i64,
+    },
+    /// Half removed.
+    Dead,
+}
+
+impl ContainerState {
+    /// Whether its program runs.
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Running { .. })
+    }
+}
+
+impl Default for ContainerState {
+    fn default() -> Self {
+        Self::Running { health: None }
+    }
+}
+
+impl fmt::Display for ContainerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created => f.pad("created"),
+            Self::Running { health: None } => f.pad("running"),
+            Self::Running {
+                health: Some(Health::Starting),
+            } => f.pad("starting"),
+            Self::Running {
+                health: Some(Health::Healthy),
+            } => f.pad("healthy"),
+            Self::Running {
+                health: Some(Health::Unhealthy),
+            } => f.pad("unhealthy"),
+            Self::Paused => f.pad("paused"),
+            Self::Restarting => f.pad("restarting"),
+            Self::Exited { code } => f.pad(&format!("exited ({code})")),
+            Self::Dead => f.pad("dead"),
+        }
+    }
+}
+
+/// A container of the cluster as it stands on a host. In a file written by hand only `owner.slot` is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LiveContainer {
+    /// The engine's id; empty in a file written by hand.
+    #[serde(default)]
+    pub id: String,
+    /// Its name on the host; empty means the slot's own.
+    #[serde(default)]
+    pub name: String,
+    /// What its labels say.
+    pub owner: Ownership,
+    /// The engine's id of the image that it runs.
+    #[serde(default)]
+    pub image_id: String,
+    /// The state that it is in.
+    #[serde(default)]
+    pub state: ContainerState,
+    /// When it was last started, RFC 3339 in UTC; empty where it never was. For show only.
+    #[serde(default)]
+    pub started_at: String,
+    /// How often the engine started it again by itself.
+    #[serde(default)]
+    pub restarts: u64,
+    /// What it is made of; none (in a file written by hand) means: as git wants it, but for the image.
+    #[serde(default)]
+    pub spec: Option<Box<EffectiveSpec>>,
+}

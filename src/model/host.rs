@@ -1,0 +1,131 @@
+//! What is known of a host: its engine, its size, what it holds. No connections.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::container::{LiveContainer, Protocol};
+use crate::model::image::ImageFacts;
+use crate::model::journal::JournalRecord;
+use crate::model::unit::Bytes;
+
+/// A host's engine and machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct HostFacts {
+    /// The engine's own id, which names the machine whatever hosts.yaml calls it.
+    pub machine_id: String,
+    /// The name that the machine gives itself.
+    pub hostname: String,
+    /// `linux`.
+    pub os: String,
+    /// As the engine says it: `x86_64`, `aarch64`.
+    pub arch: String,
+    /// The engine's version: `26.1.5`.
+    pub engine: String,
+    /// The highest version of Docker's API that it speaks: `1.45`.
+    pub api: String,
+    /// CPUs.
+    pub cpus: u64,
+    /// Memory.
+    pub memory: Bytes,
+}
+
+/// A port of a host that something not of this cluster holds.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub struct HeldPort {
+    /// The port.
+    pub port: u16,
+    /// Its transport.
+    #[serde(default)]
+    pub protocol: Protocol,
+}
+
+/// All that was seen on one host that answered. In a file written by hand every field has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct HostState {
+    /// Its engine and machine.
+    pub facts: HostFacts,
+    /// The cluster's containers, by name.
+    pub containers: Vec<LiveContainer>,
+    /// The images that lie there, by the engine's id.
+    pub images: BTreeMap<String, ImageFacts>,
+    /// The names of all volumes.
+    pub volumes: BTreeSet<String>,
+    /// The names of all networks.
+    pub networks: BTreeSet<String>,
+    /// Ports that other containers hold.
+    pub held_ports: BTreeSet<HeldPort>,
+    /// How many containers there are that are not the cluster's.
+    pub other_containers: u32,
+    /// What earlier applies wrote there, oldest first.
+    pub journal: Vec<JournalRecord>,
+}
+
+/// A host as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "HostDocument", into = "HostDocument")]
+pub enum ObservedHost {
+    /// It answered.
+    Reachable(Box<HostState>),
+    /// It did not, and why. What it holds is unknown, never absent.
+    Unreachable(String),
+}
+
+impl ObservedHost {
+    /// What was seen there; none where it did not answer.
+    pub fn state(&self) -> Option<&HostState> {
+        match self {
+            Self::Reachable(state) => Some(state),
+            Self::Unreachable(_) => None,
+        }
+    }
+}
+
+/// How an [`ObservedHost`] stands in a file: `{unreachable: WHY}`, or what was seen.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct HostDocument {
+    /// Why it did not answer; everything else is left out then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unreachable: Option<String>,
+    #[serde(flatten, default)]
+    state: Option<HostState>,
+}
+
+impl From<HostDocument> for ObservedHost {
+    fn from(document: HostDocument) -> Self {
+        match document.unreachable {
+            Some(why) => Self::Unreachable(why),
+            None => Self::Reachable(Box::new(document.state.unwrap_or_default())),
+        }
+    }
+}
+
+impl From<ObservedHost> for HostDocument {
+    fn from(host: ObservedHost) -> Self {
+        match host {
+            ObservedHost::Reachable(state) => Self {
+                unreachable: None,
+                state: Some(*state),
+            },
+            ObservedHost::Unreachable(why) => Self {
+                unreachable: Some(why),
+                state: None,
+            },
+        }
+    }
+}
+
+impl JsonSchema for ObservedHost {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ObservedHost".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        HostDocument::json_schema(generator)
+    }
+}

@@ -1,0 +1,83 @@
+//! What an apply writes to the hosts: what it means to do, how it ended, and where every replica stands. The format only.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::container::PortBinding;
+use crate::model::image::Digest;
+use crate::model::name::{HostName, Slot};
+
+/// The version of the journal's format that this cdk writes; it refuses a newer one.
+pub const JOURNAL_VERSION: u32 = 1;
+
+/// How many records a host keeps; the oldest gives way.
+pub const JOURNAL_RECORDS: u64 = 16;
+
+/// Where the placement put a slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlacedSlot {
+    /// On this host.
+    pub host: HostName,
+    /// With these ports.
+    #[serde(default)]
+    pub ports: Vec<PortBinding>,
+}
+
+/// How an apply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JournalEnd {
+    /// It has begun; where this is the last word, it was cut off.
+    Begun,
+    /// All steps were done.
+    Done,
+    /// A step failed.
+    Failed,
+    /// A person or a signal stopped it.
+    Interrupted,
+}
+
+impl fmt::Display for JournalEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Begun => "begun",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        })
+    }
+}
+
+/// One apply, as it stands on every host that it reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JournalRecord {
+    /// The format's version, [`JOURNAL_VERSION`].
+    pub version: u32,
+    /// Counts the applies of this cluster; an end bears the number of its beginning.
+    pub sequence: u64,
+    /// When it was written, RFC 3339 in UTC, by the clock of the machine that cdk ran on. For show only.
+    pub at: String,
+    /// Who applied: user and machine.
+    #[serde(default)]
+    pub by: String,
+    /// The git commit that was applied.
+    #[serde(default)]
+    pub revision: Option<String>,
+    /// How many steps it meant to do.
+    #[serde(default)]
+    pub steps: usize,
+    /// How many it did.
+    #[serde(default)]
+    pub done: usize,
+    /// How it ended.
+    pub end: JournalEnd,
+    /// The placement that it was after; at an end, what was reached of it.
+    #[serde(default)]
+    pub placement: BTreeMap<Slot, PlacedSlot>,
+    /// The digest that each image reference stood for.
+    #[serde(default)]
+    pub digests: BTreeMap<String, Digest>,
+}

@@ -1,0 +1,11 @@
+//! The nouns that every floor shares: names, images, specs, facts, problems, operations. No effects, and no import from another floor.
+
+pub mod container;
+pub mod host;
+pub mod image;
+pub mod journal;
+pub mod name;
+pub mod op;
+pub mod problem;
+pub mod revision;
+pub mod unit;

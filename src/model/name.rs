@@ -1,0 +1,236 @@
+//! Parsed names of clusters, hosts, services, volumes and slots, and the names on a host that derive from them. No look-ups.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not a name of its kind; says what would be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a {kind}: {rule}")]
+pub struct NameError {
+    kind: &'static str,
+    text: String,
+    rule: &'static str,
+}
+
+fn head_and_tail(text: &str, head: fn(char) -> bool, tail: fn(char) -> bool) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(head) && chars.all(tail)
+}
+
+fn lower(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit()
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $max:literal, $rule:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                let valid: fn(&str) -> bool = $valid;
+                if text.len() <= $max && valid(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(NameError { kind: $kind, text: text.to_owned(), rule: $rule })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "description": $rule, "maxLength": $max })
+            }
+        }
+    };
+}
+
+name!(
+    /// A cluster's name; it names every container, volume and table that cdk owns on a host.
+    ClusterName, "cluster name", 32,
+    "lower-case letters, digits and '-', beginning with a letter or digit, 32 at most",
+    |t| head_and_tail(t, lower, |c| lower(c) || c == '-')
+);
+
+name!(
+    /// A host's name as `hosts.yaml` has it: the key below `hosts`.
+    HostName, "host name", 63,
+    "letters, digits, '.', '_' and '-', beginning with a letter or digit and not digits alone, 63 at most",
+    |t| head_and_tail(t, |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        && !t.chars().all(|c| c.is_ascii_digit())
+);
+
+name!(
+    /// A service's name: the key below `services`.
+    ServiceName, "service name", 63,
+    "lower-case letters, digits, '_' and '-', beginning with a letter or digit, 63 at most",
+    |t| head_and_tail(t, lower, |c| lower(c) || "_-".contains(c))
+);
+
+name!(
+    /// A volume's name as the YAML has it; on a host it is prefixed with the cluster's.
+    VolumeName, "volume name", 63,
+    "letters, digits, '.', '_' and '-', beginning with a letter or digit, 63 at most",
+    |t| head_and_tail(t, |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._-".contains(c))
+);
+
+/// Which replica of its service a slot is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SlotKey {
+    /// Replicated: counted from 1.
+    Index(u32),
+    /// Global: one per host, named by it.
+    Host(HostName),
+}
+
+/// A place that one replica of a service fills, over all its versions: `web.3`, or `agent.bj-01` for a global service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Slot {
+    /// The service that the replica belongs to.
+    pub service: ServiceName,
+    /// Which of its replicas.
+    pub key: SlotKey,
+}
+
+impl Slot {
+    /// The slot `service.index` of a replicated service.
+    pub fn index(service: &ServiceName, index: u32) -> Self {
+        Self {
+            service: service.clone(),
+            key: SlotKey::Index(index),
+        }
+    }
+
+    /// The slot of a global service on `host`.
+    pub fn global(service: &ServiceName, host: &HostName) -> Self {
+        Self {
+            service: service.clone(),
+            key: SlotKey::Host(host.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            SlotKey::Index(index) => f.pad(&format!("{}.{index}", self.service)),
+            SlotKey::Host(host) => f.pad(&format!("{}.{host}", self.service)),
+        }
+    }
+}
+
+impl FromStr for Slot {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let wrong = || NameError {
+            kind: "slot",
+            text: text.to_owned(),
+            rule: "SERVICE.NUMBER, or SERVICE.HOST for a global service",
+        };
+        let (service, key) = text.split_once('.').ok_or_else(wrong)?;
+        let service = service.parse().map_err(|_| wrong())?;
+        let key = match key.parse::<u32>() {
+            Ok(index) => SlotKey::Index(index),
+            Err(_) => SlotKey::Host(key.parse().map_err(|_| wrong())?),
+        };
+        Ok(Self { service, key })
+    }
+}
+
+impl TryFrom<String> for Slot {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<Slot> for String {
+    fn from(slot: Slot) -> String {
+        slot.to_string()
+    }
+}
+
+impl schemars::JsonSchema for Slot {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Slot".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "description": "SERVICE.NUMBER, or SERVICE.HOST for a global service" })
+    }
+}
+
+/// The name that a slot's container bears on its host: `shop.web.3`.
+pub fn container_name(cluster: &ClusterName, slot: &Slot) -> String {
+    format!("{cluster}.{slot}")
+}
+
+/// The name of a slot's container while its successor proves itself: `shop.web.3.old`.
+pub fn retired_name(cluster: &ClusterName, slot: &Slot) -> String {
+    format!("{cluster}.{slot}.old")
+}
+
+/// The name of a cluster's volume on a host, as Compose would build it: `shop_data`.
+pub fn volume_name(cluster: &ClusterName, volume: &VolumeName) -> String {
+    format!("{cluster}_{volume}")
+}
+
+/// The name of the never-started container, and of its volume, that hold cdk's own files on a host: `shop.cdk`.
+pub fn files_name(cluster: &ClusterName) -> String {
+    format!("{cluster}.cdk")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_read_back_as_written() -> Result<(), NameError> {
+        for text in ["web.3", "agent.bj-01", "agent.bj.example.com"] {
+            assert_eq!(text.parse::<Slot>()?.to_string(), text);
+        }
+        assert!("web".parse::<Slot>().is_err());
+        assert!("Web.1".parse::<Slot>().is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! What can be done on a host, as plain data: one enum per domain. Doing it is `execute`'s and `host`'s.
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::container::{ContainerSpec, Limits, Ownership, Restart};
+use crate::model::image::{Digest, ImageRef};
+use crate::model::unit::Span;
+
+/// One thing to do on one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// About an image.
+    Image(ImageOp),
+    /// About a volume.
+    Volume(VolumeOp),
+    /// About a container.
+    Container(ContainerOp),
+    /// A wait for something to come true.
+    Gate(GateOp),
+}
+
+/// What is done to images.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageOp {
+    /// Bring it to the host; with a digest by the digest, then tagged as git writes it.
+    Pull {
+        /// As git writes it.
+        image: ImageRef,
+        /// The manifest's digest; none where nobody could say it.
+        digest: Option<Digest>,
+    },
+}
+
+/// What is done to volumes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VolumeOp {
+    /// Make it, with the engine's local driver.
+    Create {
+        /// Its name on the host.
+        name: String,
+    },
+}
+
+/// What is done to containers, which are named by their name on the host at that point of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerOp {
+    /// Make it; do not start it.
+    Create {
+        /// Its name.
+        name: String,
+        /// What it is to be.
+        spec: Arc<ContainerSpec>,
+        /// What goes into its labels.
+        owner: Ownership,
+    },
+    /// Start it.
+    Start {
+        /// Its name.
+        name: String,
+    },
+    /// Stop it, with the grace that it was made with.
+    Stop {
+        /// Its name.
+        name: String,
+    },
+    /// Give it another name.
+    Rename {
+        /// Its name before.
+        name: String,
+        /// Its name after.
+        to: String,
+    },
+    /// Change in place what Docker can change so.
+    Update {
+        /// Its name.
+        name: String,
+        /// What it may use from now on.
+        limits: Limits,
+        /// What the engine does from now on when it ends.
+        restart: Restart,
+    },
+    /// Remove it, and its anonymous volumes; never a named one.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateOp {
+    /// Until a container is up: healthy where it has a health check, else running through `monitor`.
+    Up {
+        /// The container's name.
+        name: String,
+        /// How long it must run where it has no health check.
+        monitor: Span,
+        /// The deadline.
+        timeout: Span,
+    },
+    /// That a container which is up stays so for a while: any exit of it is a failure.
+    Stays {
+        /// The container's name.
+        name: String,
+        /// For so long, from when it was up.
+        monitor: Span,
+    },
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(ImageOp::Pull {
+                image,
+                digest: Some(digest),
+            }) => {
+                write!(f, "pull {image} ({})", digest.short())
+            }
+            Self::Image(ImageOp::Pull {
+                image,
+                digest: None,
+            }) => write!(f, "pull {image}"),
+            Self::Volume(VolumeOp::Create { name }) => write!(f, "create volume {name}"),
+            Self::Container(ContainerOp::Create { name, .. }) => write!(f, "create {name}"),
+            Self::Container(ContainerOp::Start { name }) => write!(f, "start {name}"),
+            Self::Container(ContainerOp::Stop { name }) => write!(f, "stop {name}"),
+            Self::Container(ContainerOp::Rename { name, to }) => write!(f, "rename {name} to {to}"),
+            Self::Container(ContainerOp::Update { name, .. }) => {
+                write!(f, "update {name} in place")
+            }
+            Self::Container(ContainerOp::Remove { name }) => write!(f, "remove {name}"),
+            Self::Gate(GateOp::Up { name, .. }) => write!(f, "wait until {name} is up"),
+            Self::Gate(GateOp::Stays { name, monitor }) => write!(f, "watch {name} for {monitor}"),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Which state of the git repository is meant. No git here.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The state of the repository that a cluster was read from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Revision {
+    /// The whole commit id; none outside git, or before the first commit.
+    pub commit: Option<String>,
+    /// The branch; none where HEAD is detached.
+    pub branch: Option<String>,
+    /// A tag that points at the commit; the first by name where there are several.
+    pub tag: Option<String>,
+    /// The first line of the commit's message.
+    pub subject: String,
+    /// Whether the files that were read differ from the commit.
+    pub dirty: bool,
+}
+
+impl Revision {
+    /// The first seven digits of the commit; empty where there is none.
+    pub fn short(&self) -> &str {
+        self.commit
+            .as_deref()
+            .and_then(|commit| commit.get(..7))
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.commit.is_none() {
+            return f.write_str("not in git");
+        }
+        f.write_str(self.short())?;
+        if let Some(branch) = &self.branch {
+            write!(f, " {branch}")?;
+        }
+        write!(f, " {:?}", self.subject)?;
+        f.write_str(if self.dirty {
+            " + uncommitted changes"
+        } else {
+            ""
+        })
+    }
+}
