@@ -13,20 +13,7 @@ use crate::model::name::Slot;
 use crate::model::unit::{Bytes, Cpus, Span};
 
 /// The transport of a port.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Default,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// TCP.
@@ -49,9 +36,7 @@ impl fmt::Display for Protocol {
 }
 
 /// A container's port bound to a port of its host.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct PortBinding {
     /// The port in the container.
     pub container: u16,
@@ -77,9 +62,7 @@ impl fmt::Display for PortBinding {
 }
 
 /// Where a mount's content comes from.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MountSource {
     /// A path on the host.
@@ -91,9 +74,7 @@ pub enum MountSource {
 }
 
 /// Something mounted into a container.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Mount {
     /// Where it stands in the container: an absolute path. First, so that mounts sort by it.
     pub target: String,
@@ -107,9 +88,7 @@ pub struct Mount {
 impl fmt::Display for Mount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
-            MountSource::Bind(source) | MountSource::Volume(source) => {
-                write!(f, "{source}:{}", self.target)?
-            }
+            MountSource::Bind(source) | MountSource::Volume(source) => write!(f, "{source}:{}", self.target)?,
             MountSource::Anonymous => f.write_str(&self.target)?,
         }
         f.write_str(if self.read_only { ":ro" } else { "" })
@@ -188,11 +167,7 @@ impl TryFrom<String> for Restart {
             Some(("on-failure", times)) => times.parse().ok().map(Self::OnFailure),
             Some(_) => None,
         }
-        .ok_or_else(|| {
-            format!(
-                "{text:?} is not a restart policy: no, always, on-failure[:TIMES] or unless-stopped"
-            )
-        })
+        .ok_or_else(|| format!("{text:?} is not a restart policy: no, always, on-failure[:TIMES] or unless-stopped"))
     }
 }
 
@@ -352,9 +327,7 @@ impl ContainerSpec {
         };
         EffectiveSpec {
             command,
-            entrypoint: entrypoint
-                .clone()
-                .unwrap_or_else(|| image.entrypoint.clone()),
+            entrypoint: entrypoint.clone().unwrap_or_else(|| image.entrypoint.clone()),
             environment: laid_over(&image.environment, environment),
             labels: laid_over(&image.labels, labels),
             ports: ports.clone(),
@@ -362,9 +335,7 @@ impl ContainerSpec {
             healthcheck: merged_health(healthcheck.as_ref(), image.healthcheck.as_ref()),
             restart: *restart,
             user: user.clone().unwrap_or_else(|| image.user.clone()),
-            working_dir: working_dir
-                .clone()
-                .unwrap_or_else(|| image.working_dir.clone()),
+            working_dir: working_dir.clone().unwrap_or_else(|| image.working_dir.clone()),
             logging: logging.clone(),
             stop_grace_period: *stop_grace_period,
             limits: *limits,
@@ -376,25 +347,13 @@ impl ContainerSpec {
         // A spec is plain data with text keys, so it always serialises; an empty text would only make the look slower.
         let text = serde_json::to_string(self).unwrap_or_default();
         let hash = Sha256::digest(text.as_bytes());
-        Fingerprint(
-            hash.iter()
-                .take(8)
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
+        Fingerprint(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
 }
 
-fn laid_over(
-    below: &BTreeMap<String, String>,
-    above: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
+fn laid_over(below: &BTreeMap<String, String>, above: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut all = below.clone();
-    all.extend(
-        above
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone())),
-    );
+    all.extend(above.iter().map(|(key, value)| (key.clone(), value.clone())));
     all
 }
 
@@ -421,9 +380,7 @@ fn merged_health(wanted: Option<&Healthcheck>, image: Option<&Healthcheck>) -> O
 }
 
 /// The digest of a wanted spec, 16 hexadecimal digits; kept in a label of the container made from it.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Fingerprint(pub String);
 

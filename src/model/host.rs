@@ -33,9 +33,7 @@ pub struct HostFacts {
 }
 
 /// A port of a host that something not of this cluster holds.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct HeldPort {
     /// The port.
     pub port: u16,

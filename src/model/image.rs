@@ -67,11 +67,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, ImageError> {
         let hex = text.strip_prefix("sha256:").unwrap_or_default();
-        if hex.len() == 64
-            && hex
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        {
+        if hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
             Ok(Self(text.to_owned()))
         } else {
             Err(ImageError {
@@ -167,10 +163,7 @@ impl FromStr for ImageRef {
             && (first.contains(['.', ':']) || first == "localhost")
         {
             let (host, port) = first.split_once(':').unwrap_or((first, "1"));
-            let host_fits = !host.is_empty()
-                && host
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
+            let host_fits = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
             if !host_fits || port.parse::<u16>().is_err() {
                 return Err(wrong());
             }
@@ -179,9 +172,7 @@ impl FromStr for ImageRef {
         let tag_fits = tag.is_none_or(|tag| {
             (1..=128).contains(&tag.len())
                 && !tag.starts_with(['.', '-'])
-                && tag
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+                && tag.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
         });
         if parts.iter().all(|part| word(part)) && tag_fits && name.len() <= 255 {
             Ok(Self {
@@ -259,11 +250,9 @@ pub struct ImageFacts {
 impl ImageFacts {
     /// Whether this image is known there under `digest`, in any repository.
     pub fn has_digest(&self, digest: &Digest) -> bool {
-        self.digests.iter().any(|pinned| {
-            pinned
-                .split_once('@')
-                .is_some_and(|(_, d)| d == digest.as_str())
-        })
+        self.digests
+            .iter()
+            .any(|pinned| pinned.split_once('@').is_some_and(|(_, d)| d == digest.as_str()))
     }
 }
 

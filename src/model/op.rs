@@ -125,10 +125,7 @@ impl fmt::Display for Op {
             }) => {
                 write!(f, "pull {image} ({})", digest.short())
             }
-            Self::Image(ImageOp::Pull {
-                image,
-                digest: None,
-            }) => write!(f, "pull {image}"),
+            Self::Image(ImageOp::Pull { image, digest: None }) => write!(f, "pull {image}"),
             Self::Volume(VolumeOp::Create { name }) => write!(f, "create volume {name}"),
             Self::Container(ContainerOp::Create { name, .. }) => write!(f, "create {name}"),
             Self::Container(ContainerOp::Start { name }) => write!(f, "start {name}"),

@@ -41,10 +41,6 @@ impl fmt::Display for Revision {
             write!(f, " {branch}")?;
         }
         write!(f, " {:?}", self.subject)?;
-        f.write_str(if self.dirty {
-            " + uncommitted changes"
-        } else {
-            ""
-        })
+        f.write_str(if self.dirty { " + uncommitted changes" } else { "" })
     }
 }

@@ -40,9 +40,7 @@ macro_rules! as_text {
 }
 
 /// A span of time, to the nanosecond; written as Compose does: `1m30s`, `500ms`, and `d`, `w` besides.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(pub Duration);
 
@@ -78,11 +76,7 @@ impl FromStr for Span {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || {
-            UnitError(format!(
-                "{text:?} is not a duration: write it as 10s, 1m30s or 500ms"
-            ))
-        };
+        let wrong = || UnitError(format!("{text:?} is not a duration: write it as 10s, 1m30s or 500ms"));
         let mut rest = text.trim();
         if rest == "0" {
             return Ok(Self::default());
@@ -92,9 +86,7 @@ impl FromStr for Span {
             return Err(wrong());
         }
         while !rest.is_empty() {
-            let digits = rest
-                .find(|c: char| !c.is_ascii_digit() && c != '.')
-                .ok_or_else(wrong)?;
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
             let (number, tail) = rest.split_at(digits);
             let letters = tail
                 .find(|c: char| c.is_ascii_digit() || c == '.')
@@ -114,8 +106,7 @@ impl FromStr for Span {
             }
             rest = tail;
         }
-        let nanos =
-            u64::try_from(total).map_err(|_| UnitError(format!("{text:?} is too long a time")))?;
+        let nanos = u64::try_from(total).map_err(|_| UnitError(format!("{text:?} is too long a time")))?;
         Ok(Self(Duration::from_nanos(nanos)))
     }
 }
@@ -141,9 +132,7 @@ impl fmt::Display for Span {
 as_text!(Span, "a duration such as 10s, 1m30s, 500ms");
 
 /// A number of bytes; units are binary (`256M`, `256MB` and `256MiB` are the same), as Compose has it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Bytes(pub u64);
 
@@ -151,11 +140,7 @@ impl FromStr for Bytes {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let wrong = || {
-            UnitError(format!(
-                "{text:?} is not a size: write it as 256M, 1.5G or 1048576"
-            ))
-        };
+        let wrong = || UnitError(format!("{text:?} is not a size: write it as 256M, 1.5G or 1048576"));
         let trimmed = text.trim();
         let digits = trimmed
             .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -197,15 +182,10 @@ impl fmt::Display for Bytes {
     }
 }
 
-as_text!(
-    Bytes,
-    "a size in bytes such as 256M, 1G or 1048576; units are binary"
-);
+as_text!(Bytes, "a size in bytes such as 256M, 1G or 1048576; units are binary");
 
 /// CPU time in billionths of one CPU, as Docker's `NanoCpus`; written as a decimal: `0.5`.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Cpus(pub u64);
 
@@ -311,10 +291,7 @@ mod tests {
         assert_eq!("1.5g".parse::<Bytes>()?.to_string(), "1536M");
         assert_eq!("0.5".parse::<Cpus>()?, Cpus(500_000_000));
         assert_eq!(Cpus(1_250_000_000).to_string(), "1.25");
-        assert_eq!(
-            "20000-29999".parse::<PortRange>()?.to_string(),
-            "20000-29999"
-        );
+        assert_eq!("20000-29999".parse::<PortRange>()?.to_string(), "20000-29999");
         for wrong in ["", "10", "s", "1x", "-1s"] {
             assert!(wrong.parse::<Span>().is_err(), "{wrong}");
         }

@@ -1,0 +1,129 @@
+//! Hosts and how they are reached: `trait Host`, over the local socket or over SSH. It never prints and never decides.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::model::container::{ContainerSpec, Limits, LiveContainer, Ownership, Restart};
+use crate::model::host::HostFacts;
+use crate::model::image::{Digest, ImageFacts, ImageRef};
+use crate::model::name::{ClusterName, HostName};
+
+/// Why a call to a host came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// The host does not answer; the reason in words a person can act upon.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The host answers, but may not do this for us (no right to the Docker socket, say), with the cure.
+    #[error("{0}")]
+    Denied(String),
+    /// What was named does not exist there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The engine refuses: its own words.
+    #[error("{0}")]
+    Refused(String),
+    /// The call took longer than its deadline.
+    #[error("no answer within {after:?} to: {call}")]
+    Deadline {
+        /// What was asked.
+        call: String,
+        /// The deadline.
+        after: Duration,
+    },
+}
+
+/// A registry's user and password. Its `Debug` shows neither.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The registry's host and port, as images name it.
+    pub registry: String,
+    /// The user.
+    pub username: String,
+    /// The password, in plain; it never leaves this process but to the engine.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({})", self.registry)
+    }
+}
+
+/// What a list of all containers says of one that is not the cluster's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignContainer {
+    /// The ports of the host that it holds.
+    pub ports: Vec<crate::model::host::HeldPort>,
+}
+
+/// All containers of a host: the cluster's whole, the others by what they hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Containers {
+    /// The cluster's, by its labels, sorted by name.
+    pub own: Vec<LiveContainer>,
+    /// Everybody else's.
+    pub foreign: Vec<ForeignContainer>,
+}
+
+/// One host, in Docker's verbs and the model's words. Each call has a deadline of its own.
+#[async_trait(?Send)]
+pub trait Host {
+    /// The host's name in hosts.yaml.
+    fn name(&self) -> &HostName;
+
+    /// The engine and the machine.
+    async fn facts(&self) -> Result<HostFacts, HostError>;
+    /// All containers, stopped ones too; the cluster's are inspected.
+    async fn containers(&self, cluster: &ClusterName) -> Result<Containers, HostError>;
+    /// One container of the cluster by name or id; none where there is no such container.
+    async fn container(&self, name: &str) -> Result<Option<LiveContainer>, HostError>;
+    /// The last lines that a container wrote, stdout and stderr.
+    async fn logs(&self, name: &str, lines: usize) -> Result<Vec<String>, HostError>;
+    /// All tagged or digested images that lie there (id → tags, digests), with the defaults of those in `inspect`:
+    /// ids, or names as `ImageRef::tagged` gives them.
+    async fn images(&self, inspect: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError>;
+    /// The names of all volumes.
+    async fn volumes(&self) -> Result<Vec<String>, HostError>;
+    /// The names of all networks.
+    async fn networks(&self) -> Result<Vec<String>, HostError>;
+
+    /// Asks the image's registry, through the engine, for the manifest's digest.
+    async fn registry_digest(&self, image: &ImageRef, auth: Option<&Credentials>) -> Result<Digest, HostError>;
+    /// Pulls by digest where one is given, else by tag, and tags the image as git writes it.
+    async fn pull(
+        &self,
+        image: &ImageRef,
+        digest: Option<&Digest>,
+        auth: Option<&Credentials>,
+    ) -> Result<(), HostError>;
+
+    /// Makes a volume of the cluster with the local driver; that it exists already is no error.
+    async fn create_volume(&self, name: &str, cluster: &ClusterName) -> Result<(), HostError>;
+    /// Makes a container, and does not start it. With a digest in `owner`, the image is taken by it.
+    async fn create(
+        &self,
+        name: &str,
+        spec: &ContainerSpec,
+        owner: &Ownership,
+        cluster: &ClusterName,
+    ) -> Result<(), HostError>;
+    /// Starts a container; that it runs already is no error.
+    async fn start(&self, name: &str) -> Result<(), HostError>;
+    /// Stops a container with its own signal and grace; that it stands already is no error. The deadline is the
+    /// container's grace and some more.
+    async fn stop(&self, name: &str) -> Result<(), HostError>;
+    /// Gives a container another name.
+    async fn rename(&self, name: &str, to: &str) -> Result<(), HostError>;
+    /// Changes a container's limits and restart policy in place.
+    async fn update(&self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError>;
+    /// Removes a container and its anonymous volumes, running or not; never a named volume.
+    async fn remove(&self, name: &str) -> Result<(), HostError>;
+
+    /// cdk's own files on the host, by path below the cluster's store; empty where there is no store yet.
+    async fn read_files(&self, cluster: &ClusterName) -> Result<BTreeMap<String, Vec<u8>>, HostError>;
+    /// Writes one of cdk's own files, and makes the store where it is missing.
+    async fn write_file(&self, cluster: &ClusterName, path: &str, content: &[u8]) -> Result<(), HostError>;
+}

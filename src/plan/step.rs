@@ -1,0 +1,255 @@
+//! The types of a plan: steps, rollouts, changes, notes. How they come about is the rest of `plan`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::image::Digest;
+use crate::model::journal::PlacedSlot;
+use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
+use crate::model::op::Op;
+use crate::model::revision::Revision;
+use crate::model::unit::Span;
+
+/// The version of the plan's format that this cdk writes; it refuses a newer one.
+pub const PLAN_VERSION: u32 = 1;
+
+/// A step's number: its place in [`Plan::steps`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct StepId(pub u32);
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What must hold of the host before a step is done, or the host has moved since the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precondition {
+    /// Nothing.
+    None,
+    /// There is no container of this name.
+    Absent {
+        /// The name.
+        name: String,
+    },
+    /// The container of this name is the one that was seen when the plan was made.
+    Is {
+        /// The name.
+        name: String,
+        /// The engine's id of it.
+        id: String,
+    },
+}
+
+/// One thing to do on one host, and what must come before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// Its number.
+    pub id: StepId,
+    /// The host that it is done on.
+    pub host: HostName,
+    /// The replica that it is for, where it is for one.
+    pub slot: Option<Slot>,
+    /// What is done.
+    pub op: Op,
+    /// What must hold of the host just before.
+    pub pre: Precondition,
+    /// These must have succeeded.
+    pub after: Vec<StepId>,
+    /// These must have ended, well or not: every pull of a service ends before its first stop.
+    pub settled: Vec<StepId>,
+    /// The way back, in order, once this step was done or tried: all on the same host. Ops that find nothing to undo are no error.
+    pub undo: Vec<Op>,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// The work on one replica: its steps in order, one host or (a move) two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unit {
+    /// The replica.
+    pub slot: Slot,
+    /// What a worker does, in order, and waits for.
+    pub steps: Vec<StepId>,
+    /// The watch over the new replica, from when it is up; the worker does not wait for it, the clean-up does.
+    pub watch: Option<StepId>,
+}
+
+/// How one service's replicas are worked through: `parallelism` workers take units in order, each waits `delay` after a unit.
+/// When a unit fails its steps are undone (last first), no further unit begins, and units in work are finished.
+/// A unit that fails because its *host* failed stops only the units of that host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rollout {
+    /// The service.
+    pub service: ServiceName,
+    /// Workers; 0 is one for each unit.
+    pub parallelism: u32,
+    /// What a worker waits after a unit, before it takes the next.
+    pub delay: Span,
+    /// The units, in the order in which they are taken.
+    pub units: Vec<Unit>,
+    /// Removals of replaced containers: each when all units and watches of this service ended well.
+    pub cleanup: Vec<StepId>,
+}
+
+/// What happens to a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It stays as it is.
+    Keep,
+    /// It is made.
+    Create,
+    /// It is changed in place.
+    Update,
+    /// It is started, or waited for: it is as it should be but does not run, or not yet well.
+    Start,
+    /// It is replaced on its host.
+    Replace,
+    /// It goes to another host.
+    Move,
+    /// It goes.
+    Remove,
+    /// Its host does not answer: nothing is known and nothing is done.
+    Unknown,
+    /// It fits nowhere.
+    Unplaced,
+}
+
+/// One field that differs, in the words of the YAML.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct FieldChange {
+    /// The key: `image`, `environment`, `deploy.resources.limits.memory`.
+    pub field: String,
+    /// Which entry of it, where it is a map or a list: `LOG_LEVEL`.
+    pub key: Option<String>,
+    /// What it is; none where it is not there. Masked where its name says that it is secret.
+    pub old: Option<String>,
+    /// What it will be; none where it goes.
+    pub new: Option<String>,
+}
+
+/// What happens to one replica, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SlotChange {
+    /// The replica.
+    pub slot: Slot,
+    /// What happens.
+    pub action: Action,
+    /// The host where it is, or will be; none where it fits nowhere.
+    pub host: Option<HostName>,
+    /// The host that it leaves, for a move.
+    pub from: Option<HostName>,
+    /// The fields that differ on this replica.
+    pub fields: Vec<FieldChange>,
+    /// Why, for people: the placement's reason, or the cause of the change.
+    pub why: String,
+}
+
+/// What happens to one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceChange {
+    /// The service.
+    pub service: ServiceName,
+    /// How it rolls, for people: `rolling, 2 at a time, 10s apart`; empty where nothing is replaced.
+    pub how: String,
+    /// The fields that differ alike on every changed replica; then they are not repeated below.
+    pub fields: Vec<FieldChange>,
+    /// Every replica, by slot.
+    pub slots: Vec<SlotChange>,
+}
+
+/// What a person should know beside the changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {
+    /// A host did not answer, and why; so many replicas of these services stay unknown.
+    Unreachable {
+        /// The host.
+        host: HostName,
+        /// Why.
+        why: String,
+        /// The replicas that the journal says it holds.
+        holds: Vec<Slot>,
+    },
+    /// A replica fits nowhere, and why.
+    Unplaced {
+        /// The replica.
+        slot: Slot,
+        /// Why: a count of hosts per filter.
+        why: String,
+    },
+    /// The last apply was cut off.
+    Interrupted {
+        /// After so many steps.
+        done: usize,
+        /// Of so many.
+        steps: usize,
+    },
+    /// Something else, in a sentence.
+    Text(String),
+}
+
+/// What apply would do, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// The state of the repository that it makes so.
+    pub revision: Revision,
+    /// What happens to each service, by name; those that stay as they are too.
+    pub services: Vec<ServiceChange>,
+    /// What a person should know.
+    pub notes: Vec<Note>,
+    /// Everything to do; a step's id is its index.
+    pub steps: Vec<Step>,
+    /// How the services' replicas are worked through. A step that is in no rollout begins when what it is after allows.
+    pub rollouts: Vec<Rollout>,
+    /// Where every replica will stand: what the journal is told.
+    pub placement: BTreeMap<Slot, PlacedSlot>,
+    /// The digest of each image reference: what the journal is told.
+    pub digests: BTreeMap<String, Digest>,
+    /// The journal's number for this apply.
+    pub sequence: u64,
+    /// The hosts that answered, which the journal is written to.
+    pub hosts: Vec<HostName>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Whether hosts were unreachable, or replicas fit nowhere: what all else done ends with 10.
+    pub fn is_partial(&self) -> bool {
+        self.notes.iter().any(|note| match note {
+            Note::Unreachable { .. } | Note::Unplaced { .. } => true,
+            Note::Interrupted { .. } | Note::Text(_) => false,
+        })
+    }
+
+    /// A step by its number.
+    pub fn step(&self, id: StepId) -> Option<&Step> {
+        self.steps.get(usize::try_from(id.0).ok()?)
+    }
+}
+
+/// A plan as it stands in a file: the envelope holds what differs from run to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanDocument {
+    /// The format's version, [`PLAN_VERSION`].
+    pub version: u32,
+    /// When it was made, RFC 3339 in UTC.
+    pub at: String,
+    /// How many replicas per action, for a pipeline that only counts.
+    pub counts: BTreeMap<Action, usize>,
+    /// The plan.
+    pub plan: Plan,
+}

@@ -1,0 +1,283 @@
+//! `Desired`: the whole of what git wants, parsed and checked. What `resolve` hands on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::model::container::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
+use crate::model::image::ImageRef;
+use crate::model::name::{ClusterName, HostName, ServiceName};
+use crate::model::revision::Revision;
+use crate::model::unit::{Bytes, Cpus, PortRange, Span};
+use crate::resolve::template::Text;
+
+/// What git wants.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Desired {
+    /// The state of the repository that this was read from.
+    pub revision: Revision,
+    /// The cluster's own settings.
+    pub cluster: Cluster,
+    /// Its hosts.
+    pub hosts: BTreeMap<HostName, Host>,
+    /// Its services.
+    pub services: BTreeMap<ServiceName, Service>,
+    /// Who to be at which registry, by its host and port.
+    pub registries: BTreeMap<String, Registry>,
+}
+
+/// A cluster's own settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cluster {
+    /// Its name.
+    pub name: ClusterName,
+    /// How many hosts are worked on at once, at most; 16 unless given.
+    pub parallel: usize,
+    /// The host ports that cdk may hand out; 20000-29999 unless given.
+    pub ports: PortRange,
+}
+
+/// How a host is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Address {
+    /// This machine's own Docker socket.
+    Local,
+    /// A name or an address for ssh.
+    Ssh(String),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.pad("local"),
+            Self::Ssh(address) => f.pad(address),
+        }
+    }
+}
+
+/// What is said of SSH for one host; what is none is left to `~/.ssh/config` and ssh's own defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Ssh {
+    /// The user.
+    pub user: Option<String>,
+    /// The port.
+    pub port: Option<u16>,
+    /// Jump hosts, as ssh's `-J` has them.
+    pub jump: Option<String>,
+    /// A private key's path.
+    pub identity: Option<PathBuf>,
+    /// A configuration file instead of `~/.ssh/config`, absolute.
+    pub config: Option<PathBuf>,
+    /// How long a host may take to answer; 5 s unless given.
+    pub connect_timeout: Span,
+}
+
+/// Whether a host takes replicas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Availability {
+    /// It does.
+    #[default]
+    Active,
+    /// It keeps those it has and gets no new ones.
+    Pause,
+    /// Those it has go elsewhere.
+    Drain,
+    /// It is gone: it is not asked, and its replicas go elsewhere.
+    Down,
+}
+
+/// A host of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Host {
+    /// How it is reached.
+    pub address: Address,
+    /// Where ports handed out by cdk are bound; `127.0.0.1` for a local host, `address` for another, unless given. None means: it is
+    /// a name, which only the host can look up, so all addresses are bound.
+    pub private_address: Option<IpAddr>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// `node.role`: `worker` unless given.
+    pub role: String,
+    /// How many containers it may hold, at most.
+    pub max_containers: Option<u32>,
+    /// Whether it takes replicas.
+    pub state: Availability,
+    /// How ssh gets there: the host's own words over the cluster's.
+    pub ssh: Ssh,
+}
+
+/// A registry's user, and where its password comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Registry {
+    /// The user.
+    pub username: String,
+    /// Where the password is read from, at the time that a host is asked to pull.
+    pub password: PasswordSource,
+}
+
+/// Where a password comes from: never from git in plain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PasswordSource {
+    /// An environment variable of the process.
+    Env(String),
+    /// A file outside git; a line feed at its end does not count.
+    File(PathBuf),
+}
+
+/// How many replicas a service has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// So many.
+    Replicated(u32),
+    /// One on each host that fits.
+    Global,
+}
+
+/// What a constraint looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribute {
+    /// `node.hostname`: the host's name in hosts.yaml.
+    Hostname,
+    /// `node.role`.
+    Role,
+    /// `node.labels.KEY`.
+    Label(String),
+}
+
+/// A demand on a host, in Swarm's syntax: `node.labels.type == large`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Constraint {
+    /// What it looks at.
+    pub attribute: Attribute,
+    /// `==` where true, `!=` where false.
+    pub equal: bool,
+    /// What it compares with: whole, and without regard to case.
+    pub value: String,
+}
+
+impl fmt::Display for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.attribute {
+            Attribute::Hostname => f.write_str("node.hostname")?,
+            Attribute::Role => f.write_str("node.role")?,
+            Attribute::Label(key) => write!(f, "node.labels.{key}")?,
+        }
+        write!(f, " {} {}", if self.equal { "==" } else { "!=" }, self.value)
+    }
+}
+
+/// A port of a service's containers, and which port of the host it gets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ServicePort {
+    /// The port in the container.
+    pub container: u16,
+    /// Its transport.
+    pub protocol: Protocol,
+    /// The host's side.
+    pub host: HostPort,
+}
+
+/// The host's side of a service's port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostPort {
+    /// One of `cluster.ports`, chosen per replica, bound to the host's private address.
+    Assigned,
+    /// One of these, bound to `address` or, without one, to all.
+    Published {
+        /// The address that it is bound to.
+        address: Option<IpAddr>,
+        /// A port, or a range of which each replica takes one.
+        ports: PortRange,
+    },
+}
+
+/// Which of an old and a new replica goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// The old one is gone before the new one starts.
+    #[default]
+    StopFirst,
+    /// The old one is stopped only when the new one is up.
+    StartFirst,
+}
+
+/// How a service's replicas are replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct UpdatePolicy {
+    /// How many at once; 0 is all.
+    pub parallelism: u32,
+    /// From one replica's end to the next one's beginning.
+    pub delay: Span,
+    /// Which goes first.
+    pub order: Order,
+    /// How long a replica must stay up; 5 s unless given.
+    pub monitor: Span,
+    /// One replica's deadline to become healthy; 2 m unless given.
+    pub timeout: Span,
+}
+
+/// A service: what its replicas are, how many, where, and how they are replaced.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Service {
+    /// How many.
+    pub mode: Mode,
+    /// The image as git writes it.
+    pub image: ImageRef,
+    /// What runs instead of the image's command.
+    pub command: Option<Vec<Text>>,
+    /// What runs instead of the image's entrypoint.
+    pub entrypoint: Option<Vec<Text>>,
+    /// Variables.
+    pub environment: BTreeMap<String, Text>,
+    /// Labels.
+    pub labels: BTreeMap<String, Text>,
+    /// Ports.
+    pub ports: BTreeSet<ServicePort>,
+    /// Mounts, with the volumes' names as they are on a host.
+    pub mounts: BTreeSet<Mount>,
+    /// The health check.
+    pub healthcheck: Option<Healthcheck>,
+    /// What the engine does when a container ends; `unless-stopped` unless given.
+    pub restart: Restart,
+    /// Who runs it.
+    pub user: Option<String>,
+    /// Where it runs.
+    pub working_dir: Option<String>,
+    /// Where output goes.
+    pub logging: Logging,
+    /// From the stop signal to the kill.
+    pub stop_grace_period: Option<Span>,
+    /// What a replica may use at most.
+    pub limits: Limits,
+    /// What a replica is promised: it counts for placement only, as in Swarm.
+    pub reserved_cpus: Cpus,
+    /// Likewise, memory.
+    pub reserved_memory: Bytes,
+    /// All of these must hold of a host.
+    pub constraints: Vec<Constraint>,
+    /// How many of its replicas one host may hold, at most.
+    pub max_replicas_per_node: Option<u32>,
+    /// How replicas are replaced.
+    pub update: UpdatePolicy,
+}
+
+impl Service {
+    /// Whether its replicas write to a named volume or a path of their host, and so are bound to it.
+    pub fn is_stateful(&self) -> bool {
+        use crate::model::container::MountSource;
+        self.mounts.iter().any(|mount| match mount.source {
+            MountSource::Bind(_) | MountSource::Volume(_) => !mount.read_only,
+            MountSource::Anonymous => false,
+        })
+    }
+}
