@@ -1,11 +1,13 @@
 //! The nouns that every floor shares: names, images, specs, facts, problems, operations. No effects, and no import from another floor.
 
 pub mod container;
+pub mod endpoint;
 pub mod host;
 pub mod image;
 pub mod journal;
 pub mod name;
 pub mod op;
+pub mod policy;
 pub mod problem;
 pub mod revision;
 pub mod unit;

@@ -1,5 +1,6 @@
 //! What is wrong with a repository, and where. How it is shown is `report`'s.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -62,4 +63,13 @@ impl Problem {
         self.related = Some((place, label.into()));
         self
     }
+}
+
+/// A repository that is refused: every problem at once, and the texts that they point into.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rejected {
+    /// What is wrong, in the order of the files.
+    pub problems: Vec<Problem>,
+    /// The files' texts, by path from the repository's root.
+    pub texts: BTreeMap<PathBuf, Arc<str>>,
 }

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::model::container::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
+use crate::model::endpoint::{Address, Ssh};
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName};
+use crate::model::policy::UpdatePolicy;
 use crate::model::revision::Revision;
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
 use crate::resolve::template::Text;
@@ -38,42 +40,6 @@ pub struct Cluster {
     pub parallel: usize,
     /// The host ports that cdk may hand out; 20000-29999 unless given.
     pub ports: PortRange,
-}
-
-/// How a host is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Address {
-    /// This machine's own Docker socket.
-    Local,
-    /// A name or an address for ssh.
-    Ssh(String),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Local => f.pad("local"),
-            Self::Ssh(address) => f.pad(address),
-        }
-    }
-}
-
-/// What is said of SSH for one host; what is none is left to `~/.ssh/config` and ssh's own defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Ssh {
-    /// The user.
-    pub user: Option<String>,
-    /// The port.
-    pub port: Option<u16>,
-    /// Jump hosts, as ssh's `-J` has them.
-    pub jump: Option<String>,
-    /// A private key's path.
-    pub identity: Option<PathBuf>,
-    /// A configuration file instead of `~/.ssh/config`, absolute.
-    pub config: Option<PathBuf>,
-    /// How long a host may take to answer; 5 s unless given.
-    pub connect_timeout: Span,
 }
 
 /// Whether a host takes replicas.
@@ -198,32 +164,6 @@ pub enum HostPort {
         /// A port, or a range of which each replica takes one.
         ports: PortRange,
     },
-}
-
-/// Which of an old and a new replica goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// The old one is gone before the new one starts.
-    #[default]
-    StopFirst,
-    /// The old one is stopped only when the new one is up.
-    StartFirst,
-}
-
-/// How a service's replicas are replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct UpdatePolicy {
-    /// How many at once; 0 is all.
-    pub parallelism: u32,
-    /// From one replica's end to the next one's beginning.
-    pub delay: Span,
-    /// Which goes first.
-    pub order: Order,
-    /// How long a replica must stay up; 5 s unless given.
-    pub monitor: Span,
-    /// One replica's deadline to become healthy; 2 m unless given.
-    pub timeout: Span,
 }
 
 /// A service: what its replicas are, how many, where, and how they are replaced.

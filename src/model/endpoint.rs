@@ -1,0 +1,53 @@
+//! Where a host is and how ssh gets there. No connections.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::model::unit::Span;
+
+/// Where a host is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Address {
+    /// This machine's own Docker socket.
+    Local,
+    /// A name or an address for ssh.
+    Ssh(String),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.pad("local"),
+            Self::Ssh(address) => f.pad(address),
+        }
+    }
+}
+
+/// What is said of SSH for one host; what is none is left to `~/.ssh/config` and ssh's own defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Ssh {
+    /// The user.
+    pub user: Option<String>,
+    /// The port.
+    pub port: Option<u16>,
+    /// Jump hosts, as ssh's `-J` has them.
+    pub jump: Option<String>,
+    /// A private key's path.
+    pub identity: Option<PathBuf>,
+    /// A configuration file instead of `~/.ssh/config`, absolute.
+    pub config: Option<PathBuf>,
+    /// How long a host may take to answer; 5 s unless given.
+    pub connect_timeout: Span,
+}
+
+/// How a host is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Endpoint {
+    /// Where it is.
+    pub address: Address,
+    /// How ssh gets there, where it is not local.
+    pub ssh: Ssh,
+}
