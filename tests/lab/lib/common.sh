@@ -63,6 +63,20 @@ with_lock() {
     exec {fd}>&-
 }
 
+# detached LOG COMMAND...: in a session of its own, and without this program's descriptors: a lock would be held for ever.
+detached() {
+    local log=$1 fd
+    shift
+    (
+        for fd in /proc/self/fd/*; do
+            fd=${fd##*/}
+            if ((fd > 2)); then eval "exec $fd>&-"; fi
+        done
+        exec setsid "$@" >"$log" 2>&1 </dev/null
+    ) &
+    detached_pid=$!
+}
+
 # write FILE: standard input replaces FILE at once.
 write() {
     local to=$1

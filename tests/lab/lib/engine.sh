@@ -68,15 +68,8 @@ engine_start() {
         # A dockerd that is still coming up, or hangs: wait for it, don't start a second one.
         if [[ ! -e /var/run/docker.pid ]]; then
             say "starting dockerd (log: $log)"
-            # In a subshell that closes the locks' descriptors: they must not outlive this command.
-            (
-                for fd in /proc/self/fd/*; do
-                    fd=${fd##*/}
-                    if ((fd > 2)); then eval "exec $fd>&-"; fi
-                done
-                exec setsid dockerd >"$log" 2>&1 </dev/null
-            ) &
-            pid=$!
+            detached "$log" dockerd
+            pid=$detached_pid
             echo "$pid" >"$machine/engine"
         fi
         wait_until 60 engine_answers_or_died "$pid" || true

@@ -125,8 +125,8 @@ start_delay() {
     helper=$(compiled "$here/app/delay.rs")
     init=$(docker inspect -f '{{.State.Pid}}' "$(container_of "$host")")
     ((init)) || die "$host is not running"
-    in_net "$init" "$helper" "$init" "$ms" >"$state/faults/delay-$host.log" 2>&1 </dev/null &
-    echo $! >"$state/faults/delay-$host.pid"
+    detached "$state/faults/delay-$host.log" nsenter --target "$init" --net "$helper" "$init" "$ms"
+    echo "$detached_pid" >"$state/faults/delay-$host.pid"
     wait_until 5 grep -q ready "$state/faults/delay-$host.log" || die "delay: $(cat "$state/faults/delay-$host.log")"
     for table in iptables-legacy ip6tables-legacy; do
         # -w: several hosts share one lock file.

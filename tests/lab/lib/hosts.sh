@@ -130,9 +130,8 @@ create_host() {
         storage=$state/disks/$name.mount:/var/lib/docker
     fi
     # shellcheck disable=SC2046
-    # The resolver refuses names from outside at once: the lab is alone.
     error=$(docker run -d --name "$(container_of "$name")" --hostname "$name" --network "$network" --ip "$(ip4_of "$n")" --ip6 "$(ip6_of "$n")" \
-        $(mac_flag "$n") --add-host "registry.lab:$(ip4_of -5)" --dns 127.0.0.1 \
+        $(mac_flag "$n") --add-host "registry.lab:$(ip4_of -5)" \
         --label cdk-lab="$lab" --label cdk-lab.id="$id" --label cdk-lab.disk="$disk" \
         --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined \
         --stop-signal SIGRTMIN+3 --tmpfs /run --tmpfs /run/lock --tmpfs /tmp -v "$storage" -e container=docker -e LAB_KEY="$(<"$state/id_ed25519.pub")" \

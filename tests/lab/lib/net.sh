@@ -1,10 +1,10 @@
-# A lab's addresses: a slot (0..255) of 10.77.SLOT.0/24 and fd77:cd:SLOT::/64, held by the engine network that bears it.
+# A lab's addresses: a slot (0..255) of 10.77.SLOT.0/24 and fd77:cd:SLOT+1::/64, held by the engine network that bears it.
 # shellcheck shell=bash
 
 most_hosts=64
 
 ip4_of() { echo "10.77.$slot.$((10 + $1))"; }             # host number; the registry is number -5
-ip6_of() { printf 'fd77:cd:%x::%d\n' "$slot" "$((10 + $1))"; }
+ip6_of() { printf 'fd77:cd:%x::%d\n' "$((slot + 1))" "$((10 + $1))"; }
 mac_of() { printf '02:42:0a:4d:%02x:%02x\n' "$slot" "$((10 + $1))"; } # fixed, so that faults outlive a reboot
 # Engines before API 1.44 derive just this address by themselves, and newer clients refuse the flag to them.
 mac_flag() {
@@ -43,7 +43,7 @@ choose_slot() {
         slot=$candidate
         # No masquerading: hosts reach each other and this machine, and nothing beyond.
         if error=$(docker network create --driver bridge --ipv6 --subnet "10.77.$slot.0/24" --gateway "10.77.$slot.1" \
-            --subnet "$(printf 'fd77:cd:%x::/64' "$slot")" --gateway "$(printf 'fd77:cd:%x::1' "$slot")" \
+            --subnet "$(ip6_of -10)/64" --gateway "$(ip6_of -9)" \
             -o com.docker.network.bridge.name="cdklab$slot" -o com.docker.network.bridge.enable_ip_masquerade=false \
             --label cdk-lab="$lab" --label cdk-lab.id="$id" --label cdk-lab.slot="$slot" --label cdk-lab.home="$state" \
             "$network" 2>&1); then
