@@ -77,6 +77,15 @@ detached() {
     detached_pid=$!
 }
 
+# alive PID NAME: is that process there, and that program? Pids are used again, and a killed one may stay as a zombie.
+alive() {
+    local pid comm run
+    read -r pid comm run _ 2>/dev/null <"/proc/${1:-0}/stat" || return 1
+    [[ $comm == "($2)" && $run != [ZX] ]]
+}
+
+gone() { ! alive "$@"; }
+
 # write FILE: standard input replaces FILE at once.
 write() {
     local to=$1

@@ -48,13 +48,6 @@ install_deps_if_needed() {
     done
 }
 
-# Pid files of a machine that lost its power name processes that are others by now.
-remove_stale_pid() { # FILE COMM
-    local pid
-    pid=$(cat "$1" 2>/dev/null) || return 0
-    if [[ $(cat "/proc/$pid/comm" 2>/dev/null) != "$2" ]]; then rm -f "$1"; fi
-}
-
 engine_start() {
     engine_answers && return
     if [[ -d /run/systemd/system ]]; then
@@ -63,8 +56,9 @@ engine_start() {
         echo systemd >"$machine/engine"
     else
         local log=/var/log/cdk-lab-dockerd.log pid=
-        remove_stale_pid /var/run/docker.pid dockerd
-        remove_stale_pid /var/run/docker/containerd/containerd.pid containerd
+        # Pid files of engines that were killed; dockerd would believe them.
+        alive "$(cat /var/run/docker.pid 2>/dev/null)" dockerd || rm -f /var/run/docker.pid
+        alive "$(cat /var/run/docker/containerd/containerd.pid 2>/dev/null)" containerd || rm -f /var/run/docker/containerd/containerd.pid
         # A dockerd that is still coming up, or hangs: wait for it, don't start a second one.
         if [[ ! -e /var/run/docker.pid ]]; then
             say "starting dockerd (log: $log)"
@@ -74,10 +68,10 @@ engine_start() {
         fi
         wait_until 60 engine_answers_or_died "$pid" || true
     fi
-    wait_until 5 engine_answers || die "dockerd does not answer: $(tail -n 3 "${log:-/dev/null}")"
+    wait_until 5 engine_answers || die "dockerd does not answer; if it hangs, kill it and try again. Its log ends: $(tail -n 3 "${log:-/dev/null}")"
 }
 
-engine_answers_or_died() { engine_answers || { [[ -n $1 && ! -e /proc/$1 ]]; }; }
+engine_answers_or_died() { engine_answers || { [[ -n $1 ]] && gone "$1" dockerd && gone "$1" setsid && gone "$1" lab; }; }
 
 engine_stop() {
     local pid up
@@ -88,11 +82,9 @@ engine_stop() {
     fi
     if [[ $pid == systemd ]]; then
         systemctl stop docker.socket docker
-    elif [[ $(cat "/proc/$pid/comm" 2>/dev/null) == dockerd ]]; then
+    elif alive "$pid" dockerd; then
         kill "$pid"
-        wait_until 60 process_gone "$pid" || die "dockerd ($pid) does not end; see /var/log/cdk-lab-dockerd.log"
+        wait_until 60 gone "$pid" dockerd || die "dockerd ($pid) does not end; see /var/log/cdk-lab-dockerd.log"
     fi
     rm -f "$machine/engine"
 }
-
-process_gone() { [[ ! -e /proc/$1 ]] || [[ $(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null) == [ZX] ]]; }
