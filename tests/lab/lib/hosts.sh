@@ -1,6 +1,10 @@
 # up, down, status, exec: the containers that are a lab's hosts and its registry.
 # shellcheck shell=bash
 
+# One run of one container, on its network: what `up` writes down and later compares.
+# shellcheck disable=SC2016
+as_seen='{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Running}} {{.State.Paused}}{{range $n, $e := .NetworkSettings.Networks}} {{$n}} {{$e.IPAddress}}{{end}}'
+
 cmd_up() {
     local count=${1-} disk=''
     [[ $count =~ ^[1-9][0-9]?$ ]] && ((count <= most_hosts)) || die "up: how many hosts? 1 to $most_hosts"
@@ -19,10 +23,11 @@ cmd_up() {
 # all_up COUNT DISK: nothing to do? One call of the engine, compared with what the last `up` wrote down.
 all_up() {
     local count=$1 n names=() now known
-    [[ -e $state/ssh_config && -z $2 || -e $state/disks/h$count ]] || return 1
+    [[ -e $state/ssh_config ]] || return 1
+    [[ -z $2 || $(stat -c %s "$state/disks/h$count" 2>/dev/null) == $(numfmt --from=iec "$2") ]] || return 1
     names=("$(container_of registry)")
     for ((n = 1; n <= count; n++)); do names+=("$(container_of "h$n")"); done
-    now=$(docker inspect -f '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Running}} {{.State.Paused}}' "${names[@]}" 2>/dev/null) || return 1
+    now=$(docker inspect -f "$as_seen" "${names[@]}" 2>/dev/null) || return 1
     known=$(cat "$state/up/registry" $(seq -f "$state/up/h%g" "$count") 2>/dev/null) || return 1
     [[ $now == "$known" ]]
 }
@@ -48,10 +53,12 @@ up() {
     say "$lab: $count hosts up after $((SECONDS - begun)) s"
 }
 
+home_of() { docker network inspect -f '{{index .Labels "cdk-lab.home"}}' "$network" 2>/dev/null || true; }
+
 # Everything random of a lab, made once; `id` tells containers of this state from those of a lost one.
 ensure_state() {
     local home
-    home=$(docker network inspect -f '{{index .Labels "cdk-lab.home"}}' "$network" 2>/dev/null) || home=
+    home=$(home_of)
     [[ -z $home || $home == "$state" ]] || die "a lab named \`$lab\` with its state in $home is up: choose another name (-n), or CDK_LAB_HOME"
     mkdir -p "$state"/{up,faults,disks}
     chmod 700 "$state"
@@ -69,14 +76,14 @@ ensure_state() {
 ensure_container() {
     local name=$1 disk=$2 container found
     container=$(container_of "$name")
-    found=$(docker inspect -f '{{index .Config.Labels "cdk-lab.id"}} {{index .Config.Labels "cdk-lab.disk"}}|{{.State.Status}}' "$container" 2>/dev/null) || found=
+    found=$(docker inspect -f '{{index .Config.Labels "cdk-lab.id"}} {{index .Config.Labels "cdk-lab.disk"}}{{range $n, $e := .NetworkSettings.Networks}} {{$n}}{{end}}|{{.State.Status}}' "$container" 2>/dev/null) || found=
     case $found in
-        "$id "*"|"@(running|paused|exited))
-            [[ $name == registry || -z $disk || ${found%|*} == "$id $disk" ]] ||
+        "$id "*" $network|"@(running|paused|exited))
+            [[ $name == registry || -z $disk || $found == "$id $disk $network|"* ]] ||
                 die "$name was made without \`--disk $disk\`: \`lab down\` first"
             ;;
         '') ;;
-        *) # of a lost state, half made or half removed
+        *) # of a lost state, off its network, half made or half removed
             docker rm -fv "$container" >/dev/null 2>&1 || true
             found=
             ;;
@@ -156,18 +163,24 @@ wait_ready() {
         answer=$(docker exec -i "$container" bash -s 120 <"$here/host/ready" 2>&1) || die "$name does not come up: $answer"
         printf '%s\n' "$answer" | write "$state/up/$name.answer"
     fi
-    docker inspect -f '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Running}} {{.State.Paused}}' "$container" | write "$state/up/$name"
+    docker inspect -f "$as_seen" "$container" | write "$state/up/$name"
 }
 
 registry_answers() { [[ $(curl -s -o /dev/null -w '%{http_code}' --max-time 2 "http://$(registry_port)/v2/") == 401 ]]; }
 
 cmd_down() {
-    local name
+    local name home
     case ${1-} in
-        '') with_lock "lab-$lab" down ;;
+        '')
+            home=$(home_of)
+            [[ -z $home || $home == "$state" ]] || die "lab \`$lab\` has its state in $home: set CDK_LAB_HOME to ${home%/*}"
+            with_lock "lab-$lab" down
+            ;;
         --all)
             for name in $(all_labs); do
                 lab_paths "$name"
+                home=$(home_of)
+                state=${home:-$state}
                 with_lock "lab-$lab" down
             done
             ;;
