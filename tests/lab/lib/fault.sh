@@ -31,7 +31,7 @@ cmd_fault() {
             with_lock "fault-$lab" add_fault "partition-$host-$3"
             ;;
         loss)
-            [[ ${3-} =~ ^[0-9]+$ ]] && (($3 <= 100)) || die "loss: how many percent, 0 to 100?"
+            [[ ${3-} =~ ^[0-9]+$ ]] && (($3 >= 1 && $3 <= 100)) || die "loss: how many percent, 1 to 100?"
             with_lock "fault-$lab" add_fault "loss-$host" "$3"
             ;;
         delay)
@@ -99,7 +99,8 @@ render_faults() {
                 rules_forward+="ether saddr $mac_a ether daddr $mac_b drop; ether saddr $mac_b ether daddr $mac_a drop; "
                 ;;
             loss)
-                b="numgen random mod 100 < $(<"$fault") drop; "
+                # `< 100` would be refused.
+                b="numgen random mod 100 >= $((100 - $(<"$fault"))) drop; "
                 rules_in+="ether saddr $mac_a $b"
                 rules_out+="ether daddr $mac_a $b"
                 rules_forward+="ether saddr $mac_a $b ether daddr $mac_a $b"
@@ -117,8 +118,8 @@ render_faults() {
     fi | nft -f - || die "nft refused the fault's rules"
 }
 
-# start_delay HOST MS: what the host sends waits in a queue of its own network, emptied by a helper out here
-# (tc's netem would do, but not every kernel has it). It ends with the host's run and is begun again by `fault start`.
+# start_delay HOST MS: what comes to the host waits in a queue of its own network, emptied by a helper out here
+# (tc's netem would do, but not every kernel has it). Not what it sends: TCP sends little while its own packets wait. It ends with the host's run and is begun again by `fault start`.
 start_delay() {
     local host=$1 ms=$2 init helper table
     stop_delay "$host"
@@ -130,7 +131,7 @@ start_delay() {
     wait_until 5 grep -q ready "$state/faults/delay-$host.log" || die "delay: $(cat "$state/faults/delay-$host.log")"
     for table in iptables-legacy ip6tables-legacy; do
         # -w: several hosts share one lock file.
-        in_net "$init" "$table" -w 10 -t mangle -A POSTROUTING -o eth0 -j NFQUEUE --queue-num 77 --queue-bypass
+        in_net "$init" "$table" -w 10 -t mangle -A PREROUTING -i eth0 -j NFQUEUE --queue-num 77 --queue-bypass
     done
     echo "$ms" >"$state/faults/delay-$host"
 }
@@ -143,7 +144,7 @@ stop_delay() {
     init=$(docker inspect -f '{{.State.Pid}}' "$(container_of "$host")" 2>/dev/null) || init=0
     if ((init)); then
         for table in iptables-legacy ip6tables-legacy; do
-            in_net "$init" "$table" -w 10 -t mangle -D POSTROUTING -o eth0 -j NFQUEUE --queue-num 77 --queue-bypass 2>/dev/null || true
+            in_net "$init" "$table" -w 10 -t mangle -D PREROUTING -i eth0 -j NFQUEUE --queue-num 77 --queue-bypass 2>/dev/null || true
         done
     fi
     if [[ $(readlink "/proc/$pid/exe") == "$cache"/delay-* ]]; then kill "$pid"; fi
