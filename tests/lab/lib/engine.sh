@@ -78,7 +78,7 @@ engine_stop() {
     pid=$(cat "$machine/engine" 2>/dev/null) || { say "the lab did not start this engine: left as it is"; return; }
     if engine_answers; then
         up=$(docker ps --filter label=cdk-lab --format '{{.Label "cdk-lab"}}' | sort -u | paste -sd' ')
-        [[ -z $up ]] || die "labs are still up: $up. \`lab down --all\` first"
+        [[ -z $up ]] || die "labs are still up: $up. \`lab -n NAME down\` first those that are yours"
     fi
     if [[ $pid == systemd ]]; then
         systemctl stop docker.socket docker

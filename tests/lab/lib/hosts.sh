@@ -177,15 +177,27 @@ cmd_down() {
             with_lock "lab-$lab" down
             ;;
         --all)
-            for name in $(all_labs); do
+            for name in $(own_labs); do
                 lab_paths "$name"
-                home=$(home_of)
-                state=${home:-$state}
                 with_lock "lab-$lab" down
             done
             ;;
         *) die "down: only \`--all\` may follow" ;;
     esac
+}
+
+# The labs of this CDK_LAB_HOME, and remains whose home is gone. Others share this machine: theirs are in use.
+own_labs() {
+    local name home
+    for name in $(all_labs); do
+        lab_paths "$name"
+        home=$(home_of)
+        if [[ -z $home || $home == "$state" || ! -d $home ]]; then
+            echo "$name"
+        else
+            say "left alone: lab \`$name\`, whose state is in $home"
+        fi
+    done
 }
 
 all_labs() {
