@@ -5,4 +5,6 @@ pub mod host;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod report;
 pub mod resolve;
+pub mod source;
