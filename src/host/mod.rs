@@ -1,7 +1,7 @@
 //! Hosts and how they are reached: `trait Host`, over the local socket or over SSH. It never prints and never decides.
 
 mod call;
-pub mod connect;
+mod connect;
 mod engine;
 mod files;
 mod images;
@@ -19,6 +19,8 @@ use crate::model::container::{ContainerSpec, Limits, LiveContainer, Ownership, R
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::name::{ClusterName, HostName};
+
+pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
 
 /// Why a call to a host came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
