@@ -1,5 +1,6 @@
 //! cdk. (The map comes here.)
 
+pub mod dialect;
 pub mod execute;
 pub mod host;
 pub mod model;

@@ -55,6 +55,11 @@ impl Span {
         i64::try_from(self.0.as_nanos()).unwrap_or(i64::MAX)
     }
 
+    /// The span in seconds, rounded up.
+    pub fn whole_seconds(self) -> u64 {
+        self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)
+    }
+
     /// A span from Docker's nanoseconds; what is negative counts as none.
     pub fn from_nanos(nanos: i64) -> Self {
         Self(Duration::from_nanos(u64::try_from(nanos).unwrap_or(0)))
