@@ -1,8 +1,12 @@
 //! cdk. (The map comes here.)
 
+pub mod diff;
 pub mod execute;
 pub mod host;
 pub mod model;
 pub mod observe;
+pub mod place;
 pub mod plan;
+pub mod render;
 pub mod resolve;
+pub mod scale;
