@@ -1,1 +1,4 @@
 //! Tests.
+
+#[path = "it/planner.rs"]
+mod planner;
