@@ -1,11 +1,15 @@
 //! cdk. (The map comes here.)
 
 pub mod dialect;
+pub mod diff;
 pub mod execute;
 pub mod host;
 pub mod model;
 pub mod observe;
+pub mod place;
 pub mod plan;
+pub mod render;
 pub mod report;
 pub mod resolve;
+pub mod scale;
 pub mod source;

@@ -194,6 +194,11 @@ as_text!(Bytes, "a size in bytes such as 256M, 1G or 1048576; units are binary")
 #[serde(try_from = "String", into = "String")]
 pub struct Cpus(pub u64);
 
+impl Cpus {
+    /// One whole CPU.
+    pub const PER_CPU: u64 = 1_000_000_000;
+}
+
 impl FromStr for Cpus {
     type Err = UnitError;
 
