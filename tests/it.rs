@@ -1,1 +1,4 @@
 //! Tests.
+
+#[path = "it/execute.rs"]
+mod execute;

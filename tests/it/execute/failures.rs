@@ -1,0 +1,329 @@
+//! What happens when a replica, a host or an image fails.
+
+use cdk::execute::outcome::Event;
+use cdk::execute::stop::Stop;
+use cdk::model::journal::JournalEnd;
+use cdk::model::op::{ContainerOp, Op};
+use cdk::model::policy::Order;
+use cdk::model::unit::Span;
+use cdk::sim::world::Behaviour;
+
+use super::fixture::{Lab, Maker, ends, host, secs, slot};
+
+const THREE: [(&str, &[&str]); 3] = [("h1", &["web.1"]), ("h2", &["web.2"]), ("h3", &["web.3"])];
+
+fn three(parallelism: u32) -> (Lab, Maker) {
+    let lab = Lab::new(&THREE);
+    let mut maker = Maker::new(parallelism, 0);
+    for (on, of) in THREE {
+        maker.replace(on, of[0]);
+    }
+    (lab, maker)
+}
+
+fn exits(after: u64, code: i64) -> Behaviour {
+    Behaviour {
+        exits: Some((secs(after), code)),
+        logs: (0..30).map(|line| format!("line {line}")).collect(),
+        ..Behaviour::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_exits_is_taken_back_and_no_other_begins() {
+    for order in [Order::StopFirst, Order::StartFirst] {
+        let lab = Lab::new(&THREE);
+        lab.behave("web:2", exits(1, 0));
+        let mut maker = Maker::new(1, 0);
+        maker.order = order;
+        for (on, of) in THREE {
+            maker.replace(on, of[0]);
+        }
+        let outcome = lab.run(&maker.plan, &Stop::never()).await;
+        assert!(outcome.failed() && !outcome.interrupted);
+        let (error, logs) = lab.failure();
+        assert_eq!(error, "shop.web.1 exited and is being restarted");
+        assert_eq!((logs.len(), logs[9].as_str()), (10, "line 29"));
+        let back = [
+            "h1 stop shop.web.1",
+            "h1 remove shop.web.1",
+            "h1 rename shop.web.1.old to shop.web.1",
+        ];
+        let log = lab.log();
+        let tail = match order {
+            Order::StopFirst => [&back[..], &["h1 start shop.web.1"]].concat(),
+            Order::StartFirst => back.to_vec(),
+        };
+        assert!(
+            log.ends_with(&tail.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>()),
+            "{log:#?}"
+        );
+        for (on, of) in THREE {
+            let state = format!("shop.{} web:1 running", of[0]);
+            assert_eq!(lab.containers(on), [state]);
+        }
+        assert!(log.iter().all(|line| line.starts_with("h1 ")), "{log:#?}");
+        let record = lab.journal("h3");
+        assert_eq!((record.end, record.done), (JournalEnd::Failed, 0));
+        assert_eq!(record.placement[&slot("web.1")].host, host("h1"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ends_say_what_was_undone_and_skipped() {
+    let (lab, maker) = three(1);
+    lab.behave("web:2", exits(1, 1));
+    let outcome = lab.run(&maker.plan, &Stop::never()).await;
+    let ends = ends(&maker.plan, &outcome);
+    let expected = [
+        "h1 stop shop.web.1: undone",
+        "h1 rename shop.web.1 to shop.web.1.old: undone",
+        "h1 create shop.web.1: undone",
+        "h1 start shop.web.1: undone",
+        "h1 wait until shop.web.1 is up: failed",
+        "h1 watch shop.web.1 for 5s: skipped",
+        "h1 remove shop.web.1.old: skipped",
+    ];
+    assert_eq!(ends[..7], expected);
+    assert!(ends[7..].iter().all(|end| end.ends_with("skipped")), "{ends:#?}");
+    let events = lab.events.borrow();
+    let undone = events
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::Undone { error: None, .. }));
+    assert_eq!(undone.count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_tells_how_a_replica_failed() {
+    let never = Behaviour {
+        healthy_after: None,
+        ..Behaviour::default()
+    };
+    let unhealthy = Behaviour {
+        unhealthy_after: Some(secs(9)),
+        ..never.clone()
+    };
+    for (behaviour, error, at) in [
+        (never, "shop.web.1 is not healthy within 2m", 120),
+        (unhealthy, "shop.web.1 is unhealthy", 9),
+        (exits(0, 0), "shop.web.1 exited and is being restarted", 0),
+    ] {
+        let (lab, maker) = three(1);
+        lab.behave("web:2", behaviour);
+        lab.run(&maker.plan, &Stop::never()).await;
+        assert_eq!(lab.failure().0, error);
+        // The second stop takes the new one back.
+        assert!(lab.times("stop")[1].abs_diff(at) <= 1, "{:?}", lab.times("stop"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_between_two_looks_is_seen() {
+    let lab = Lab::new(&THREE[..1]);
+    // It ends after 2.5 s and is back a second later: at a look every second it is found running, but once restarted.
+    lab.behave(
+        "web:2",
+        Behaviour {
+            exits: Some((std::time::Duration::from_millis(2_500), 3)),
+            healthy_after: None,
+            ..Behaviour::default()
+        },
+    );
+    lab.world.set_latency(secs(3));
+    let mut maker = Maker::new(1, 0);
+    maker.replace("h1", "web.1");
+    lab.run(&maker.plan, &Stop::never()).await;
+    let (error, _) = lab.failure();
+    assert!(error.starts_with("shop.web.1 exited and "), "{error}");
+    assert_eq!(lab.containers("h1"), ["shop.web.1 web:1 running"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_ends_under_its_watch_is_taken_back_and_the_rollout_stops() {
+    let (lab, mut maker) = three(1);
+    lab.behave("web:2", exits(4, 7));
+    for step in &mut maker.plan.steps {
+        if let Op::Container(ContainerOp::Create { spec, .. }) = &mut step.op {
+            std::sync::Arc::make_mut(spec).restart = cdk::model::container::Restart::No;
+        }
+    }
+    // Healthy after 2 s, so the second begins; the first ends after 4 s, the second after it.
+    let outcome = lab.run(&maker.plan, &Stop::never()).await;
+    assert!(outcome.failed());
+    assert_eq!(lab.failure().0, "shop.web.1 exited with code 7");
+    let ends = ends(&maker.plan, &outcome);
+    assert_eq!(ends[4], "h1 wait until shop.web.1 is up: undone");
+    assert_eq!(ends[5], "h1 watch shop.web.1 for 5s: failed");
+    for (on, of) in THREE {
+        assert_eq!(lab.containers(on), [format!("shop.{} web:1 running", of[0])]);
+    }
+    assert!(ends[14..].iter().all(|end| end.ends_with("skipped")), "{ends:#?}");
+    assert_eq!(lab.times("remove shop.web.1.old"), [0; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_watch_does_not_wait_for_the_delay() {
+    let lab = Lab::new(&THREE);
+    lab.behave("web:2", exits(4, 7));
+    let mut maker = Maker::new(1, 600);
+    maker.monitor = Span::seconds(10);
+    for (on, of) in THREE {
+        maker.replace(on, of[0]);
+    }
+    let outcome = lab.run(&maker.plan, &Stop::never()).await;
+    assert!(outcome.failed() && outcome.took < secs(20), "{:?}", outcome.took);
+    assert_eq!(lab.containers("h1"), ["shop.web.1 web:1 running"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_host_stops_only_its_own_replicas() {
+    let lab = Lab::new(&[("h1", &["web.1", "web.4"]), ("h2", &["web.2"]), ("h3", &["web.3"])]);
+    let mut maker = Maker::new(1, 0);
+    for (on, of) in [("h1", "web.1"), ("h2", "web.2"), ("h3", "web.3"), ("h1", "web.4")] {
+        maker.replace(on, of);
+    }
+    // The journal, a look and the stop are answered; the rename is not.
+    lab.sim("h1").fail_from(4);
+    let outcome = lab.run(&maker.plan, &Stop::never()).await;
+    assert!(outcome.failed());
+    let ends = ends(&maker.plan, &outcome);
+    assert!(ends[0].ends_with("failed") && ends[1].ends_with("failed"), "{ends:#?}");
+    for (on, of) in &THREE[1..] {
+        let containers = lab.containers(on);
+        assert!(
+            containers.contains(&format!("shop.{} web:2 healthy", of[0])),
+            "{containers:?}"
+        );
+    }
+    assert!(
+        ends.iter()
+            .filter(|end| end.contains("web.4"))
+            .all(|end| end.ends_with("skipped"))
+    );
+    let events = lab.events.borrow();
+    let error = events.iter().find_map(|(_, event)| match event {
+        Event::Undone { error, .. } => error.clone(),
+        _ => None,
+    });
+    assert_eq!(error.as_deref(), Some("h1: connection timed out"));
+    // What h1 holds is not known; the others say that it holds both.
+    let record = lab.journal("h2");
+    assert_eq!(record.end, JournalEnd::Failed);
+    assert_eq!(record.placement[&slot("web.1")].host, host("h1"));
+    assert_eq!(lab.journal("h1").end, JournalEnd::Begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_silent_for_a_moment_is_waited_for() {
+    let (lab, maker) = three(1);
+    lab.sim("h1").fail_from(9);
+    let stop = Stop::never();
+    let revive = async {
+        tokio::time::sleep(secs(6)).await;
+        lab.sim("h1").revive();
+    };
+    let (outcome, ()) = tokio::join!(lab.run(&maker.plan, &stop), revive);
+    assert!(!outcome.failed(), "{:#?}", ends(&maker.plan, &outcome));
+    assert!(lab.times("stop")[1] >= 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_image_keeps_the_whole_service_as_it_is() {
+    let (lab, mut maker) = three(1);
+    let pulls = ["h1", "h2", "h3"].map(|on| maker.pull(on, "web:2"));
+    for (unit, own) in maker.plan.rollouts[0].units.iter().zip(pulls) {
+        let first = &mut maker.plan.steps[unit.steps[0].0 as usize];
+        (first.after, first.settled) = (vec![own], pulls.to_vec());
+    }
+    lab.sim("h2").refuse("pull web:2", "manifest unknown");
+    let outcome = lab.run(&maker.plan, &Stop::never()).await;
+    assert!(outcome.failed());
+    assert_eq!(lab.failure().0, "manifest unknown");
+    assert!(lab.log().iter().all(|line| line.contains("pull")), "{:#?}", lab.log());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_is_refused_removes_nobody_elses_container() {
+    let lab = Lab::new(&[("h1", &["web.1"])]);
+    let mut maker = Maker::new(1, 0);
+    maker.replace("h1", "web.1");
+    lab.sim("h1").refuse("create shop.web.1", "no space left on device");
+    lab.run(&maker.plan, &Stop::never()).await;
+    assert_eq!(lab.failure().0, "no space left on device");
+    assert!(
+        !lab.log().iter().any(|line| line.contains("remove")),
+        "{:#?}",
+        lab.log()
+    );
+    assert_eq!(lab.containers("h1"), ["shop.web.1 web:1 running"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_has_moved_is_left_alone() {
+    let (lab, mut maker) = three(1);
+    maker.create("h1", "web.2");
+    maker.plan.rollouts[0].units.rotate_right(1);
+    let cdk::plan::step::Precondition::Is { id, .. } = &mut maker.plan.steps[0].pre else {
+        panic!("the first step looks at its container");
+    };
+    "another".clone_into(id);
+    maker.plan.rollouts[0].units.remove(0);
+    let outcome = lab.run(&maker.plan, &Stop::never()).await;
+    assert!(outcome.failed());
+    let expected = "shop.web.1 on h1 is not the container that the plan was made for: plan again";
+    assert_eq!(lab.failure().0, expected);
+    assert!(lab.log().iter().all(|line| !line.contains("web.1")), "{:#?}", lab.log());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_the_way_is_left_alone() {
+    let lab = Lab::new(&[("h1", &["web.1"])]);
+    let mut maker = Maker::new(1, 0);
+    maker.create("h1", "web.1");
+    let outcome = lab.run(&maker.plan, &Stop::never()).await;
+    assert!(outcome.failed());
+    assert_eq!(
+        lab.failure().0,
+        "shop.web.1 on h1 was not there when the plan was made: plan again"
+    );
+    assert_eq!(lab.containers("h1"), ["shop.web.1 web:1 running"]);
+    assert!(lab.journal("h1").placement.is_empty(), "it was not made");
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_after_a_failed_one_are_skipped_and_settled_ones_are_not() {
+    let lab = Lab::new(&[("h1", &[])]);
+    let mut maker = Maker::new(1, 0);
+    let first = maker.pull("h1", "web:7");
+    let second = maker.pull("h1", "web:8");
+    let third = maker.pull("h1", "web:9");
+    maker.plan.steps[second.0 as usize].after.push(first);
+    maker.plan.steps[third.0 as usize].settled.push(second);
+    lab.sim("h1").refuse("pull web:7", "manifest unknown");
+    let outcome = lab.run(&maker.plan, &Stop::never()).await;
+    let expected = ["h1 pull web:7: failed", "h1 pull web:8: skipped", "h1 pull web:9: done"];
+    assert_eq!(ends(&maker.plan, &outcome), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_on_a_host_that_cannot_be_told() {
+    let (lab, maker) = three(1);
+    lab.sim("h2").fail_from(1);
+    let outcome = lab.run(&maker.plan, &Stop::never()).await;
+    assert!(outcome.failed());
+    assert_eq!(lab.sim("h2").calls(), 1);
+    for on in ["h1", "h3"] {
+        assert!(lab.containers(on).iter().any(|line| line.contains("web:2 healthy")));
+    }
+    let (error, _) = lab.failure();
+    assert_eq!(
+        error,
+        "the journal could not be written on h2: h2: connection timed out"
+    );
+    let events = lab.events.borrow();
+    assert!(
+        events
+            .iter()
+            .any(|(_, event)| matches!(event, Event::Journal(name, _) if *name == host("h2")))
+    );
+}
