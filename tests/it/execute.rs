@@ -1,4 +1,5 @@
 //! The executor on simulated hosts in virtual time: orders and gaps, failures and the way back, signals, the journal.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 #[path = "execute/failures.rs"]
 mod failures;
@@ -83,8 +84,8 @@ async fn parallelism_and_delay_hold() {
     assert_eq!(lab.times("stop"), [0, 0, 12, 12, 24]);
     let delays = lab.events.borrow();
     let delays = delays.iter().filter(|(_, event)| matches!(event, Event::Delay(..)));
-    // After the last three were taken there is nothing to wait for.
-    assert_eq!(delays.count(), 3);
+    // After the last replica there is nothing to wait for.
+    assert_eq!(delays.count(), 4);
     // The clean-up waits for the last watch.
     assert!(lab.times("remove").iter().all(|at| *at >= 24 + 2 + 5));
 }
@@ -92,8 +93,10 @@ async fn parallelism_and_delay_hold() {
 #[tokio::test(start_paused = true)]
 async fn workers_are_no_batches() {
     let lab = Lab::new(&FIVE);
-    let mut slow = Behaviour::default();
-    slow.healthy_after = Some(secs(60));
+    let slow = Behaviour {
+        healthy_after: Some(secs(60)),
+        ..Behaviour::default()
+    };
     lab.behave("web:3", slow);
     let mut maker = Maker::new(2, 0);
     maker.image = "web:3";
