@@ -3,7 +3,7 @@
 use cdk::execute::outcome::Event;
 use cdk::execute::stop::Stop;
 use cdk::model::journal::JournalEnd;
-use cdk::model::op::{ContainerOp, Op};
+use cdk::model::op::{ContainerOp, Op, VolumeOp};
 use cdk::model::policy::Order;
 use cdk::model::unit::Span;
 use cdk::plan::step::Action;
@@ -135,6 +135,11 @@ async fn a_restart_between_two_looks_is_seen() {
     maker.replace("h1", "web.1");
     lab.run(&maker.plan, &Stop::never()).await;
     assert_eq!(lab.failure().0, "shop.web.1 exited and was started again");
+    assert_eq!(
+        lab.times("stop")[1] - lab.times("start")[0],
+        12,
+        "start, the first look, the log"
+    );
     assert_eq!(lab.containers("h1"), ["shop.web.1 web:1 running"]);
 }
 
@@ -346,4 +351,93 @@ async fn the_journal_keeps_what_nobody_knows_and_what_did_not_move() {
         .map(|(slot, at)| format!("{slot} {}", at.host))
         .collect();
     assert_eq!(places, ["web.7 h1", "web.9 h2"], "web.8 was made and removed again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_waits_does_not_begin_when_another_has_failed() {
+    let (lab, mut maker) = three(0);
+    lab.behave("web:2", exits(1, 1));
+    let slow = Behaviour {
+        pull: secs(40),
+        ..Behaviour::default()
+    };
+    lab.behave("web:9", slow);
+    let pull = maker.pull("h2", "web:9");
+    let second = maker.plan.rollouts[0].units[1].steps[0];
+    maker.plan.steps[second.0 as usize].after.push(pull);
+    lab.run(&maker.plan, &Stop::never()).await;
+    assert!(lab.log().iter().all(|line| !line.contains("web.2")), "{:#?}", lab.log());
+    let events = lab.events.borrow();
+    let skipped = events.iter().find(|(_, event)| *event == Event::Skipped(second));
+    assert!(
+        skipped.expect("it is skipped").0 < secs(5),
+        "it need not wait for the pull"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_fails_meanwhile_ends_the_work_at_its_step() {
+    let lab = Lab::new(&THREE);
+    let slow = Behaviour {
+        stops_after: secs(8),
+        ..Behaviour::default()
+    };
+    lab.behave("web:1", slow);
+    lab.behave("web:2", exits(4, 1));
+    let mut maker = Maker::new(1, 0);
+    maker.order = Order::StartFirst;
+    maker.replace("h1", "web.1");
+    let name = "late".to_owned();
+    let late = maker
+        .step("h1", None, Op::Volume(VolumeOp::Create { name }), Vec::new())
+        .id;
+    maker.plan.rollouts[0].units[0].steps.push(late);
+    lab.run(&maker.plan, &Stop::never()).await;
+    let log = lab.log();
+    assert!(log.iter().all(|line| !line.contains("late")), "{log:#?}");
+    let back = [
+        "h1 stop shop.web.1.old",
+        "h1 start shop.web.1.old",
+        "h1 stop shop.web.1",
+        "h1 remove shop.web.1",
+        "h1 rename shop.web.1.old to shop.web.1",
+    ];
+    assert_eq!(log[3..], back);
+    assert_eq!(lab.containers("h1"), ["shop.web.1 web:1 running"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_way_back_that_is_barred_is_not_walked_further() {
+    let (lab, maker) = three(1);
+    lab.behave("web:2", exits(1, 1));
+    lab.sim("h1").refuse("remove shop.web.1", "device is busy");
+    let outcome = lab.run(&maker.plan, &Stop::never()).await;
+    assert_eq!(lab.log().last().unwrap(), "h1 remove shop.web.1");
+    let ends = ends(&maker.plan, &outcome);
+    assert!(ends[..3].iter().all(|end| end.ends_with("failed")), "{ends:#?}");
+    assert_eq!(ends[3], "h1 start shop.web.1: undone");
+    let events = lab.events.borrow();
+    let stuck = events.iter().filter_map(|(_, event)| match event {
+        Event::Undone { error, .. } => error.clone(),
+        _ => None,
+    });
+    let not_tried = "not tried, because a later step on h1 stays".to_owned();
+    assert_eq!(
+        stuck.collect::<Vec<_>>(),
+        ["device is busy".to_owned(), not_tried.clone(), not_tried]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_made_by_a_step_alone_may_be_there_when_its_host_is_lost() {
+    let (lab, mut maker) = (Lab::new(&THREE), Maker::new(0, 0));
+    maker.create("h1", "web.7");
+    maker.create("h2", "web.8");
+    maker.plan.rollouts.clear();
+    // The journal and a look are answered on h1; whether it made the container is not known.
+    lab.sim("h1").fail_from(3);
+    lab.sim("h2").refuse("create shop.web.8", "no");
+    lab.run(&maker.plan, &Stop::never()).await;
+    let placement = lab.journal("h2").placement;
+    assert_eq!(placement.keys().cloned().collect::<Vec<_>>(), [slot("web.7")]);
 }

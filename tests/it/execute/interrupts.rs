@@ -169,3 +169,23 @@ async fn kill_at(kill: Option<Kill>, order: Order, fails: bool) -> u64 {
     }
     lab.world.calls()
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_signal_a_pull_in_hand_ends_and_what_waits_for_it_is_skipped() {
+    let (lab, mut maker) = three(Order::StopFirst);
+    let pulls = ["h1", "h1", "h1", "h1"].map(|on| maker.pull(on, "web:2"));
+    let first = maker.plan.rollouts[0].units[0].steps[0];
+    maker.plan.steps[first.0 as usize].after.push(pulls[0]);
+    let after = maker.pull("h2", "web:2");
+    maker.plan.steps[after.0 as usize].after.push(pulls[0]);
+    let (stopper, stop) = Stopper::new();
+    let signal = async {
+        sleep(secs(1)).await;
+        stopper.signal();
+    };
+    let (outcome, ()) = tokio::join!(lab.run(&maker.plan, &stop), signal);
+    // Three are pulled at once; the fourth and the one on h2 had not begun.
+    assert_eq!(lab.log(), ["h1 pull web:2"; 3]);
+    assert_eq!((outcome.done(), outcome.took), (3, secs(3)));
+    assert!(outcome.interrupted && !outcome.failed());
+}
