@@ -5,6 +5,8 @@
 mod failures;
 #[path = "execute/fixture.rs"]
 mod fixture;
+#[path = "execute/hosts.rs"]
+mod hosts;
 #[path = "execute/interrupts.rs"]
 mod interrupts;
 

@@ -6,7 +6,6 @@ use cdk::model::journal::JournalEnd;
 use cdk::model::op::{ContainerOp, Op, VolumeOp};
 use cdk::model::policy::Order;
 use cdk::model::unit::Span;
-use cdk::plan::step::Action;
 use cdk::sim::world::Behaviour;
 
 use super::fixture::{Lab, Maker, ends, host, secs, slot};
@@ -181,58 +180,6 @@ async fn a_failed_watch_does_not_wait_for_the_delay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_host_stops_only_its_own_replicas() {
-    let lab = Lab::new(&[("h1", &["web.1", "web.4"]), ("h2", &["web.2"]), ("h3", &["web.3"])]);
-    let mut maker = Maker::new(1, 0);
-    for (on, of) in [("h1", "web.1"), ("h2", "web.2"), ("h3", "web.3"), ("h1", "web.4")] {
-        maker.replace(on, of);
-    }
-    // The journal, a look and the stop are answered; the rename is not.
-    lab.sim("h1").fail_from(4);
-    let outcome = lab.run(&maker.plan, &Stop::never()).await;
-    assert!(outcome.failed());
-    let ends = ends(&maker.plan, &outcome);
-    assert!(ends[0].ends_with("failed") && ends[1].ends_with("failed"), "{ends:#?}");
-    for (on, of) in &THREE[1..] {
-        let containers = lab.containers(on);
-        assert!(
-            containers.contains(&format!("shop.{} web:2 healthy", of[0])),
-            "{containers:?}"
-        );
-    }
-    assert!(
-        ends.iter()
-            .filter(|end| end.contains("web.4"))
-            .all(|end| end.ends_with("skipped"))
-    );
-    let events = lab.events.borrow();
-    let error = events.iter().find_map(|(_, event)| match event {
-        Event::Undone { error, .. } => error.clone(),
-        _ => None,
-    });
-    assert_eq!(error.as_deref(), Some("h1: connection timed out"));
-    // What h1 holds is not known; the others say that it holds both.
-    let record = lab.journal("h2");
-    assert_eq!(record.end, JournalEnd::Failed);
-    assert_eq!(record.placement[&slot("web.1")].host, host("h1"));
-    assert_eq!(lab.journal("h1").end, JournalEnd::Begun);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_host_that_is_silent_for_a_moment_is_waited_for() {
-    let (lab, maker) = three(1);
-    lab.sim("h1").fail_from(9);
-    let stop = Stop::never();
-    let revive = async {
-        tokio::time::sleep(secs(6)).await;
-        lab.sim("h1").revive();
-    };
-    let (outcome, ()) = tokio::join!(lab.run(&maker.plan, &stop), revive);
-    assert!(!outcome.failed(), "{:#?}", ends(&maker.plan, &outcome));
-    assert!(lab.times("stop")[1] >= 6);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_refused_image_keeps_the_whole_service_as_it_is() {
     let (lab, mut maker) = three(1);
     let pulls = ["h1", "h2", "h3"].map(|on| maker.pull(on, "web:2"));
@@ -308,52 +255,6 @@ async fn steps_after_a_failed_one_are_skipped_and_settled_ones_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_done_on_a_host_that_cannot_be_told() {
-    let (lab, maker) = three(1);
-    lab.sim("h2").fail_from(1);
-    let outcome = lab.run(&maker.plan, &Stop::never()).await;
-    assert!(outcome.failed());
-    assert_eq!(lab.sim("h2").calls(), 1);
-    for on in ["h1", "h3"] {
-        assert!(lab.containers(on).iter().any(|line| line.contains("web:2 healthy")));
-    }
-    let (error, _) = lab.failure();
-    assert_eq!(
-        error,
-        "the journal could not be written on h2: h2: connection timed out"
-    );
-    let events = lab.events.borrow();
-    assert!(
-        events
-            .iter()
-            .any(|(_, event)| matches!(event, Event::Journal(name, _) if *name == host("h2")))
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_journal_keeps_what_nobody_knows_and_what_did_not_move() {
-    let lab = Lab::new(&THREE);
-    let mut maker = Maker::new(0, 0);
-    maker.create("h1", "web.7");
-    maker.create("h2", "web.8");
-    maker.create("h3", "web.9");
-    maker.plan.services[0].slots[2].action = Action::Move;
-    maker.plan.services[0].slots[2].from = Some(host("h2"));
-    // The journal, a look and the create are answered on h1, and nothing after.
-    lab.sim("h1").fail_from(4);
-    lab.sim("h2").refuse("start shop.web.8", "no");
-    lab.sim("h3").refuse("start shop.web.9", "no");
-    lab.run(&maker.plan, &Stop::never()).await;
-    assert_eq!(lab.containers("h1").len(), 2);
-    let placement = lab.journal("h2").placement;
-    let places: Vec<_> = placement
-        .iter()
-        .map(|(slot, at)| format!("{slot} {}", at.host))
-        .collect();
-    assert_eq!(places, ["web.7 h1", "web.9 h2"], "web.8 was made and removed again");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_replica_that_waits_does_not_begin_when_another_has_failed() {
     let (lab, mut maker) = three(0);
     lab.behave("web:2", exits(1, 1));
@@ -426,18 +327,4 @@ async fn a_way_back_that_is_barred_is_not_walked_further() {
         stuck.collect::<Vec<_>>(),
         ["device is busy".to_owned(), not_tried.clone(), not_tried]
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_replica_made_by_a_step_alone_may_be_there_when_its_host_is_lost() {
-    let (lab, mut maker) = (Lab::new(&THREE), Maker::new(0, 0));
-    maker.create("h1", "web.7");
-    maker.create("h2", "web.8");
-    maker.plan.rollouts.clear();
-    // The journal and a look are answered on h1; whether it made the container is not known.
-    lab.sim("h1").fail_from(3);
-    lab.sim("h2").refuse("create shop.web.8", "no");
-    lab.run(&maker.plan, &Stop::never()).await;
-    let placement = lab.journal("h2").placement;
-    assert_eq!(placement.keys().cloned().collect::<Vec<_>>(), [slot("web.7")]);
 }
