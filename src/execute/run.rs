@@ -14,7 +14,7 @@ use crate::execute::outcome::{Event, StepEnd};
 use crate::execute::stop::Stop;
 use crate::host::{Credentials, Host, HostError};
 use crate::model::name::HostName;
-use crate::model::op::{ContainerOp, Op};
+use crate::model::op::Op;
 use crate::plan::step::{Plan, Precondition, Step, StepId};
 
 /// How many operations one host is given at once.
@@ -188,13 +188,10 @@ impl<'a> Run<'a> {
     async fn attempt(&self, step: &Step) -> Result<(), Failure> {
         let host = self.host(&step.host)?;
         check(host.as_ref(), &step.pre).await?;
-        self.board.set_tried(step.id, true);
+        self.board.set_tried(step.id);
         let result = self.apply(host.as_ref(), &step.op).await;
-        if let (Err(failure), Op::Container(ContainerOp::Create { .. })) = (&result, &step.op)
-            && failure.cause == Cause::Replica
-        {
-            // The engine made nothing. What bears the name now is another's, and the way back would remove it.
-            self.board.set_tried(step.id, false);
+        if result.as_ref().is_err_and(|failure| failure.cause == Cause::Replica) {
+            self.board.set_refused(step.id);
         }
         result
     }

@@ -2,6 +2,7 @@
 
 use cdk::execute::outcome::Event;
 use cdk::execute::stop::Stop;
+use cdk::host::Host as _;
 use cdk::model::journal::JournalEnd;
 use cdk::model::op::{ContainerOp, Op, VolumeOp};
 use cdk::model::policy::Order;
@@ -202,6 +203,34 @@ async fn a_create_that_is_refused_removes_nobody_elses_container() {
     lab.sim("h1").refuse("create shop.web.1", "no space left on device");
     lab.run(&maker.plan, &Stop::never()).await;
     assert_eq!(lab.failure().0, "no space left on device");
+    assert!(
+        !lab.log().iter().any(|line| line.contains("remove")),
+        "{:#?}",
+        lab.log()
+    );
+    assert_eq!(lab.containers("h1"), ["shop.web.1 web:1 running"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_is_refused_still_brings_back_what_an_earlier_apply_put_aside() {
+    let lab = Lab::new(&[("h1", &["web.1"])]);
+    // As a killed apply left it.
+    let aside = lab.sim("h1");
+    aside.stop("shop.web.1").await.unwrap();
+    aside.rename("shop.web.1", "shop.web.1.old").await.unwrap();
+    let mut maker = Maker::new(1, 0);
+    maker.create("h1", "web.1");
+    let (name, old) = ("shop.web.1".to_owned(), "shop.web.1.old".to_owned());
+    let back = [
+        Op::Container(ContainerOp::Rename {
+            name: old,
+            to: name.clone(),
+        }),
+        Op::Container(ContainerOp::Start { name }),
+    ];
+    maker.plan.steps[0].undo.extend(back);
+    aside.refuse("create shop.web.1", "no space left on device");
+    lab.run(&maker.plan, &Stop::never()).await;
     assert!(
         !lab.log().iter().any(|line| line.contains("remove")),
         "{:#?}",
