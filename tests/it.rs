@@ -1,6 +1,8 @@
 //! The one integration binary: every area is a module, so that linking stays cheap.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "it/execute.rs"]
+mod execute;
 #[path = "it/planner.rs"]
 mod planner;
 mod tidy;
