@@ -1,1 +1,4 @@
 //! Tests.
+
+#[path = "it/report.rs"]
+mod report;

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::name::{ClusterName, HostName, ServiceName};
 
-/// Declarative deploys for Docker hosts: git says what should be, cdk shows what it would do, and does it.
+/// Declarative deploys for Docker hosts: git says what should be; plan shows the way, apply goes it
 #[derive(Debug, Parser)]
 #[command(name = "cdk", version, max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {

@@ -14,7 +14,7 @@ use crate::report::words::{clean, count, time};
 /// Where the text beside names begins, unless a name is longer.
 const COLUMN: usize = 17;
 /// Names longer than this push only their own line.
-const WIDEST: usize = 36;
+const WIDEST: usize = 24;
 /// More hosts than these are counted, not named.
 const HOSTS_NAMED: usize = 8;
 
@@ -343,9 +343,9 @@ impl Page {
         }
     }
 
-    /// What happens to a replica. Where fields say why, the reason is left to `-v`; so it is where a note gives it.
+    /// What happens to a replica. Where its service's fields say why, the reason is left to `-v`; a note gives it where it fits nowhere.
     fn words(&self, slot: &SlotChange, service_fields: bool) -> String {
-        let explained = (service_fields || !slot.fields.is_empty()) && !self.style.verbose;
+        let explained = service_fields && slot.fields.is_empty() && !self.style.verbose;
         let unless_explained = if explained { String::new() } else { because(&slot.why) };
         match slot.action {
             Action::Keep => format!("as it should be{}", because(&slot.why)),
