@@ -26,7 +26,6 @@ pub(super) fn init(context: &Context, args: &InitArgs) -> Result<ExitCode, Ended
         let path = directory.join(name);
         return Err(Failure::Guard(format!("{} is there already: nothing was written", path.display())).into());
     }
-    fs::create_dir_all(directory).map_err(wrong(directory))?;
     let name = match &args.name {
         Some(name) => name.clone(),
         None => folder_name(directory)?,
@@ -47,7 +46,8 @@ pub(super) fn init(context: &Context, args: &InitArgs) -> Result<ExitCode, Ended
 }
 
 fn folder_name(directory: &Path) -> Result<ClusterName, Ended> {
-    let whole = fs::canonicalize(directory).map_err(|error| Ended::Io(format!("{}: {error}", directory.display())))?;
+    let whole =
+        std::path::absolute(directory).map_err(|error| Ended::Io(format!("{}: {error}", directory.display())))?;
     let name = whole
         .file_name()
         .map(|name| name.to_string_lossy().to_lowercase())

@@ -14,6 +14,7 @@ pub mod ps;
 pub mod show;
 pub mod status;
 pub mod style;
+pub mod summary;
 pub mod table;
 pub mod terminal;
 pub mod words;

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::execute::outcome::{Outcome, StepEnd};
 use crate::plan::step::{Note, Plan, StepId};
 use crate::report::json;
-use crate::report::plan::note;
 use crate::report::style::{Paint, Style};
+use crate::report::summary::note;
 use crate::report::words::{clean, time};
 
 /// The version of the outcome's format that this cdk writes.

@@ -10,9 +10,9 @@ use crate::model::journal::JournalEnd;
 use crate::model::name::{HostName, Slot, retired_name};
 use crate::observe::Observed;
 use crate::plan::step::{Action, Note, Plan};
-use crate::report::plan;
 use crate::report::ps::newest;
 use crate::report::style::{Paint, Style};
+use crate::report::summary;
 use crate::report::words::clean;
 
 /// The cluster's state.
@@ -110,12 +110,12 @@ pub fn status(observed: &Observed, plan: &Plan) -> Status {
                 state: live.state.to_string(),
             })
             .collect(),
-        changes: plan::counts(plan),
+        changes: summary::counts(plan),
         notes: plan
             .notes
             .iter()
             .filter(|note| !matches!(note, Note::Unreachable { .. }))
-            .map(plan::note)
+            .map(summary::note)
             .collect(),
         last_apply: newest(observed).map(|record| LastApply {
             at: record.at.clone(),
@@ -153,7 +153,7 @@ pub fn text(status: &Status, style: Style) -> String {
         format!("cluster {} · {} · {verdict}", status.cluster, status.revision),
         String::new(),
     ];
-    let tally = plan::tally(&status.changes);
+    let tally = summary::tally(&status.changes);
     let git = match (status.as_git, tally.is_empty()) {
         (true, true) => "nothing to apply".to_owned(),
         (true, false) => format!("nothing to apply; {tally}"),
