@@ -1,8 +1,10 @@
 //! cdk. (The map comes here.)
 
+pub mod cli;
 pub mod dialect;
 pub mod diff;
 pub mod execute;
+pub mod flow;
 pub mod host;
 pub mod model;
 pub mod observe;

@@ -5,4 +5,6 @@
 mod execute;
 #[path = "it/planner.rs"]
 mod planner;
+#[path = "it/report.rs"]
+mod report;
 mod tidy;
