@@ -6,7 +6,6 @@ use std::pin::pin;
 
 use indicatif::ProgressDrawTarget;
 use serde::Deserialize;
-use tokio::sync::watch;
 
 use crate::cli::args::{ApplyArgs, Output};
 use crate::cli::commands::text;
@@ -14,6 +13,7 @@ use crate::cli::context::{Context, complain};
 use crate::cli::exit::{Ended, ExitCode, of_apply};
 use crate::cli::runtime::{Signals, block_on};
 use crate::execute::outcome::{Event, Outcome};
+use crate::execute::stop::Stopper;
 use crate::flow::{self, Failure, Session};
 use crate::plan::step::{PLAN_VERSION, Plan, PlanDocument};
 use crate::report::progress::{Detail, Lines, Reporter};
@@ -67,7 +67,7 @@ async fn agreed(
         // A saved plan has its secrets masked; where all else is the same, it is the same.
         let same = mask::plan(&planned.plan) == saved;
         let saved = if same { planned.plan.clone() } else { saved };
-        signals.unless(session.expect_same(&saved)).await?;
+        session.expect_same(&saved)?;
     }
     session.guard(dirty)?;
     match context.output {
@@ -99,27 +99,20 @@ async fn execute(context: &Context, signals: &mut Signals, session: Session) -> 
         return tell(context, &plan, &Outcome::default());
     }
     let mut reporter = reporter(context, &plan);
-    let (stop, stopped) = watch::channel(false);
+    let (stopper, stop) = Stopper::new();
     let outcome = {
-        let mut events = |plan: &Plan, event: &Event| reporter.event(plan, event);
-        let mut work = pin!(session.apply(stopped, &mut events));
-        let mut stopping = false;
+        let mut events = |event: Event| reporter.event(&plan, &event);
+        let mut work = pin!(session.apply(&stop, &mut events));
         loop {
             tokio::select! {
                 biased;
-                outcome = &mut work => break Some(outcome),
-                () = signals.next() => {
-                    if stopping {
-                        break None;
-                    }
-                    stopping = true;
-                    stop.send_replace(true);
-                }
+                outcome = &mut work => break outcome,
+                () = signals.next() => stopper.signal(),
             }
         }
     };
     reporter.finish();
-    let outcome = outcome.ok_or(Ended::Abandoned)??;
+    session.close().await;
     tell(context, &plan, &outcome)
 }
 

@@ -91,8 +91,6 @@ pub(super) enum Ended {
     Failed(Failure),
     /// A signal came before anything was begun.
     Interrupted,
-    /// A second signal came while steps were in hand.
-    Abandoned,
     /// The answer could not be written, or a file not read.
     Io(String),
 }
@@ -116,7 +114,7 @@ impl Ended {
     pub fn code(&self) -> ExitCode {
         match self {
             Self::Failed(failure) => failure.into(),
-            Self::Interrupted | Self::Abandoned => ExitCode::Interrupted,
+            Self::Interrupted => ExitCode::Interrupted,
             Self::Io(_) => ExitCode::Error,
         }
     }
@@ -141,7 +139,6 @@ impl Ended {
             )
             | Self::Io(text) => plain(text),
             Self::Interrupted => plain("interrupted; nothing was touched"),
-            Self::Abandoned => plain("left while steps were in hand; the same command again goes on from there"),
         }
     }
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::execute::{Options, Stop, execute};
 use crate::execute::outcome::{Event, Outcome};
+use crate::execute::stop::Stop;
+use crate::execute::{Options, execute};
 use crate::flow::credentials::{Passwords, passwords};
+use crate::flow::failure::Failure;
 use crate::flow::plan::{Planned, plan_from};
-use crate::flow::{Failure, Seen, Settings, check};
-use crate::host::connect::{ConnectOptions, close_all, connect_all};
-use crate::host::{Host, HostError};
+use crate::flow::{Seen, Settings, check};
+use crate::host::{ConnectOptions, Host, Hosts, close_all, connect_all};
 use crate::model::endpoint::Endpoint;
 use crate::model::name::HostName;
 use crate::model::op::{ImageOp, Op};
@@ -18,11 +19,9 @@ use crate::observe::observe;
 use crate::plan::step::Plan;
 use crate::resolve::desired::{Availability, Desired};
 
-type Links = BTreeMap<HostName, Result<Rc<dyn Host>, HostError>>;
-
 /// Hosts that are connected to.
 pub struct Connections {
-    links: Links,
+    links: Hosts,
     passwords: Passwords,
     parallel: usize,
 }
@@ -30,7 +29,7 @@ pub struct Connections {
 impl Connections {
     /// Ends them, or leaves them for the next run.
     pub async fn close(self) {
-        close_all(self.links).await;
+        close_all(&self.links).await;
     }
 }
 
@@ -40,33 +39,55 @@ pub struct Session {
     connections: Connections,
 }
 
-impl Session {
-    /// Asks the desired hosts what is live.
-    pub(super) async fn observe(settings: &Settings, desired: Desired) -> Result<(Seen, Connections), Failure> {
-        let began = Instant::now();
-        let endpoints: BTreeMap<HostName, Endpoint> = desired
-            .hosts
-            .iter()
-            .filter(|(_, host)| host.state != Availability::Down)
-            .map(|(name, host)| {
-                (name.clone(), Endpoint { address: host.address.clone(), ssh: host.ssh.clone() })
-            })
-            .collect();
-        let parallel = settings.parallel.unwrap_or(desired.cluster.parallel);
-        let options = ConnectOptions { parallel, keep: settings.keep_connections };
-        let links = connect_all(&endpoints, &options).await;
-        let passwords = passwords(&desired);
-        let wanted = desired.services.values().map(|service| service.image.clone()).collect();
-        let observed = observe(&links, &desired.cluster.name, &wanted, &passwords.known, parallel).await;
-        let seen = Seen { desired, observed, took: began.elapsed() };
-        Ok((seen, Connections { links, passwords, parallel }))
-    }
+/// Asks the desired hosts what is live.
+pub(super) async fn look(settings: &Settings, desired: Desired) -> Result<(Seen, Connections), Failure> {
+    let began = Instant::now();
+    let endpoints: BTreeMap<HostName, Endpoint> = desired
+        .hosts
+        .iter()
+        .filter(|(_, host)| host.state != Availability::Down)
+        .map(|(name, host)| {
+            (
+                name.clone(),
+                Endpoint {
+                    address: host.address.clone(),
+                    ssh: host.ssh.clone(),
+                },
+            )
+        })
+        .collect();
+    let parallel = settings.parallel.unwrap_or(desired.cluster.parallel);
+    let options = ConnectOptions {
+        parallel,
+        keep: settings.keep_connections,
+    };
+    let links = connect_all(&endpoints, &options).await;
+    let passwords = passwords(&desired);
+    let wanted = desired.services.values().map(|service| service.image.clone()).collect();
+    let observed = observe(&links, &desired.cluster.name, &wanted, &passwords.known, parallel).await;
+    let seen = Seen {
+        desired,
+        observed,
+        took: began.elapsed(),
+    };
+    Ok((
+        seen,
+        Connections {
+            links,
+            passwords,
+            parallel,
+        },
+    ))
+}
 
+impl Session {
     pub(super) async fn open(settings: &Settings) -> Result<Self, Failure> {
         let desired = check(settings)?;
-        let (seen, connections) = Self::observe(settings, desired).await?;
+        let (seen, connections) = look(settings, desired).await?;
         let missing = connections.passwords.missing.iter();
-        let notes = missing.map(|(registry, why)| format!("no password for {registry}: {why}")).collect();
+        let notes = missing
+            .map(|(registry, why)| format!("no password for {registry}: {why}"))
+            .collect();
         match plan_from(settings, seen, notes) {
             Ok(planned) => Ok(Self { planned, connections }),
             Err(failure) => {
@@ -93,10 +114,16 @@ impl Session {
             ));
         }
         for step in &plan.steps {
-            let Op::Image(ImageOp::Pull { image, .. }) = &step.op else { continue };
-            let missing = image.registry().and_then(|registry| self.connections.passwords.missing.get(registry));
+            let Op::Image(ImageOp::Pull { image, .. }) = &step.op else {
+                continue;
+            };
+            let missing = image
+                .registry()
+                .and_then(|registry| self.connections.passwords.missing.get(registry));
             if let Some(why) = missing {
-                return Err(Failure::Guard(format!("{image} has to be pulled, but there is no password: {why}")));
+                return Err(Failure::Guard(format!(
+                    "{image} has to be pulled, but there is no password: {why}"
+                )));
             }
         }
         Ok(())
@@ -110,30 +137,44 @@ impl Session {
         if self.planned.plan.steps == saved.steps && self.planned.plan.rollouts == saved.rollouts {
             return Ok(());
         }
-        let first = self.planned.plan.steps.iter().zip(&saved.steps).find(|(now, then)| now != then);
+        let first = self
+            .planned
+            .plan
+            .steps
+            .iter()
+            .zip(&saved.steps)
+            .find(|(now, then)| now != then);
         let difference = match first {
-            Some((now, then)) => format!("step {} was \"{} on {}\" and would now be \"{} on {}\"", then.id, then.op, then.host, now.op, now.host),
-            None => format!("it had {} steps and would now have {}", saved.steps.len(), self.planned.plan.steps.len()),
+            Some((now, then)) => format!(
+                "step {} was \"{} on {}\" and would now be \"{} on {}\"",
+                then.id, then.op, then.host, now.op, now.host
+            ),
+            None => format!(
+                "it had {} steps and would now have {}",
+                saved.steps.len(),
+                self.planned.plan.steps.len()
+            ),
         };
         Err(Failure::Stale(format!(
             "the saved plan is stale, the repository or the hosts have moved since: {difference}; plan again"
         )))
     }
 
-    /// Does the plan.
-    ///
-    /// # Errors
-    /// None yet: failures of steps are in the outcome.
-    pub async fn apply(&self, stop: Stop, events: &mut dyn FnMut(&Event)) -> Result<Outcome, Failure> {
+    /// Does the plan. How it went, the failures of steps too, is in the outcome.
+    pub async fn apply(&self, stop: &Stop, events: &mut dyn FnMut(Event)) -> Outcome {
         let hosts: BTreeMap<HostName, Rc<dyn Host>> = self
             .connections
             .links
             .iter()
             .filter_map(|(name, link)| Some((name.clone(), Rc::clone(link.as_ref().ok()?))))
             .collect();
-        let options = Options { parallel: self.connections.parallel, by: author(), now };
+        let options = Options {
+            parallel: self.connections.parallel,
+            by: author(),
+            at: Box::new(now),
+        };
         let known = &self.connections.passwords.known;
-        Ok(execute(&self.planned.plan, &hosts, known, &options, &stop, &mut |event| events(&event)).await)
+        execute(&self.planned.plan, &hosts, known, &options, stop, events).await
     }
 
     /// Ends the connections, or leaves them for the next run, and gives the plan back.
@@ -145,12 +186,17 @@ impl Session {
 
 /// The time, RFC 3339 in UTC, to the second.
 pub(crate) fn now() -> String {
-    jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_else(|_| jiff::Timestamp::now()).to_string()
+    jiff::Timestamp::now()
+        .round(jiff::Unit::Second)
+        .unwrap_or_else(|_| jiff::Timestamp::now())
+        .to_string()
 }
 
 /// Who applies: `user@machine`, as far as the system says.
 fn author() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_else(|_| "unknown".into());
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{user}@{}", machine.trim())
 }

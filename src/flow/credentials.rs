@@ -21,7 +21,14 @@ pub fn passwords(desired: &Desired) -> Passwords {
         match read(&registry.password) {
             Ok(password) => {
                 let username = registry.username.clone();
-                passwords.known.insert(name.clone(), Credentials { registry: name.clone(), username, password });
+                passwords.known.insert(
+                    name.clone(),
+                    Credentials {
+                        registry: name.clone(),
+                        username,
+                        password,
+                    },
+                );
             }
             Err(why) => {
                 passwords.missing.insert(name.clone(), why);

@@ -1,7 +1,7 @@
 //! Why a use came to nothing before a host was touched. Failures of steps are outcomes, not these.
 
 use crate::model::problem::Rejected;
-use crate::source::{ReadError, SourceError};
+use crate::source::error::{ReadError, SourceError};
 
 /// Why nothing was done; each is an exit code of its own.
 #[derive(Debug)]
@@ -28,7 +28,10 @@ impl From<Rejected> for Failure {
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
-        Self::Other(error.to_string())
+        match error.hint() {
+            Some(hint) => Self::Other(format!("{error}\n{hint}")),
+            None => Self::Other(error.to_string()),
+        }
     }
 }
 

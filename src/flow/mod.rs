@@ -8,15 +8,17 @@ mod plan;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-pub use crate::flow::apply::Session;
-pub use crate::flow::failure::Failure;
-pub use crate::flow::plan::{Planned, plan_from};
-
 use crate::model::name::{HostName, ServiceName};
 use crate::observe::{Observed, read_document};
 use crate::resolve::desired::Desired;
 use crate::resolve::resolve;
 use crate::source::Repository;
+
+pub use apply::Session;
+pub use failure::Failure;
+pub use plan::Planned;
+
+use plan::plan_from;
 
 /// What a use is told by its caller.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +58,9 @@ pub fn check(settings: &Settings) -> Result<Desired, Failure> {
     let desired = resolve(&manifest)?;
     for name in &settings.hosts {
         if !desired.hosts.contains_key(name) {
-            return Err(Failure::Usage(format!("--host {name}: there is no such host in the repository")));
+            return Err(Failure::Usage(format!(
+                "--host {name}: there is no such host in the repository"
+            )));
         }
     }
     Ok(desired)
@@ -68,8 +72,8 @@ pub fn check(settings: &Settings) -> Result<Desired, Failure> {
 /// As [`check`]; a host that does not answer is no error but part of what was seen.
 pub async fn observe(settings: &Settings) -> Result<Seen, Failure> {
     let desired = check(settings)?;
-    let (seen, session) = Session::observe(settings, desired).await?;
-    session.close().await;
+    let (seen, connections) = apply::look(settings, desired).await?;
+    connections.close().await;
     Ok(seen)
 }
 
@@ -86,7 +90,11 @@ pub async fn plan(settings: &Settings, live: Option<&Path>) -> Result<Planned, F
     let began = Instant::now();
     let text = std::fs::read_to_string(path).map_err(|e| Failure::Other(format!("{}: {e}", path.display())))?;
     let document = read_document(&text).map_err(|e| Failure::Other(format!("{}: {e}", path.display())))?;
-    let seen = Seen { desired, observed: document.observed, took: began.elapsed() };
+    let seen = Seen {
+        desired,
+        observed: document.observed,
+        took: began.elapsed(),
+    };
     plan_from(settings, seen, Vec::new())
 }
 

@@ -1,14 +1,17 @@
 //! Composes the pure floors: what git wants and what is live, to a plan.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::diff::{Diff, diff};
-use crate::flow::{Failure, Seen, Settings};
+use crate::flow::failure::Failure;
+use crate::flow::{Seen, Settings};
 use crate::model::host::ObservedHost;
+use crate::model::problem::Rejected;
 use crate::observe::Observed;
 use crate::place::place;
-use crate::plan::plan;
 use crate::plan::step::{Note, Plan};
+use crate::plan::{Input, plan};
 use crate::render::render;
 use crate::resolve::desired::Desired;
 use crate::scale::counts;
@@ -31,7 +34,11 @@ pub struct Planned {
 /// # Errors
 /// Where a named host does not answer, or a per-replica template does not render.
 pub fn plan_from(settings: &Settings, seen: Seen, notes: Vec<String>) -> Result<Planned, Failure> {
-    let Seen { desired, observed, took } = seen;
+    let Seen {
+        desired,
+        observed,
+        took,
+    } = seen;
     for name in &settings.hosts {
         if let Some(ObservedHost::Unreachable(why)) = observed.hosts.get(name) {
             return Err(Failure::Unreachable(format!("{name} is unreachable: {why}")));
@@ -39,12 +46,39 @@ pub fn plan_from(settings: &Settings, seen: Seen, notes: Vec<String>) -> Result<
     }
     let counts = counts(&desired, &observed);
     let placement = place(&desired, &observed, &counts);
-    let target = render(&desired, &placement).map_err(|e| Failure::Guard(e.to_string()))?;
+    let target = render(&desired, &placement).map_err(|problems| Rejected {
+        problems,
+        texts: BTreeMap::new(),
+    })?;
     let mut difference = diff(&target, &placement, &observed);
     narrow(settings, &mut difference);
-    let mut plan = plan(&desired.revision, &target, &placement, &difference, &observed);
+    let mut plan = plan(Input {
+        target: &target,
+        placement: &placement,
+        observed: &observed,
+        diff: &difference,
+    });
     plan.notes.extend(notes.into_iter().map(Note::Text));
-    Ok(Planned { desired, observed, plan, took })
+    Ok(Planned {
+        desired,
+        observed,
+        plan,
+        took,
+    })
 }
 
-fn narrow(_settings: &Settings, _difference: &mut Diff) {}
+/// Takes out what happens elsewhere than on the hosts and to the services that the caller names.
+fn narrow(settings: &Settings, difference: &mut Diff<'_>) {
+    if !settings.services.is_empty() {
+        difference.services.retain(|name, _| settings.services.contains(name));
+    }
+    if !settings.hosts.is_empty() {
+        for service in difference.services.values_mut() {
+            service.slots.retain(|slot| {
+                // A move has two ends, and is done whole or not at all.
+                let ends = slot.host.iter().chain(&slot.from);
+                ends.clone().count() > 0 && ends.clone().all(|host| settings.hosts.contains(host))
+            });
+        }
+    }
+}
