@@ -7,7 +7,7 @@ use crate::model::op::{ContainerOp, Op};
 use crate::plan::step::Plan;
 
 /// What stands in a secret's place.
-pub const MASK: &str = "(masked)";
+pub const MASK: &str = "***";
 
 /// Whether a name says that its value is secret.
 pub fn is_secret(name: &str) -> bool {
@@ -93,7 +93,7 @@ mod tests {
     fn names_tell_secrets() {
         assert!(is_secret("DB_PASSWORD") && is_secret("apiKey") && !is_secret("LOG_LEVEL"));
         let line = ["app", "--token", "a", "--db-password=b", "key=c", "on=d"].map(str::to_owned);
-        let masked = ["app", "--token", MASK, "--db-password=(masked)", "key=(masked)", "on=d"];
+        let masked = ["app", "--token", MASK, "--db-password=***", "key=***", "on=d"];
         assert_eq!(words(&line), masked);
         assert_eq!(words(&words(&line)), masked);
     }

@@ -51,8 +51,8 @@ fn colours_add_nothing_but_colours() {
 #[test]
 fn nothing_to_do_says_what_is_as_it_should_be() {
     let slots = vec![
-        replica("web.1", Action::Keep, Some("bj-01"), ""),
-        replica("web.2", Action::Keep, Some("bj-02"), ""),
+        replica("web.1", Action::Keep, Some("bj-01"), "as it should be"),
+        replica("web.2", Action::Keep, Some("bj-02"), "as it should be, but unhealthy"),
         replica("web.3", Action::Unknown, Some("bj-05"), ""),
     ];
     let quiet = Plan {
@@ -61,7 +61,8 @@ fn nothing_to_do_says_what_is_as_it_should_be() {
     };
     let shown = plan::text(&quiet, 1, Duration::ZERO, PLAIN);
     let wanted = "cluster shop · 3f2a1c9 main \"web 1.5.0\" · 1 host\n\n\
-                  = web            2 replicas as they should be, 1 unknown\n\n\
+                  = web            2 replicas as they should be, 1 unknown\n    \
+                  = web.2      bj-02   as it should be, but unhealthy\n\n\
                   No changes. 2 replicas are as git says; 1 unknown\n";
     assert_eq!(shown, wanted);
 }
