@@ -1,1 +1,4 @@
 //! Tests.
+
+#[path = "it/check.rs"]
+mod check;

@@ -6,6 +6,7 @@ use std::path::Path;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
 use crate::model::problem::{Place, Problem, Rejected};
+use crate::model::secret::is_secret_name;
 
 /// All problems as a person reads them, each with its line, and their number behind them.
 ///
@@ -75,14 +76,6 @@ fn snippet<'a>(
     )
 }
 
-/// The words in a key's name that make its value one not to be shown.
-const SECRET: [&str; 4] = ["password", "secret", "token", "key"];
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    SECRET.iter().any(|word| name.contains(word))
-}
-
 /// The line with everything behind the first secret key hidden, and where the place is in that.
 fn masked(line: &str, span: Range<usize>, whole: bool) -> (String, Range<usize>) {
     let indent = line.len() - line.trim_start_matches([' ', '-']).len();
@@ -108,7 +101,7 @@ fn secret_value(line: &str) -> Option<usize> {
             let name = before.rsplit([' ', ',', '{', '[', '"', '\'', '=', ':']).next()?;
             let after = index + separator.len_utf8();
             let gap = line.get(after..)?.len() - line.get(after..)?.trim_start().len();
-            is_secret(name).then_some(after + gap)
+            is_secret_name(name).then_some(after + gap)
         })
 }
 
@@ -130,7 +123,7 @@ fn names_secret_above(before: &str, line: &str) -> bool {
             .next()
             .unwrap_or_default();
         let ends_open = above.trim_end().ends_with([':', '|', '>', '-', '+', '[', '{']);
-        if ends_open && is_secret(name) {
+        if ends_open && is_secret_name(name) {
             return true;
         }
         if here == 0 {

@@ -14,7 +14,7 @@ use crate::model::unit::PortRange;
 use crate::resolve::decode::{Decoded, decode, entries};
 use crate::resolve::desired::{Cluster, PasswordSource, Registry};
 use crate::resolve::layers::problems_of_number;
-use crate::resolve::problems::{Problems, locate};
+use crate::resolve::problems::{Problems, Segment, locate};
 use crate::resolve::render::{Names, is_template, render};
 use crate::resolve::requirement;
 use crate::resolve::shape::cluster::{ClusterShape, PasswordShape, RegistryShape, SshShape};
@@ -88,10 +88,10 @@ pub fn head(section: Option<&Entry>, names: &Arc<Names>, problems: &mut Problems
     let mut map = entries("cluster", section.value.clone(), problems);
     let defaults = map.shift_remove("defaults").map(|entry| entry.value);
     let ssh = map.shift_remove("ssh");
-    no_templates(&map, problems);
+    let mut broken = no_templates(&mut map, problems);
     let mut node = Node::new(section.key.clone(), Kind::Map(map));
-    render(&mut node, names, None, problems);
-    let decoded: Decoded<ClusterShape> = decode(node, "cluster", problems);
+    broken.extend(render(&mut node, names, None, problems).broken);
+    let decoded: Decoded<ClusterShape> = decode(node, "cluster", broken, problems);
     check_version(&decoded, problems);
     Head {
         ssh: ssh_words(ssh, "cluster.ssh", names, problems),
@@ -115,8 +115,8 @@ pub fn ssh_words(entry: Option<Entry>, at: &str, names: &Arc<Names>, problems: &
         Some(entry) => entry.value,
         None => Node::new(nowhere(), Kind::Map(Map::new())),
     };
-    render(&mut node, names, None, problems);
-    decode(node, at, problems)
+    let broken = render(&mut node, names, None, problems).broken;
+    decode(node, at, broken, problems)
 }
 
 fn nowhere() -> Place {
@@ -129,18 +129,22 @@ fn nowhere() -> Place {
     }
 }
 
-/// What must be known before anything is rendered. (`include` is refused where the files are read.)
-fn no_templates(map: &Map, problems: &mut Problems) {
+/// Takes away what must be known before anything is rendered, and is a template. (`include` is refused where files are read.)
+fn no_templates(map: &mut Map, problems: &mut Problems) -> Vec<Vec<Segment>> {
+    let mut broken = Vec::new();
     for key in ["name", "cdk"] {
-        if let Some(node) = map.get(key).map(|entry| &entry.value)
-            && node.text().is_some_and(is_template)
+        let text = map.get(key).and_then(|entry| entry.value.text());
+        if text.is_some_and(is_template)
+            && let Some(Entry { value, .. }) = map.shift_remove(key)
         {
             problems.push(Problem::at(
-                Some(node.place.clone()),
+                Some(value.place),
                 format!("`cluster.{key}` may not be a template"),
             ));
+            broken.push(vec![key.into()]);
         }
     }
+    broken
 }
 
 fn cluster(decoded: Decoded<ClusterShape>, key: &Place, problems: &mut Problems) -> Option<Cluster> {
@@ -197,8 +201,8 @@ pub fn registries(
             let problem = Problem::at(Some(key.clone()), format!("`{name}` is not a registry's host and port"));
             problems.push(problem.hint("write it as images name it: registry.internal:5000"));
         }
-        render(&mut node, names, None, problems);
-        let decoded: Decoded<RegistryShape> = decode(node, "registries.*", problems);
+        let broken = render(&mut node, names, None, problems).broken;
+        let decoded: Decoded<RegistryShape> = decode(node, "registries.*", broken, problems);
         all.extend(registry(decoded, &name, &key, root, problems).map(|registry| (name, registry)));
     }
     all

@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Segment as Step, Track};
 
-use crate::model::problem::Problem;
-use crate::resolve::problems::{Problems, Segment, find, locate, locate_key, remove};
+use crate::model::problem::{Place, Problem};
+use crate::resolve::problems::{Problems, Segment, locate, locate_key, remove};
 use crate::resolve::{not_in_force, schema, suggest};
 use crate::source::yaml::{Kind, Node};
 
@@ -23,7 +23,7 @@ pub struct Decoded<T> {
     pub value: T,
     /// The tree that it was decoded from, without what was wrong: list items have the value's own indices.
     pub node: Node,
-    /// The paths of what was wrong and taken away, as they were at that time.
+    /// The paths of what was wrong and taken away, as they were at that time, and of what a misspelt key likely meant.
     pub lost: Vec<Vec<Segment>>,
 }
 
@@ -37,16 +37,21 @@ impl<T> Decoded<T> {
 }
 
 /// Decodes `node`, which stands at `at` in the repository (`services.*`). What is wrong is noted and taken away, until the rest decodes.
-pub fn decode<T: DeserializeOwned + Default>(mut node: Node, at: &str, problems: &mut Problems) -> Decoded<T> {
-    let mut lost = Vec::new();
+///
+/// `broken` is what was taken out of the tree before.
+pub fn decode<T: DeserializeOwned + Default>(
+    mut node: Node,
+    at: &str,
+    broken: Vec<Vec<Segment>>,
+    problems: &mut Problems,
+) -> Decoded<T> {
+    let mut lost = broken;
     loop {
         let (result, unknown) = attempt::<T>(&node);
         match result {
             Ok(value) => {
                 for path in unknown {
-                    if let Some(problem) = unknown_key(&node, at, &path) {
-                        problems.push(problem);
-                    }
+                    lost.extend(unknown_key(&node, at, &path, problems));
                 }
                 return Decoded { value, node, lost };
             }
@@ -114,6 +119,15 @@ fn named(path: &[Segment], message: &str) -> String {
 
 /// serde's words for a wrong type, as a person would say them.
 fn in_plain_words(message: &str) -> String {
+    if let Some((found, expected)) = message
+        .strip_prefix("unknown variant ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        return format!("expected {expected}, not {found}");
+    }
+    if message == "invalid IP address syntax" {
+        return "this is not an IP address".to_owned();
+    }
     let wrong = ["invalid type: ", "invalid value: "]
         .iter()
         .find_map(|prefix| message.strip_prefix(prefix));
@@ -122,6 +136,8 @@ fn in_plain_words(message: &str) -> String {
     };
     let expected = match expected {
         "a sequence" => "a list",
+        "a string" => "text",
+        "a boolean" => "true or false",
         other if other.starts_with("struct ") => "a map",
         other => other,
     };
@@ -137,11 +153,14 @@ fn in_plain_words(message: &str) -> String {
     format!("expected {expected}, not {found}")
 }
 
-/// A key that no type takes: refused by name, or unknown; nothing where it is an extension (`x-…`).
-fn unknown_key(node: &Node, at: &str, path: &[Segment]) -> Option<Problem> {
+/// Notes a key that no type takes, unless it is an extension (`x-…`). The answer is the path that was likely meant.
+fn unknown_key(node: &Node, at: &str, path: &[Segment], problems: &mut Problems) -> Option<Vec<Segment>> {
     let Some((Segment::Key(key), parents)) = path.split_last() else {
         return None;
     };
+    if key.starts_with("x-") && ["services", "volumes"].iter().any(|section| at.starts_with(section)) {
+        return None;
+    }
     let mut pattern = at.to_owned();
     for segment in parents {
         pattern.push('.');
@@ -150,35 +169,33 @@ fn unknown_key(node: &Node, at: &str, path: &[Segment]) -> Option<Problem> {
             Segment::Index(_) => pattern.push_str("[]"),
         }
     }
-    let place = locate_key(node, path);
-    debug_assert!(find(node, path).is_some(), "a key that was ignored is there");
-    if key.starts_with("x-") && ["services", "volumes"].iter().any(|section| at.starts_with(section)) {
-        return None;
-    }
-    Some(refuse_key(&pattern, key, place))
+    let (problem, meant) = refuse_key(&pattern, key, locate_key(node, path));
+    problems.push(problem);
+    meant.map(|word| parents.iter().cloned().chain([Segment::Key(word)]).collect())
 }
 
-/// The problem of a key that has no place in the map at `pattern`.
-pub fn refuse_key(pattern: &str, key: &str, place: crate::model::problem::Place) -> Problem {
+/// The problem of a key that has no place in the map at `pattern`: refused by name, or unknown; and the key that was likely meant.
+pub fn refuse_key(pattern: &str, key: &str, place: Place) -> (Problem, Option<String>) {
     if let Some(refused) = not_in_force::refused(pattern, key) {
         let message = if refused.later {
             format!("`{key}` is not in force yet in this version of cdk")
         } else {
             format!("`{key}` is not taken by cdk")
         };
-        return Problem::at(Some(place), message).hint(refused.hint);
+        return (Problem::at(Some(place), message).hint(refused.hint), None);
     }
     let known = schema::keys(pattern);
     let mut words: Vec<&str> = known.iter().map(String::as_str).collect();
     let mut problem = Problem::at(Some(place), format!("`{key}` is not a key that is known here"));
-    let taken = suggest::hint(key, words.iter().copied());
+    problem.hint = suggest::hint(key, words.iter().copied());
     for word in not_in_force::keys(pattern) {
         words.push(word);
     }
-    problem.hint = suggest::nearest(key, words)
-        .map(|word| format!("did you mean `{word}`?"))
-        .or(taken);
-    problem
+    let meant = suggest::nearest(key, words).map(str::to_owned);
+    if let Some(word) = &meant {
+        problem.hint = Some(format!("did you mean `{word}`?"));
+    }
+    (problem, meant)
 }
 
 /// The entries of a section that is a map; a problem, and none, where it is something else.

@@ -98,8 +98,8 @@ fn host(
     };
     let ssh = ssh_words(ssh, "hosts.*.ssh", names, problems);
     let ssh = ssh_over(below, &ssh, root, problems);
-    render(&mut value, names, None, problems);
-    let decoded: Decoded<HostShape> = decode(value, "hosts.*", problems);
+    let broken = render(&mut value, names, None, problems).broken;
+    let decoded: Decoded<HostShape> = decode(value, "hosts.*", broken, problems);
     if decoded.value.address.is_none() && !decoded.has_lost("address") {
         let problem = Problem::at(Some(key), format!("the host `{name}` has no `address`"));
         problems.push(problem.hint("a name or an IP address for ssh, or `local`"));

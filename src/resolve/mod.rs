@@ -28,7 +28,7 @@ use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
 use crate::resolve::problems::Problems;
-use crate::resolve::render::{Names, Sample, render};
+use crate::resolve::render::{Names, Rendered, Sample, render};
 use crate::resolve::service::{Around, Reading};
 use crate::resolve::shape::cluster::VolumeShape;
 use crate::resolve::shape::service::ServiceShape;
@@ -60,7 +60,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     } = manifest;
     for (name, entry) in sections {
         if !schema::keys("").contains(name) && !name.starts_with("x-") {
-            problems.push(refuse_key("", name, entry.key.clone()));
+            problems.push(refuse_key("", name, entry.key.clone()).0);
         }
     }
     let section = |name: &str| sections.get(name);
@@ -96,7 +96,7 @@ fn volumes(section: Option<&Entry>, problems: &mut Problems) -> BTreeSet<String>
             problems.push(Problem::at(Some(key), error.to_string()));
         }
         if !value.is_null() {
-            let _: Decoded<VolumeShape> = decode(value, "volumes.*", problems);
+            let _: Decoded<VolumeShape> = decode(value, "volumes.*", Vec::new(), problems);
         }
         names.insert(name);
     }
@@ -165,8 +165,8 @@ fn one(
     let host = around.hosts.names.iter().find_map(|host| host.parse::<HostName>().ok());
     let host = host.or_else(|| "host".parse().ok())?;
     let sample = Sample::new(name, &host, &around.hosts.labels);
-    let waiting = render(&mut node, &names, Some(sample), problems);
-    let decoded: Decoded<ServiceShape> = decode(node, "services.*", problems);
+    let Rendered { waiting, broken } = render(&mut node, &names, Some(sample), problems);
+    let decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
     let mut reading = Reading {
         name: text,
         key: &key,

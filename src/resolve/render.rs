@@ -7,7 +7,8 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::problem::{Place, Problem};
-use crate::resolve::problems::{Problems, Segment};
+use crate::model::secret::is_secret_name;
+use crate::resolve::problems::{Problems, Segment, remove};
 use crate::resolve::suggest;
 use crate::resolve::template::{Replica, Text, environment};
 use crate::source::yaml::{Kind, Node};
@@ -17,6 +18,15 @@ pub type Names = BTreeMap<String, Value>;
 
 /// The paths of the scalars that wait for their replica.
 pub type Waiting = BTreeSet<Vec<Segment>>;
+
+/// What rendering a tree came to.
+#[derive(Debug, Default)]
+pub struct Rendered {
+    /// What waits for its replica, and stands in the tree as it was written.
+    pub waiting: Waiting,
+    /// What was wrong, and was taken out of the tree.
+    pub broken: Vec<Vec<Segment>>,
+}
 
 /// A replica to try templates on that wait for theirs.
 #[derive(Debug, Clone)]
@@ -44,7 +54,7 @@ pub struct Renderer<'a> {
     /// Where this is a service: the replica that templates are tried on. Then `$` is Compose's, too.
     sample: Option<Sample>,
     problems: &'a mut Problems,
-    waiting: Waiting,
+    rendered: Rendered,
     path: Vec<Segment>,
 }
 
@@ -64,18 +74,23 @@ pub fn whole<'t>(environment: &Environment<'_>, text: &'t str) -> Option<&'t str
         .then_some(inner)
 }
 
-/// Renders all of `node` in place. What waits for its replica stays as it is, and is named in the answer.
-pub fn render(node: &mut Node, names: &Arc<Names>, sample: Option<Sample>, problems: &mut Problems) -> Waiting {
+/// Renders all of `node` in place. A problem is noted once: what it is about leaves the tree.
+pub fn render(node: &mut Node, names: &Arc<Names>, sample: Option<Sample>, problems: &mut Problems) -> Rendered {
     let mut renderer = Renderer {
         environment: environment(),
         names: Arc::clone(names),
         sample,
         problems,
-        waiting: Waiting::new(),
+        rendered: Rendered::default(),
         path: Vec::new(),
     };
     renderer.node(node);
-    renderer.waiting
+    let rendered = renderer.rendered;
+    // From behind, so that the indices of lists stay true.
+    for path in rendered.broken.iter().rev() {
+        remove(node, path);
+    }
+    rendered
 }
 
 impl Renderer<'_> {
@@ -108,8 +123,7 @@ impl Renderer<'_> {
                 Ok(Some(kind)) => node.kind = kind,
                 Err(problem) => {
                     self.problems.push(*problem);
-                    // Nothing that could be wrong a second time.
-                    node.kind = Kind::Null;
+                    self.rendered.broken.push(self.path.clone());
                 }
             },
         }
@@ -120,10 +134,21 @@ impl Renderer<'_> {
         matches!(self.path.last(), Some(Segment::Key(key)) if ["environment", "labels", "options"].contains(&key.as_str()))
     }
 
+    /// Whether what is being rendered belongs to a name that says that it is a secret.
+    fn is_secret(&self) -> bool {
+        self.path
+            .iter()
+            .any(|segment| matches!(segment, Segment::Key(key) if is_secret_name(key)))
+    }
+
     /// What becomes of a text; none where it stays as it is.
     fn scalar(&mut self, text: &str, place: &Place) -> Result<Option<Kind>, Box<Problem>> {
         let source = match &self.sample {
-            Some(_) if text.contains('$') => dollars(text).map_err(|(message, hint)| at(place, message, hint))?,
+            Some(_) if text.contains('$') => dollars(text).map_err(|(variable, hint)| {
+                // What looks like a variable may be a piece of a password.
+                let shown = if self.is_secret() { "a variable" } else { &variable };
+                at(place, format!("{shown} would come from the shell, not from git"), hint)
+            })?,
             _ => text.to_owned(),
         };
         if !is_template(&source) {
@@ -212,7 +237,7 @@ impl Renderer<'_> {
                 .map(|template| template.undeclared_variables(true));
             return Err(explain(&error, &used.unwrap_or_default(), &names, place));
         }
-        self.waiting.insert(self.path.clone());
+        self.rendered.waiting.insert(self.path.clone());
         Ok(())
     }
 }
@@ -230,7 +255,7 @@ fn wrong_syntax(error: &Error) -> String {
     )
 }
 
-/// Compose's dollars: `$$` is `$`; a variable is refused, as cdk takes nothing from the shell.
+/// Compose's dollars: `$$` is `$`; a variable is refused, as cdk takes nothing from the shell: its name, and a hint.
 fn dollars(text: &str) -> Result<String, (String, String)> {
     let (mut out, mut rest) = (String::new(), text);
     while let Some(index) = rest.find('$') {
@@ -253,14 +278,8 @@ fn dollars(text: &str) -> Result<String, (String, String)> {
             } else {
                 format!("${name}")
             };
-            let name = if name.is_empty() {
-                "NAME".to_owned()
-            } else {
-                name.to_lowercase()
-            };
-            let hint =
-                format!("write {{{{ vars.{name} }}}} and define `{name}` under `vars`; a dollar itself is written $$");
-            return Err((format!("`{shown}` would come from the shell, not from git"), hint));
+            let hint = "write {{ vars.NAME }} and define NAME under `vars`; a dollar itself is written $$";
+            return Err((format!("`{shown}`"), hint.to_owned()));
         }
         rest = after;
     }
@@ -270,8 +289,8 @@ fn dollars(text: &str) -> Result<String, (String, String)> {
 
 /// A rendering error in words, with the name that is missing and the one that was likely meant.
 fn explain(error: &Error, used: &std::collections::HashSet<String>, names: &Names, place: &Place) -> Box<Problem> {
-    let mut missing: Vec<&String> = used.iter().filter(|name| lookup(names, name).is_none()).collect();
-    missing.sort();
+    let mut missing: Vec<&str> = used.iter().filter_map(|name| first_missing(names, name)).collect();
+    missing.sort_unstable();
     let (ErrorKind::UndefinedError, Some(name)) = (error.kind(), missing.first()) else {
         let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
         return Problem::at(
@@ -305,6 +324,12 @@ fn missing_hint(name: &str, names: &Names) -> Option<String> {
         (None, "") => suggest::hint(last, siblings.iter().map(String::as_str)),
         (None, _) => None,
     }
+}
+
+/// The name, up to the first part of it that is not there; none where all of it is.
+fn first_missing<'n>(names: &Names, name: &'n str) -> Option<&'n str> {
+    let ends = name.match_indices('.').map(|(index, _)| index).chain([name.len()]);
+    ends.map(|end| &name[..end]).find(|part| lookup(names, part).is_none())
 }
 
 fn lookup(names: &Names, name: &str) -> Option<Value> {
