@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "it/check.rs"]
+mod check;
 #[path = "it/execute.rs"]
 mod execute;
 #[path = "it/planner.rs"]
