@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use schemars::{Schema, schema_for};
+use schemars::schema_for;
+use serde_json::Value;
 
 use crate::cli::args::SchemaArgs;
 use crate::cli::context::Context;
@@ -13,11 +14,11 @@ use crate::plan::step::PlanDocument;
 use crate::report;
 
 /// Every schema by the name of its file in `schemas/`.
-pub fn schemas() -> BTreeMap<&'static str, Schema> {
+pub fn schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
-        ("journal.schema.json", schema_for!(JournalRecord)),
-        ("observation.schema.json", schema_for!(ObservationDocument)),
-        ("plan.schema.json", schema_for!(PlanDocument)),
+        ("journal.schema.json", schema_for!(JournalRecord).to_value()),
+        ("observation.schema.json", schema_for!(ObservationDocument).to_value()),
+        ("plan.schema.json", schema_for!(PlanDocument).to_value()),
     ])
 }
 

@@ -46,6 +46,17 @@ pub fn plan(plan: &Plan) -> Plan {
     plan
 }
 
+/// A saved plan with the secrets back in each step that is `fresh`'s own but for its masks.
+#[must_use]
+pub fn unmask(mut saved: Plan, fresh: &Plan) -> Plan {
+    for (saved, (masked, fresh)) in saved.steps.iter_mut().zip(plan(fresh).steps.iter().zip(&fresh.steps)) {
+        if saved == masked {
+            saved.clone_from(fresh);
+        }
+    }
+    saved
+}
+
 fn op(op: &mut Op) {
     match op {
         Op::Container(ContainerOp::Create { spec: wanted, .. }) => spec(Arc::make_mut(wanted)),

@@ -173,6 +173,10 @@ fn saved_plans_read_back_and_hold_no_secret() {
     let read: PlanDocument = serde_json::from_str(&json).unwrap();
     assert_eq!(read, document);
     assert_eq!(read.plan, mask::plan(&made));
+    assert_eq!(mask::unmask(read.plan.clone(), &made), made);
+    let mut moved = made.clone();
+    moved.steps[0].host = "bj-09".parse().unwrap();
+    assert_ne!(mask::unmask(read.plan.clone(), &moved), moved);
     assert_eq!(read.counts[&Action::Create], 3);
     assert_eq!(read.counts[&Action::Remove], 4);
 }
