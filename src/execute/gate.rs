@@ -67,7 +67,11 @@ impl<'a> Looker<'a> {
             Ok(None) => Err(Failure::replica(format!("{} is gone", self.name))),
             Err(failure) if failure.cause == Cause::Host => {
                 let since = *self.silent_since.get_or_insert_with(Instant::now);
-                if since.elapsed() < PATIENCE { Ok(None) } else { Err(failure) }
+                if since.elapsed() < PATIENCE {
+                    Ok(None)
+                } else {
+                    Err(failure)
+                }
             }
             Err(failure) => Err(failure),
         }
@@ -76,7 +80,11 @@ impl<'a> Looker<'a> {
     /// Waits before the next look, never past `until`.
     async fn rest(&mut self, until: Instant) {
         let left = until.saturating_duration_since(Instant::now());
-        let rest = if left.is_zero() { self.distance } else { self.distance.min(left) };
+        let rest = if left.is_zero() {
+            self.distance
+        } else {
+            self.distance.min(left)
+        };
         sleep(rest).await;
         self.distance = (self.distance * 5 / 4).min(LAST_LOOK);
     }

@@ -105,7 +105,10 @@ impl<'a> Run<'a> {
                 (Before::At(host), _) => {
                     let host = host.clone();
                     // Its old ports stand in no plan; they are read from its container again.
-                    let slot = PlacedSlot { host, ports: Vec::new() };
+                    let slot = PlacedSlot {
+                        host,
+                        ports: Vec::new(),
+                    };
                     placement.insert(change.slot.clone(), slot);
                 }
                 (Before::Nowhere, false) => {

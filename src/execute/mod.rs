@@ -89,14 +89,21 @@ async fn steps(run: &Run<'_>) {
         .rollouts
         .iter()
         .flat_map(|rollout| {
-            let units = rollout.units.iter().flat_map(|unit| unit.steps.iter().chain(&unit.watch));
+            let units = rollout
+                .units
+                .iter()
+                .flat_map(|unit| unit.steps.iter().chain(&unit.watch));
             units.chain(&rollout.cleanup)
         })
         .copied()
         .collect();
     let alone = run.plan.steps.iter().filter(|step| !rolled.contains(&step.id));
     let alone = alone.map(|step| run.step(step.id, false).map(|_| ()).boxed_local());
-    let rollouts = run.plan.rollouts.iter().map(|rollout| run.rollout(rollout).boxed_local());
+    let rollouts = run
+        .plan
+        .rollouts
+        .iter()
+        .map(|rollout| run.rollout(rollout).boxed_local());
     let mut all: FuturesUnordered<LocalBoxFuture<'_, ()>> = alone.chain(rollouts).collect();
     while all.next().await.is_some() {}
 }

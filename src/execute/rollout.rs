@@ -73,7 +73,11 @@ impl Run<'_> {
             let mut removals: FuturesUnordered<_> = rollout.cleanup.iter().map(|id| self.step(*id, false)).collect();
             while removals.next().await.is_some() {}
         } else {
-            let cause = if self.stop.is_asked() { Cause::Stop } else { Cause::Replica };
+            let cause = if self.stop.is_asked() {
+                Cause::Stop
+            } else {
+                Cause::Replica
+            };
             self.skip_all(&rollout.cleanup, cause);
         }
     }
