@@ -61,11 +61,19 @@
 //! - **step**: one thing to do on one host; **rollout**: how a service's steps are worked through; **unit**: the steps of one replica in it;
 //!   **gate**: a step that waits until something is so; **watch**: a gate that nothing but the clean-up waits for.
 
+pub mod cli;
+pub mod dialect;
+pub mod diff;
 pub mod execute;
+pub mod flow;
 pub mod host;
 pub mod model;
 pub mod observe;
+pub mod place;
 pub mod plan;
+pub mod render;
 pub mod report;
 pub mod resolve;
+pub mod scale;
+pub mod sim;
 pub mod source;

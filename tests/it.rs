@@ -8,4 +8,10 @@
 
 #[path = "it/e2e/mod.rs"]
 mod e2e;
+#[path = "it/execute.rs"]
+mod execute;
+#[path = "it/planner.rs"]
+mod planner;
+#[path = "it/report.rs"]
+mod report;
 mod tidy;

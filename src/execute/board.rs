@@ -34,6 +34,7 @@ struct Entry {
     end: RefCell<Option<StepEnd>>,
     begun: Cell<bool>,
     tried: Cell<bool>,
+    refused: Cell<bool>,
 }
 
 /// The state of every step.
@@ -49,6 +50,7 @@ impl Board {
             end: RefCell::new(None),
             begun: Cell::new(false),
             tried: Cell::new(false),
+            refused: Cell::new(false),
         };
         Self {
             entries: plan.steps.iter().map(|step| (step.id, entry())).collect(),
@@ -96,15 +98,26 @@ impl Board {
         }
     }
 
-    /// Notes whether the host may have done something of this step, so that there may be something to take back.
-    pub(super) fn set_tried(&self, id: StepId, tried: bool) {
+    /// Notes that the host may have done something of this step, so that there may be something to take back.
+    pub(super) fn set_tried(&self, id: StepId) {
         if let Some(entry) = self.entries.get(&id) {
-            entry.tried.set(tried);
+            entry.tried.set(true);
         }
     }
 
     pub(super) fn is_tried(&self, id: StepId) -> bool {
         self.entries.get(&id).is_some_and(|entry| entry.tried.get())
+    }
+
+    /// Notes that the host said no to this step, and so did nothing of it.
+    pub(super) fn set_refused(&self, id: StepId) {
+        if let Some(entry) = self.entries.get(&id) {
+            entry.refused.set(true);
+        }
+    }
+
+    pub(super) fn is_refused(&self, id: StepId) -> bool {
+        self.entries.get(&id).is_some_and(|entry| entry.refused.get())
     }
 
     /// Notes a slot of which nobody knows what its host holds now.

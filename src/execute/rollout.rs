@@ -108,8 +108,7 @@ impl Run<'_> {
         broken: &Flag,
         worker: SemaphorePermit<'s>,
     ) -> Option<SemaphorePermit<'s>> {
-        let hurdle = self.hurdle(rolling, unit).await;
-        if let Some(cause) = hurdle {
+        if let Some(cause) = self.hurdle(rolling, unit).await {
             rolling.broke(broken, cause);
             self.skip_all(&unit.steps, cause);
             return Some(worker);
@@ -132,20 +131,26 @@ impl Run<'_> {
 
     /// Waits until a replica's first step may begin; says why it may not begin at all.
     async fn hurdle(&self, rolling: &Rolling<'_>, unit: &Unit) -> Option<Cause> {
-        if rolling.halted.is_up() {
-            return Some(Cause::Replica);
-        }
-        if let Some(first) = unit.steps.first().and_then(|id| self.plan.step(*id))
-            && let Some(cause) = self.ready(first, false).await
-        {
-            return Some(cause);
-        }
-        let hosts = unit.steps.iter().filter_map(|id| self.plan.step(*id));
-        if self.stop.is_asked() {
+        let first = unit.steps.first().and_then(|id| self.plan.step(*id));
+        let ready = async {
+            match first {
+                Some(first) => self.ready(first).await,
+                None => None,
+            }
+        };
+        let cause = tokio::select! {
+            biased;
+            () = rolling.halted.up() => Some(Cause::Replica),
+            cause = ready => cause,
+        };
+        let mut steps = unit.steps.iter().filter_map(|id| self.plan.step(*id));
+        if cause.is_some() {
+            cause
+        } else if self.stop.is_asked() {
             Some(Cause::Stop)
-        } else if rolling.halted.is_up() || self.is_refused(rolling.rollout) {
+        } else if self.is_refused(rolling.rollout) {
             Some(Cause::Replica)
-        } else if hosts.map(|step| &step.host).any(|host| self.is_dead(host)) {
+        } else if steps.any(|step| self.is_dead(&step.host)) {
             Some(Cause::Host)
         } else {
             None

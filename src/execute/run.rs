@@ -11,10 +11,10 @@ use crate::execute::Options;
 use crate::execute::board::{Board, Cause, Verdict};
 use crate::execute::gate::Seen;
 use crate::execute::outcome::{Event, StepEnd};
-use crate::execute::stop::{Stop, Urgency};
+use crate::execute::stop::Stop;
 use crate::host::{Credentials, Host, HostError};
 use crate::model::name::HostName;
-use crate::model::op::{ContainerOp, Op};
+use crate::model::op::Op;
 use crate::plan::step::{Plan, Precondition, Step, StepId};
 
 /// How many operations one host is given at once.
@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
         if let Some(verdict) = self.board.verdict(id) {
             return verdict;
         }
-        if let Some(cause) = self.ready(step, in_hand).await {
+        if let Some(cause) = self.ready(step).await {
             return self.skip(id, cause);
         }
         let _permits = self.permits(&step.host, &step.op).await;
@@ -151,27 +151,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Waits for what a step comes after; says why it cannot begin at all.
-    pub(super) async fn ready(&self, step: &Step, in_hand: bool) -> Option<Cause> {
-        let edges = async {
-            for id in &step.after {
-                if let Verdict::Not(cause) = self.board.ended(*id).await {
-                    return Some(cause);
-                }
+    /// Waits for what a step comes after; says why it cannot begin at all. It does end after a signal too: what is in hand is
+    /// finished, and all else is skipped.
+    pub(super) async fn ready(&self, step: &Step) -> Option<Cause> {
+        for id in &step.after {
+            if let Verdict::Not(cause) = self.board.ended(*id).await {
+                return Some(cause);
             }
-            for id in &step.settled {
-                self.board.ended(*id).await;
-            }
-            None
-        };
-        if in_hand {
-            return edges.await;
         }
-        tokio::select! {
-            biased;
-            () = self.stop.reached(Urgency::Finish) => Some(Cause::Stop),
-            cause = edges => cause,
+        for id in &step.settled {
+            self.board.ended(*id).await;
         }
+        None
     }
 
     /// Waits until the host, and the apply as a whole, may take one more operation. A gate only looks, and takes no place.
@@ -197,13 +188,10 @@ impl<'a> Run<'a> {
     async fn attempt(&self, step: &Step) -> Result<(), Failure> {
         let host = self.host(&step.host)?;
         check(host.as_ref(), &step.pre).await?;
-        self.board.set_tried(step.id, true);
+        self.board.set_tried(step.id);
         let result = self.apply(host.as_ref(), &step.op).await;
-        if let (Err(failure), Op::Container(ContainerOp::Create { .. })) = (&result, &step.op)
-            && failure.cause == Cause::Replica
-        {
-            // The engine made nothing. What bears the name now is another's, and the way back would remove it.
-            self.board.set_tried(step.id, false);
+        if result.as_ref().is_err_and(|failure| failure.cause == Cause::Replica) {
+            self.board.set_refused(step.id);
         }
         result
     }

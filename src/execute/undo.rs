@@ -18,7 +18,8 @@ impl Run<'_> {
         let steps = unit.steps.iter().chain(&unit.watch).rev();
         let tried = steps.filter(|id| self.board.is_tried(**id));
         for step in tried.filter_map(|id| self.plan.step(*id)) {
-            let error = self.take_back(step, &mut stuck).await;
+            let back = self.way_back(step);
+            let error = self.take_back(step, &back, &mut stuck).await;
             let failed = matches!(self.board.end(step.id), StepEnd::Failed(_));
             match &error {
                 Some(error) => {
@@ -31,20 +32,33 @@ impl Run<'_> {
                 None if failed => {}
                 None => self.board.amend(step.id, StepEnd::Undone),
             }
-            if !step.undo.is_empty() {
+            if !back.is_empty() {
                 self.emit(Event::Undone { step: step.id, error });
             }
         }
     }
 
-    async fn take_back<'s>(&self, step: &'s Step, stuck: &mut BTreeSet<&'s HostName>) -> Option<String> {
-        if step.undo.is_empty() {
+    /// What takes a step back. A container that the engine refused to make was not made: what bears its name is another's.
+    fn way_back<'s>(&self, step: &'s Step) -> Vec<&'s Op> {
+        let made = match &step.op {
+            Op::Container(ContainerOp::Create { name, .. }) if self.board.is_refused(step.id) => Some(name),
+            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::Gate(_) => None,
+        };
+        let removes = |op: &Op| match op {
+            Op::Container(ContainerOp::Remove { name }) => Some(name) == made,
+            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::Gate(_) => false,
+        };
+        step.undo.iter().filter(|op| !removes(op)).collect()
+    }
+
+    async fn take_back<'s>(&self, step: &'s Step, back: &[&Op], stuck: &mut BTreeSet<&'s HostName>) -> Option<String> {
+        if back.is_empty() {
             return None;
         }
         if stuck.contains(&step.host) {
             return Some(format!("not tried, because a later step on {} stays", step.host));
         }
-        for op in &step.undo {
+        for op in back {
             if let Err(failure) = self.op_back(step, op).await {
                 stuck.insert(&step.host);
                 return Some(failure.error);
