@@ -12,7 +12,7 @@ pub mod yaml;
 use std::path::{Path, PathBuf};
 
 use crate::model::revision::Revision;
-use crate::source::error::{ReadError, SourceError};
+pub use crate::source::error::{ReadError, SourceError};
 use crate::source::files::WorkTree;
 use crate::source::git::Git;
 use crate::source::manifest::{Manifest, ROOT_FILE, gather};

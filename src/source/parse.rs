@@ -21,7 +21,7 @@ pub fn parse(file: &Arc<PathBuf>, text: &str) -> (Node, Vec<Problem>) {
     let mut builder = Builder::new(file, text);
     let ended = builder.run(text);
     let mut problems = builder.problems;
-    problems.extend(ended.err());
+    problems.extend(ended.err().map(|problem| *problem));
     let nothing = Node::new(at_start(file), Kind::Null);
     (builder.root.unwrap_or(nothing), problems)
 }
@@ -105,7 +105,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn run(&mut self, text: &str) -> Result<(), Problem> {
+    fn run(&mut self, text: &str) -> Result<(), Box<Problem>> {
         let mut parser = Parser::new_from_str(text);
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|error| {
@@ -118,14 +118,16 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn event(&mut self, event: Event<'_>, place: Place) -> Result<(), Problem> {
+    fn event(&mut self, event: Event<'_>, place: Place) -> Result<(), Box<Problem>> {
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents > 1 {
                     let problem = Problem::at(Some(place), "a file holds one YAML document, not several");
-                    return Err(problem.hint("make a file of each, and name it under `cluster.include`"));
+                    return Err(problem
+                        .hint("make a file of each, and name it under `cluster.include`")
+                        .into());
                 }
             }
             Event::Alias(anchor) => self.alias(anchor, place)?,
@@ -148,13 +150,15 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn begin(&mut self, open: Open, anchor: usize, tag: Option<&Tag>, place: Place) -> Result<(), Problem> {
+    fn begin(&mut self, open: Open, anchor: usize, tag: Option<&Tag>, place: Place) -> Result<(), Box<Problem>> {
         if self.wants_key() {
             let problem = Problem::at(Some(place), "a key is text, not a list or a map");
-            return Err(problem.hint("a value that begins with `{{` needs quotes: \"{{ vars.NAME }}\""));
+            return Err(problem
+                .hint("a value that begins with `{{` needs quotes: \"{{ vars.NAME }}\"")
+                .into());
         }
         if self.stack.len() >= DEEPEST {
-            return Err(Problem::at(Some(place), format!("nested deeper than {DEEPEST} levels")));
+            return Err(Problem::at(Some(place), format!("nested deeper than {DEEPEST} levels")).into());
         }
         if let Some(tag) = tag
             && !(tag.is_yaml_core_schema() && ["map", "seq"].contains(&tag.suffix.as_str()))
@@ -172,7 +176,7 @@ impl<'a> Builder<'a> {
         anchor: usize,
         tag: Option<&Tag>,
         place: Place,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Box<Problem>> {
         if self.wants_key() {
             return self.key(text, style, place);
         }
@@ -202,9 +206,9 @@ impl<'a> Builder<'a> {
         )
     }
 
-    fn key(&mut self, text: &str, style: ScalarStyle, place: Place) -> Result<(), Problem> {
+    fn key(&mut self, text: &str, style: ScalarStyle, place: Place) -> Result<(), Box<Problem>> {
         if text.is_empty() {
-            return Err(Problem::at(Some(place), "a key is missing here"));
+            return Err(Problem::at(Some(place), "a key is missing here").into());
         }
         let Some(Frame {
             open: Open::Map { key, entries, .. },
@@ -225,21 +229,21 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Problem> {
+    fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Box<Problem>> {
         if self.wants_key() {
-            return Err(Problem::at(Some(place), "a key may not be an alias"));
+            return Err(Problem::at(Some(place), "a key may not be an alias").into());
         }
         let Some(node) = self.anchors.get(&anchor).cloned() else {
-            return Err(Problem::at(Some(place), "this alias stands inside what it names"));
+            return Err(Problem::at(Some(place), "this alias stands inside what it names").into());
         };
         let (count, depth) = measure(&node);
         self.aliased = self.aliased.saturating_add(count);
         if self.aliased > MOST_ALIASED {
             let message = format!("this file's aliases stand for more than {MOST_ALIASED} values");
-            return Err(Problem::at(Some(place), message));
+            return Err(Problem::at(Some(place), message).into());
         }
         if self.stack.len() + depth > DEEPEST {
-            return Err(Problem::at(Some(place), format!("nested deeper than {DEEPEST} levels")));
+            return Err(Problem::at(Some(place), format!("nested deeper than {DEEPEST} levels")).into());
         }
         self.value(node, 0);
         Ok(())
