@@ -8,6 +8,8 @@
 
 #[path = "it/check.rs"]
 mod check;
+#[path = "it/e2e/mod.rs"]
+mod e2e;
 #[path = "it/execute.rs"]
 mod execute;
 #[path = "it/planner.rs"]

@@ -8,8 +8,8 @@ use bollard::Docker;
 use bollard::models::{ContainerCreateBody, ContainerSummary, VolumeCreateRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, ListNetworksOptions,
-    ListVolumesOptions, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
-    StartContainerOptions, StopContainerOptions,
+    LogsOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StartContainerOptions,
+    StopContainerOptions,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -25,7 +25,7 @@ use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::name::{ClusterName, HostName};
 
 /// How many containers of one host are inspected at once. More gains nothing: the engine has to do the work.
-const INSPECTS: usize = 8;
+const INSPECTS: usize = 4;
 
 /// What an engine may take beyond a container's grace until it says that it stopped.
 const AFTER_GRACE: Duration = Duration::from_secs(15);
@@ -184,14 +184,11 @@ impl Host for Engine {
     }
 
     async fn volumes(&self) -> Result<Vec<String>, HostError> {
-        let list = self.docker().list_volumes(None::<ListVolumesOptions>);
-        let answer = within("list volumes", SMALL, list).await?;
-        Ok(answer
-            .volumes
-            .unwrap_or_default()
-            .into_iter()
-            .map(|volume| volume.name)
-            .collect())
+        Ok(files::volumes_and_files(self.docker(), None).await?.0)
+    }
+
+    async fn volumes_and_files(&self, cluster: &ClusterName) -> Result<(Vec<String>, files::Files), HostError> {
+        files::volumes_and_files(self.docker(), Some(cluster)).await
     }
 
     async fn networks(&self) -> Result<Vec<String>, HostError> {

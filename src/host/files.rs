@@ -1,138 +1,123 @@
-//! cdk's own files on a host: a volume, reached through the archive of a container that never starts. No meaning of the files.
+//! cdk's own small files on a host, such as the journal: the labels of a volume that holds nothing else. No meaning of the files.
 //!
-//! It needs neither root, nor a shell, nor a registry, and outlives a reboot.
+//! A list of volumes brings them along, so that reading costs no call of its own; an archive of a container, the
+//! other place without root or a shell, takes Docker 20.10 a new process of 50 ms. A new version is a new volume, made
+//! whole or not at all, before the old one goes. And a volume outlives `docker system prune`, where a container that
+//! never ran does not.
 
-use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
 
 use bollard::Docker;
-use bollard::models::VolumeCreateRequest;
-use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
-    UploadToContainerOptionsBuilder,
-};
-use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use bollard::models::{Volume, VolumeCreateRequest};
+use bollard::query_parameters::{ListVolumesOptions, ListVolumesOptionsBuilder, RemoveVolumeOptions};
 
-use crate::dialect::docker::{create, label};
+use crate::dialect::docker::label;
 use crate::host::HostError;
 use crate::host::call::{SMALL, within};
 use crate::model::name::{ClusterName, files_name};
 
-/// Where the volume stands in the container.
-const STORE: &str = "/cdk";
+/// How often a write is tried again that another writer was faster than.
+const TRIES: u32 = 5;
 
-/// An image without a single file, made on the host itself.
-const IMAGE: (&str, &str) = ("cdk/files", "1");
+/// The files, by path.
+pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// The end of an archive, and so an empty one: two blocks of zeros.
-const EMPTY_ARCHIVE: &[u8] = &[0; 1024];
+/// The names of all volumes but cdk's own, and the files of `cluster`; none where there is no store yet.
+pub async fn volumes_and_files(
+    docker: &Docker,
+    cluster: Option<&ClusterName>,
+) -> Result<(Vec<String>, Files), HostError> {
+    let volumes = list(docker, None).await?;
+    let newest = cluster.and_then(|cluster| newest(cluster, &volumes));
+    let files = newest.map(|(_, volume)| content(volume)).unwrap_or_default();
+    let names = volumes
+        .into_iter()
+        .filter(|volume| volume.labels.get(label::ROLE).is_none_or(|role| role != label::FILES))
+        .map(|volume| volume.name)
+        .collect();
+    Ok((names, files))
+}
 
-/// All files, by path below the store; empty where there is no store.
-///
-/// Where the volume is there but somebody removed the container (`docker container prune` does), it is made again: the
-/// files are there, and "none" would be a lie.
-pub async fn read(docker: &Docker, cluster: &ClusterName) -> Result<BTreeMap<String, Vec<u8>>, HostError> {
-    match download(docker, cluster).await {
-        Err(HostError::NotFound(_)) => {}
-        answer => return answer,
-    }
-    let name = files_name(cluster);
-    match within("look for cdk's files", SMALL, docker.inspect_volume(&name)).await {
-        Ok(_) => {
-            make(docker, cluster).await?;
-            download(docker, cluster).await
+/// The files of `cluster` alone.
+pub async fn read(docker: &Docker, cluster: &ClusterName) -> Result<Files, HostError> {
+    let volumes = list(docker, Some(cluster)).await?;
+    Ok(newest(cluster, &volumes)
+        .map(|(_, volume)| content(volume))
+        .unwrap_or_default())
+}
+
+/// Writes one file, which must be text.
+pub async fn write(docker: &Docker, cluster: &ClusterName, path: &str, text: &[u8]) -> Result<(), HostError> {
+    let text = std::str::from_utf8(text).map_err(|why| HostError::Refused(format!("cdk's file {path}: {why}")))?;
+    for _ in 0..TRIES {
+        let volumes = list(docker, Some(cluster)).await?;
+        let (number, mut labels) = match newest(cluster, &volumes) {
+            Some((number, volume)) => (number + 1, volume.labels.clone()),
+            None => (1, label::of_helper(cluster, label::FILES)),
+        };
+        labels.insert(format!("{}{path}", label::FILE), text.to_owned());
+        let request = VolumeCreateRequest {
+            name: Some(name(cluster, number)),
+            driver: Some("local".to_owned()),
+            labels: Some(labels.clone()),
+            ..VolumeCreateRequest::default()
+        };
+        let made = within("write cdk's files", SMALL, docker.create_volume(request)).await?;
+        // An engine answers with what is there where the name is taken: somebody else wrote meanwhile.
+        if made.labels == labels {
+            remove_older(docker, cluster, &volumes).await;
+            return Ok(());
         }
-        Err(HostError::NotFound(_)) => Ok(BTreeMap::new()),
-        Err(error) => Err(error),
+    }
+    Err(HostError::Refused(format!(
+        "cdk's file {path} could not be written: another cdk is writing there"
+    )))
+}
+
+/// What the newest version stands above is of no use any more. What cannot be removed now goes with the next write.
+async fn remove_older(docker: &Docker, cluster: &ClusterName, volumes: &[Volume]) {
+    for volume in volumes.iter().filter(|volume| number_of(cluster, volume).is_some()) {
+        let remove = docker.remove_volume(&volume.name, None::<RemoveVolumeOptions>);
+        let _ = within("remove cdk's older files", SMALL, remove).await;
     }
 }
 
-/// Writes one file, and makes the store first where it is missing.
-pub async fn write(docker: &Docker, cluster: &ClusterName, path: &str, content: &[u8]) -> Result<(), HostError> {
-    let archive = pack(path, content).map_err(|why| HostError::Refused(format!("cdk's file {path}: {why}")))?;
-    match upload(docker, cluster, archive.clone()).await {
-        Err(HostError::NotFound(_)) => {
-            make(docker, cluster).await?;
-            upload(docker, cluster, archive).await
-        }
-        answer => answer,
-    }
-}
-
-async fn download(docker: &Docker, cluster: &ClusterName) -> Result<BTreeMap<String, Vec<u8>>, HostError> {
-    let options = DownloadFromContainerOptionsBuilder::new().path(STORE).build();
-    let chunks = docker.download_from_container(&files_name(cluster), Some(options));
-    let read = chunks.try_fold(Vec::new(), |mut all, chunk| async move {
-        all.extend_from_slice(&chunk);
-        Ok(all)
+async fn list(docker: &Docker, cluster: Option<&ClusterName>) -> Result<Vec<Volume>, HostError> {
+    let options: Option<ListVolumesOptions> = cluster.map(|cluster| {
+        let labels = vec![
+            format!("{}={cluster}", label::CLUSTER),
+            format!("{}={}", label::ROLE, label::FILES),
+        ];
+        let filters = HashMap::from([("label", labels)]);
+        ListVolumesOptionsBuilder::new().filters(&filters).build()
     });
-    let archive = within("read cdk's files", SMALL, read).await?;
-    unpack(&archive).map_err(|why| HostError::Refused(format!("cdk's files do not read: {why}")))
+    let answer = within("list volumes", SMALL, docker.list_volumes(options)).await?;
+    Ok(answer.volumes.unwrap_or_default())
 }
 
-async fn upload(docker: &Docker, cluster: &ClusterName, archive: Bytes) -> Result<(), HostError> {
-    let options = UploadToContainerOptionsBuilder::new().path(STORE).build();
-    let name = files_name(cluster);
-    let upload = docker.upload_to_container(&name, Some(options), bollard::body_full(archive));
-    within("write cdk's files", SMALL, upload).await
+fn newest<'v>(cluster: &ClusterName, volumes: &'v [Volume]) -> Option<(u64, &'v Volume)> {
+    volumes
+        .iter()
+        .filter_map(|volume| Some((number_of(cluster, volume)?, volume)))
+        .max_by_key(|(number, _)| *number)
 }
 
-async fn make(docker: &Docker, cluster: &ClusterName) -> Result<(), HostError> {
-    let name = files_name(cluster);
-    let (repository, tag) = IMAGE;
-    let options = CreateImageOptionsBuilder::new()
-        .from_src("-")
-        .repo(repository)
-        .tag(tag)
-        .build();
-    let body = bollard::body_full(Bytes::from_static(EMPTY_ARCHIVE));
-    let import = docker
-        .create_image(Some(options), Some(body), None)
-        .try_collect::<Vec<_>>();
-    within("make cdk's file store", SMALL, import).await?;
-    let volume = VolumeCreateRequest {
-        name: Some(name.clone()),
-        driver: Some("local".to_owned()),
-        labels: Some(label::of_helper(cluster, label::FILES)),
-        ..VolumeCreateRequest::default()
-    };
-    within("make cdk's file store", SMALL, docker.create_volume(volume)).await?;
-    let body = create::files(&name, STORE, &format!("{repository}:{tag}"), cluster);
-    let options = CreateContainerOptionsBuilder::new().name(&name).build();
-    let create = docker.create_container(Some(options), body);
-    within("make cdk's file store", SMALL, create).await.map(drop)
+/// Which version of the cluster's files a volume holds; none where it is something else.
+fn number_of(cluster: &ClusterName, volume: &Volume) -> Option<u64> {
+    let is_store = label::is_of(&volume.labels, cluster)
+        && volume.labels.get(label::ROLE).is_some_and(|role| role == label::FILES);
+    let number = volume.name.strip_prefix(&files_name(cluster))?.strip_prefix('.')?;
+    number.parse().ok().filter(|_| is_store)
 }
 
-fn pack(path: &str, content: &[u8]) -> std::io::Result<Bytes> {
-    let mut archive = tar::Builder::new(Vec::new());
-    if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        let mut header = tar::Header::new_ustar();
-        header.set_entry_type(tar::EntryType::Directory);
-        header.set_mode(0o755);
-        header.set_size(0);
-        archive.append_data(&mut header, folder, std::io::empty())?;
-    }
-    let mut header = tar::Header::new_ustar();
-    header.set_mode(0o644);
-    header.set_size(u64::try_from(content.len()).unwrap_or(u64::MAX));
-    archive.append_data(&mut header, path, content)?;
-    archive.into_inner().map(Bytes::from)
+fn name(cluster: &ClusterName, number: u64) -> String {
+    format!("{}.{number}", files_name(cluster))
 }
 
-/// The files of an archive, by path below its first folder.
-fn unpack(archive: &[u8]) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
-    let mut files = BTreeMap::new();
-    for entry in tar::Archive::new(archive).entries()? {
-        let mut entry = entry?;
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let path: std::path::PathBuf = entry.path()?.components().skip(1).collect();
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content)?;
-        files.insert(path.to_string_lossy().into_owned(), content);
-    }
-    Ok(files)
+fn content(volume: &Volume) -> Files {
+    volume
+        .labels
+        .iter()
+        .filter_map(|(key, text)| Some((key.strip_prefix(label::FILE)?.to_owned(), text.clone().into_bytes())))
+        .collect()
 }

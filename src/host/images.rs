@@ -20,7 +20,7 @@ const STALL: Duration = Duration::from_secs(300);
 const REGISTRY: Duration = Duration::from_secs(20);
 
 /// How many images of one host are inspected at once.
-const INSPECTS: usize = 8;
+const INSPECTS: usize = 4;
 
 /// All images that have a name, by id; those in `inspect` (ids or names) with their defaults.
 pub async fn list(docker: &Docker, inspect: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError> {

@@ -97,7 +97,7 @@ pub trait Host {
     /// All tagged or digested images that lie there (id → tags, digests), with the defaults of those in `inspect`:
     /// ids, or names as `ImageRef::tagged` gives them.
     async fn images(&self, inspect: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError>;
-    /// The names of all volumes.
+    /// The names of all volumes but cdk's own.
     async fn volumes(&self) -> Result<Vec<String>, HostError>;
     /// The names of all networks.
     async fn networks(&self) -> Result<Vec<String>, HostError>;
@@ -136,10 +136,17 @@ pub trait Host {
     /// no error.
     async fn remove(&self, name: &str) -> Result<(), HostError>;
 
-    /// cdk's own files on the host, by path below the cluster's store; empty where there is no store yet.
+    /// cdk's own small files of the cluster, by path; empty where there are none yet.
     async fn read_files(&self, cluster: &ClusterName) -> Result<BTreeMap<String, Vec<u8>>, HostError>;
-    /// Writes one of cdk's own files, and makes the store where it is missing.
+    /// Writes one of cdk's own files, text of some kilobytes: whole, or not at all.
     async fn write_file(&self, cluster: &ClusterName, path: &str, content: &[u8]) -> Result<(), HostError>;
+    /// What `volumes` and `read_files` say; in one call where that can be had.
+    async fn volumes_and_files(
+        &self,
+        cluster: &ClusterName,
+    ) -> Result<(Vec<String>, BTreeMap<String, Vec<u8>>), HostError> {
+        Ok((self.volumes().await?, self.read_files(cluster).await?))
+    }
 
     /// Parts from the host. What was called before has been done; nothing may be called after.
     async fn close(&self) {}

@@ -482,6 +482,14 @@ impl ContainerState {
     pub fn is_running(&self) -> bool {
         matches!(self, Self::Running { .. })
     }
+
+    /// Whether it holds what a program holds (ports, memory, files), and so must be stopped before it goes.
+    pub fn is_live(&self) -> bool {
+        match self {
+            Self::Running { .. } | Self::Restarting | Self::Paused => true,
+            Self::Created | Self::Exited { .. } | Self::Dead => false,
+        }
+    }
 }
 
 impl Default for ContainerState {

@@ -48,12 +48,11 @@ pub async fn observe(
 }
 
 async fn look(host: &dyn Host, cluster: &ClusterName, wanted: &BTreeSet<String>) -> Result<HostState, HostError> {
-    let (facts, (containers, images), volumes, networks, files) = tokio::try_join!(
+    let (facts, (containers, images), (volumes, files), networks) = tokio::try_join!(
         host.facts(),
         containers_and_images(host, cluster, wanted),
-        host.volumes(),
+        host.volumes_and_files(cluster),
         host.networks(),
-        host.read_files(cluster),
     )?;
     Ok(HostState {
         facts,

@@ -9,20 +9,21 @@ use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::policy::Order;
 use crate::observe::Observed;
 use crate::place::filter::{Pool, Room};
-use crate::place::home::{Home, Known, Seat, data};
+use crate::place::home::{Known, Seat, data};
 use crate::place::live::{Standing, newest_record, standing};
 use crate::place::reason::{Obstacle, Reason, Refusal, Why};
+use crate::place::survey::{Survey, answer, is_wanted};
 use crate::place::{Assignment, HostAnswer, Placement};
-use crate::resolve::desired::{Availability, Desired, HostPort, Mode, Service};
+use crate::resolve::desired::{Desired, HostPort, Mode, Service};
 
 /// All that placing works on.
 pub(super) struct Placer<'a> {
-    desired: &'a Desired,
-    observed: &'a Observed,
+    pub(super) desired: &'a Desired,
+    pub(super) observed: &'a Observed,
     record: Option<&'a JournalRecord>,
-    rooms: Vec<Room<'a>>,
+    pub(super) rooms: Vec<Room<'a>>,
     pool: Pool,
-    done: Placement,
+    pub(super) done: Placement,
 }
 
 /// A replica that must leave its host, and why.
@@ -41,7 +42,7 @@ impl<'a> Placer<'a> {
         let rooms = desired.hosts.iter().map(|(name, host)| {
             let state = observed.hosts.get(name).and_then(ObservedHost::state);
             let state = state.filter(|_| hosts.get(name) == Some(&HostAnswer::Answers));
-            Room::new(name, host, state)
+            Room::new(name, host, state, |slot| is_wanted(desired, counts, slot))
         });
         let ports = desired.services.values().flat_map(|service| &service.ports);
         let published = ports.filter_map(|port| match &port.host {
@@ -80,7 +81,11 @@ impl<'a> Placer<'a> {
             by_name: names.into_iter().enumerate().map(|(at, name)| (name, at)).collect(),
         };
         self.note_held(&known);
-        let (mut seats, fresh, globals) = self.survey(&known);
+        let Survey {
+            mut seats,
+            fresh,
+            globals,
+        } = self.survey(&known);
         // Who has the ports that it wants goes before who wants others.
         seats.sort_by_cached_key(|seat| (!seat.keeps_ports(), seat.slot.clone()));
         let mut leaving = Vec::new();
@@ -98,103 +103,47 @@ impl<'a> Placer<'a> {
         self.done
     }
 
-    fn note_held(&mut self, known: &Known<'_>) {
-        for (slot, placed) in known.record.iter().flat_map(|record| &record.placement) {
-            if let Some(HostAnswer::Silent(_)) = known.hosts.get(&placed.host) {
-                self.done
-                    .held
-                    .entry(placed.host.clone())
-                    .or_default()
-                    .push(slot.clone());
-            }
-        }
-    }
-
-    /// Sorts the wanted replicas: those that stand somewhere, the new ones by service, and the new ones of global services.
-    #[expect(clippy::type_complexity, reason = "three lists, named where they are taken apart")]
-    fn survey(&mut self, known: &Known<'a>) -> (Vec<Seat<'a>>, Vec<(&'a ServiceName, Vec<Slot>)>, Vec<(Slot, usize)>) {
-        let (mut seats, mut fresh, mut globals) = (Vec::new(), Vec::new(), Vec::new());
-        let mut lost: BTreeMap<&HostName, Vec<String>> = BTreeMap::new();
-        for (name, service) in &self.desired.services {
-            let mut new = Vec::new();
-            let wanted: Vec<(Slot, usize)> = match service.mode {
-                Mode::Replicated(_) => {
-                    let count = self.done.counts.get(name).copied().unwrap_or(0);
-                    (1..=count).map(|index| (Slot::index(name, index), 0)).collect()
-                }
-                Mode::Global => {
-                    let rooms = self.rooms.iter().enumerate();
-                    rooms.map(|(at, room)| (Slot::global(name, room.name), at)).collect()
-                }
-            };
-            for (slot, at) in wanted {
-                match known.home(slot.clone(), name, service, &self.rooms) {
-                    Home::At(seat) => seats.push(seat),
-                    Home::Held(placed) => {
-                        self.assign(slot, placed.host.clone(), placed.ports.clone(), Reason::Held);
-                    }
-                    Home::Lost(placed, obstacle) => match (service.mode, obstacle) {
-                        (Mode::Global, obstacle) => {
-                            self.done.unwanted.insert(slot, obstacle.unwrap_or(Obstacle::Down));
-                        }
-                        (Mode::Replicated(_), obstacle) => self.bound(slot, service, placed.clone(), obstacle),
-                    },
-                    Home::Nowhere(from) => match service.mode {
-                        Mode::Global => globals.push((slot, at)),
-                        Mode::Replicated(_) => {
-                            if let Some(host) = from.filter(|host| !known.hosts.contains_key(*host)) {
-                                lost.entry(host).or_default().push(slot.to_string());
-                            }
-                            new.push(slot);
-                        }
-                    },
-                }
-            }
-            fresh.push((name, new));
-        }
-        self.done.notes.extend(lost.iter().map(|(host, slots)| {
-            let slots = slots.join(", ");
-            format!("{host} is no longer in hosts.yaml; by the journal it held {slots}: made elsewhere, and what may still run on {host} is left alone")
-        }));
-        (seats, fresh, globals)
-    }
-
     /// Leaves a replica where it stands, if it still fits there; gives it back where it must go.
     fn stay(&mut self, seat: Seat<'a>) -> Option<Leaving<'a>> {
-        let Some(room) = self.rooms.get_mut(seat.room) else {
-            return None;
-        };
-        let image = self.observed.images.get(&seat.service.image.to_string());
-        let running = seat.live.as_ref().is_some_and(Standing::is_live);
-        let ports = room
-            .keeps()
-            .and_then(|()| room.meets(seat.service))
-            .and_then(|()| {
-                if seat.has_image() {
-                    Ok(())
-                } else {
-                    room.image(&seat.service.image, image)
-                }
-            })
-            .and_then(|()| room.fits(seat.name, seat.service, false))
-            .and_then(|()| room.bind(seat.service, &self.pool, &seat.kept, running));
-        match ports {
+        match self.try_seat(&seat) {
             Ok(ports) => {
-                room.take(seat.name, seat.service, &ports);
-                let host = room.name.clone();
-                let reason = if seat.live.is_some() {
-                    Reason::Stays
-                } else {
-                    Reason::Data
-                };
-                self.assign(seat.slot, host, ports, reason);
+                self.sit(&seat, ports);
                 None
             }
             Err(obstacle) => {
+                let room = self.rooms.get_mut(seat.room)?;
                 room.take(seat.name, seat.service, &seat.kept);
                 Some(Leaving { seat, obstacle })
             }
         }
+    }
+
+    /// The ports that a replica has where it stands, or why it can't stay there.
+    fn try_seat(&self, seat: &Seat<'_>) -> Result<Vec<PortBinding>, Obstacle> {
+        let room = self.rooms.get(seat.room).ok_or(Obstacle::Down)?;
+        room.keeps()?;
+        room.meets(seat.service)?;
+        if !seat.has_image() {
+            let image = &seat.service.image;
+            room.image(image, self.observed.images.get(&image.to_string()))?;
+        }
+        room.fits(seat.name, seat.service, false)?;
+        let running = seat.live.as_ref().is_some_and(Standing::is_live);
+        room.bind(seat.service, &self.pool, &seat.kept, running)
+    }
+
+    fn sit(&mut self, seat: &Seat<'a>, ports: Vec<PortBinding>) {
+        let Some(room) = self.rooms.get_mut(seat.room) else {
+            return;
+        };
+        room.take(seat.name, seat.service, &ports);
+        let host = room.name.clone();
+        let reason = if seat.live.is_some() {
+            Reason::Stays
+        } else {
+            Reason::Data
+        };
+        self.assign(seat.slot.clone(), host, ports, reason);
     }
 
     /// Finds other hosts for those that must leave theirs, again and again while that makes room for another.
@@ -232,9 +181,20 @@ impl<'a> Placer<'a> {
         }
     }
 
-    /// Moves one replica, and says whether that is settled: gone elsewhere, or (of a global service) not wanted.
+    /// Settles one replica, and says whether that went: back where it stood since there is room now, gone elsewhere, or (of a
+    /// global service) not wanted.
     fn move_away(&mut self, one: &Leaving<'a>) -> bool {
         let Leaving { seat, obstacle } = one;
+        if let Some(room) = self.rooms.get_mut(seat.room) {
+            room.release(seat.name, seat.service, &seat.kept);
+        }
+        if let Ok(ports) = self.try_seat(seat) {
+            self.sit(seat, ports);
+            return true;
+        }
+        if let Some(room) = self.rooms.get_mut(seat.room) {
+            room.take(seat.name, seat.service, &seat.kept);
+        }
         let target = match seat.service.mode {
             Mode::Global if is_lasting(obstacle) => {
                 self.done.unwanted.insert(seat.slot.clone(), obstacle.clone());
@@ -370,16 +330,6 @@ impl<'a> Placer<'a> {
         Why::NoHost(counts)
     }
 
-    fn bound(&mut self, slot: Slot, service: &Service, stays: PlacedSlot, obstacle: Option<Obstacle>) {
-        let why = Why::Bound {
-            host: stays.host.clone(),
-            obstacle,
-            data: data(service),
-        };
-        let stays = Some(stays);
-        self.done.unplaced.insert(slot, Refusal { why, stays });
-    }
-
     /// Finds ports for successors that start beside what stands, once everything else has its own.
     fn set_spares(&mut self, known: &Known<'a>) {
         for (slot, assignment) in &mut self.done.slots {
@@ -397,7 +347,7 @@ impl<'a> Placer<'a> {
         }
     }
 
-    fn assign(&mut self, slot: Slot, host: HostName, ports: Vec<PortBinding>, reason: Reason) {
+    pub(super) fn assign(&mut self, slot: Slot, host: HostName, ports: Vec<PortBinding>, reason: Reason) {
         let assignment = Assignment {
             host,
             ports,
@@ -421,16 +371,5 @@ fn is_lasting(obstacle: &Obstacle) -> bool {
         | Obstacle::Memory(_)
         | Obstacle::Port(..)
         | Obstacle::NoPortLeft => false,
-    }
-}
-
-fn answer(state: Availability, host: Option<&ObservedHost>) -> HostAnswer {
-    match state {
-        Availability::Down => HostAnswer::Down,
-        Availability::Active | Availability::Pause | Availability::Drain => match host {
-            Some(ObservedHost::Reachable(_)) => HostAnswer::Answers,
-            Some(ObservedHost::Unreachable(why)) => HostAnswer::Silent(why.clone()),
-            None => HostAnswer::Silent("it was not asked".to_owned()),
-        },
     }
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::container::{PortBinding, Protocol};
 use crate::model::host::{HeldPort, HostState};
 use crate::model::image::{ImageRef, Resolution};
-use crate::model::name::{HostName, ServiceName};
+use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::unit::{Bytes, Cpus, PortRange};
 use crate::place::reason::Obstacle;
-use crate::resolve::desired::{Attribute, Availability, Constraint, Host, HostPort, Service};
+use crate::resolve::desired::{Attribute, Availability, Constraint, Host, HostPort, Service, ServicePort};
 
 /// A port of a host, as two of them clash.
 pub(super) type PortKey = (Protocol, u16);
@@ -24,10 +24,21 @@ pub(super) struct Room<'a> {
     pub(super) replicas: BTreeMap<&'a ServiceName, u32>,
     cpus: u64,
     memory: u64,
-    /// Ports that replicas placed there have.
-    ports: BTreeSet<PortKey>,
-    /// Ports that the cluster's containers hold there now.
-    live_ports: BTreeSet<PortKey>,
+    /// Ports that replicas placed there have, and how many times: what must leave may still have another's.
+    ports: BTreeMap<PortKey, u32>,
+    /// Ports that running containers of wanted replicas hold there now.
+    busy: BTreeSet<PortKey>,
+    /// Ports of containers that do not run, or that go: they are or become free.
+    loose: BTreeSet<PortKey>,
+}
+
+/// Which ports of the cluster's own containers a replica may be given, at worst.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Any: it then waits for the other one to go.
+    All,
+    /// None that a wanted replica holds.
+    NotBusy,
 }
 
 /// Which ports may be handed out, and which of them git publishes by number.
@@ -36,10 +47,31 @@ pub(super) struct Pool {
     pub(super) published: BTreeSet<PortKey>,
 }
 
+impl Pool {
+    fn of(&self, port: &ServicePort) -> PortRange {
+        match &port.host {
+            HostPort::Assigned => self.range,
+            HostPort::Published { ports, .. } => *ports,
+        }
+    }
+}
+
 impl<'a> Room<'a> {
-    pub(super) fn new(name: &'a HostName, host: &'a Host, state: Option<&'a HostState>) -> Self {
-        let live = state.iter().flat_map(|state| &state.containers);
-        let bound = live.filter_map(|container| container.spec.as_deref());
+    pub(super) fn new(
+        name: &'a HostName,
+        host: &'a Host,
+        state: Option<&'a HostState>,
+        is_wanted: impl Fn(&Slot) -> bool,
+    ) -> Self {
+        let (mut busy, mut loose) = (BTreeSet::new(), BTreeSet::new());
+        for container in state.iter().flat_map(|state| &state.containers) {
+            let ports = container.spec.iter().flat_map(|spec| &spec.ports).map(key);
+            if container.state.is_live() && is_wanted(&container.owner.slot) {
+                busy.extend(ports);
+            } else {
+                loose.extend(ports);
+            }
+        }
         Self {
             name,
             host,
@@ -48,8 +80,9 @@ impl<'a> Room<'a> {
             replicas: BTreeMap::new(),
             cpus: 0,
             memory: 0,
-            ports: BTreeSet::new(),
-            live_ports: bound.flat_map(|spec| &spec.ports).map(key).collect(),
+            ports: BTreeMap::new(),
+            busy,
+            loose,
         }
     }
 
@@ -69,7 +102,7 @@ impl<'a> Room<'a> {
         *self.replicas.entry(name).or_default() += 1;
         self.cpus = self.cpus.saturating_add(service.reserved_cpus.0);
         self.memory = self.memory.saturating_add(service.reserved_memory.0);
-        self.ports.extend(ports.iter().map(key));
+        self.reserve(ports);
     }
 
     /// Lets a replica go that had been taken in.
@@ -80,8 +113,17 @@ impl<'a> Room<'a> {
         }
         self.cpus = self.cpus.saturating_sub(service.reserved_cpus.0);
         self.memory = self.memory.saturating_sub(service.reserved_memory.0);
-        for binding in ports {
-            self.ports.remove(&key(binding));
+        for port in ports.iter().map(key) {
+            let count = self.ports.remove(&port).unwrap_or(0);
+            if count > 1 {
+                self.ports.insert(port, count - 1);
+            }
+        }
+    }
+
+    fn reserve(&mut self, ports: &[PortBinding]) {
+        for port in ports.iter().map(key) {
+            *self.ports.entry(port).or_default() += 1;
         }
     }
 
@@ -175,60 +217,71 @@ impl<'a> Room<'a> {
     ) -> Result<Vec<PortBinding>, Obstacle> {
         let mut bindings: Vec<PortBinding> = Vec::with_capacity(service.ports.len());
         for port in &service.ports {
-            let (range, address) = match &port.host {
-                HostPort::Assigned => (pool.range, self.host.private_address),
-                HostPort::Published { address, ports } => (*ports, *address),
-            };
-            let assigned = port.host == HostPort::Assigned;
-            let taken = |number: u16, bindings: &[PortBinding]| {
-                let mine = (port.protocol, number);
-                bindings.iter().any(|other| key(other) == mine)
-                    || self.ports.contains(&mine)
-                    || (assigned && pool.published.contains(&mine))
-            };
-            let old = kept.iter().map(|old| (old, old.host)).find(|(old, number)| {
+            let range = pool.of(port);
+            let old = kept.iter().find(|old| {
                 old.container == port.container
                     && old.protocol == port.protocol
-                    && range.ports().contains(number)
-                    && !taken(*number, &bindings)
-                    && (running || !self.is_held((port.protocol, *number)))
+                    && range.ports().contains(&old.host)
+                    && self.is_free(port, pool, old.host, &bindings)
+                    && (running || !self.is_held((port.protocol, old.host)))
             });
-            let mut free = range
-                .ports()
-                .filter(|number| !taken(*number, &bindings) && !self.is_held((port.protocol, *number)));
             let number = match old {
-                Some((_, number)) => Some(number),
-                // A port that one of ours still holds is the last choice; handed out by cdk it never is.
-                None if assigned => free.find(|number| !self.live_ports.contains(&(port.protocol, *number))),
-                None => free
-                    .clone()
-                    .find(|number| !self.live_ports.contains(&(port.protocol, *number)))
-                    .or_else(|| free.next()),
+                Some(old) => Some(old.host),
+                None => self.free(port, pool, &bindings, Reach::All),
             };
-            let Some(number) = number else {
-                return Err(match port.host {
-                    HostPort::Assigned => Obstacle::NoPortLeft,
-                    HostPort::Published { .. } => Obstacle::Port(*range.ports().start(), port.protocol),
-                });
-            };
-            bindings.push(PortBinding {
-                container: port.container,
-                protocol: port.protocol,
-                address,
-                host: number,
-            });
+            bindings.push(self.binding(port, number)?);
         }
         bindings.sort();
         Ok(bindings)
     }
 
-    /// Ports that a successor beside a running replica could have, none of which anybody has; they are reserved then.
+    /// Ports that a successor beside a running replica could have, none of which a wanted replica has; they are reserved then.
     pub(super) fn spare(&mut self, service: &Service, pool: &Pool) -> Option<Vec<PortBinding>> {
-        let spare = self.bind(service, pool, &[], false).ok()?;
-        let free = spare.iter().all(|binding| !self.live_ports.contains(&key(binding)));
-        free.then(|| {
-            self.ports.extend(spare.iter().map(key));
-            spare
+        let mut bindings = Vec::with_capacity(service.ports.len());
+        for port in &service.ports {
+            let number = self.free(port, pool, &bindings, Reach::NotBusy);
+            bindings.push(self.binding(port, number).ok()?);
+        }
+        bindings.sort();
+        self.reserve(&bindings);
+        Some(bindings)
+    }
+
+    /// The lowest free port for a service's port: one that none of ours has, else one that becomes free. What cdk hands out
+    /// itself is never one that any of ours has.
+    fn free(&self, port: &ServicePort, pool: &Pool, bindings: &[PortBinding], reach: Reach) -> Option<u16> {
+        let mut free = pool
+            .of(port)
+            .ports()
+            .filter(|number| self.is_free(port, pool, *number, bindings) && !self.is_held((port.protocol, *number)));
+        let is_busy = |number: &u16| self.busy.contains(&(port.protocol, *number));
+        let is_loose = |number: &u16| self.loose.contains(&(port.protocol, *number));
+        let best = free.clone().find(|number| !is_busy(number) && !is_loose(number));
+        match port.host {
+            HostPort::Assigned => best,
+            HostPort::Published { .. } => best
+                .or_else(|| free.clone().find(|number| !is_busy(number)))
+                .or_else(|| free.next().filter(|_| reach == Reach::All)),
+        }
+    }
+
+    /// Whether no placed replica has a port, nor (for one that cdk hands out) git publishes it.
+    fn is_free(&self, port: &ServicePort, pool: &Pool, number: u16, bindings: &[PortBinding]) -> bool {
+        let mine = (port.protocol, number);
+        let published = port.host == HostPort::Assigned && pool.published.contains(&mine);
+        !published && !self.ports.contains_key(&mine) && !bindings.iter().any(|other| key(other) == mine)
+    }
+
+    fn binding(&self, port: &ServicePort, number: Option<u16>) -> Result<PortBinding, Obstacle> {
+        let (address, obstacle) = match &port.host {
+            HostPort::Assigned => (self.host.private_address, Obstacle::NoPortLeft),
+            HostPort::Published { address, ports } => (*address, Obstacle::Port(*ports.ports().start(), port.protocol)),
+        };
+        Ok(PortBinding {
+            container: port.container,
+            protocol: port.protocol,
+            address,
+            host: number.ok_or(obstacle)?,
         })
     }
 

@@ -40,10 +40,7 @@ impl<'a> Standing<'a> {
 
     /// Whether it holds what a program holds: ports, memory, files. It must be stopped before it goes.
     pub fn is_live(&self) -> bool {
-        match self.container.state {
-            ContainerState::Running { .. } | ContainerState::Restarting | ContainerState::Paused => true,
-            ContainerState::Created | ContainerState::Exited { .. } | ContainerState::Dead => false,
-        }
+        self.container.state.is_live()
     }
 
     /// Whether it runs, and its health check does not say otherwise.

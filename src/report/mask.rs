@@ -7,7 +7,7 @@ use crate::model::op::{ContainerOp, Op};
 use crate::plan::step::Plan;
 
 /// What stands in a secret's place.
-pub const MASK: &str = "(masked)";
+pub const MASK: &str = "***";
 
 /// Whether a name says that its value is secret.
 pub fn is_secret(name: &str) -> bool {
@@ -46,6 +46,17 @@ pub fn plan(plan: &Plan) -> Plan {
     plan
 }
 
+/// A saved plan with the secrets back in each step that is `fresh`'s own but for its masks.
+#[must_use]
+pub fn unmask(mut saved: Plan, fresh: &Plan) -> Plan {
+    for (saved, (masked, fresh)) in saved.steps.iter_mut().zip(plan(fresh).steps.iter().zip(&fresh.steps)) {
+        if saved == masked {
+            saved.clone_from(fresh);
+        }
+    }
+    saved
+}
+
 fn op(op: &mut Op) {
     match op {
         Op::Container(ContainerOp::Create { spec: wanted, .. }) => spec(Arc::make_mut(wanted)),
@@ -82,7 +93,7 @@ mod tests {
     fn names_tell_secrets() {
         assert!(is_secret("DB_PASSWORD") && is_secret("apiKey") && !is_secret("LOG_LEVEL"));
         let line = ["app", "--token", "a", "--db-password=b", "key=c", "on=d"].map(str::to_owned);
-        let masked = ["app", "--token", MASK, "--db-password=(masked)", "key=(masked)", "on=d"];
+        let masked = ["app", "--token", MASK, "--db-password=***", "key=***", "on=d"];
         assert_eq!(words(&line), masked);
         assert_eq!(words(&words(&line)), masked);
     }

@@ -96,6 +96,11 @@ fn is_same(change: &ServiceChange) -> bool {
         .all(|slot| matches!(slot.action, Action::Keep | Action::Unknown))
 }
 
+/// Whether a replica stays as it is, though a person should look at it: one that is unhealthy, say.
+fn is_odd(slot: &SlotChange) -> bool {
+    slot.action == Action::Keep && !slot.why.is_empty() && slot.why != "as it should be"
+}
+
 /// Work on containers that belongs to no replica which changes: what an apply that was cut off left behind.
 fn leftovers(plan: &Plan) -> Vec<&Step> {
     let slots = plan
@@ -170,6 +175,7 @@ impl Page {
                 self.row(0, Action::Keep, name, &said);
             }
         }
+        self.slots(change, is_odd);
     }
 
     fn service(&mut self, change: &ServiceChange) {
@@ -191,7 +197,7 @@ impl Page {
             return;
         }
         let verbose = self.style.verbose;
-        self.slots(change, |slot| verbose || !acts(slot.action));
+        self.slots(change, |slot| verbose || slot.action == Action::Unplaced);
     }
 
     fn changed(&mut self, change: &ServiceChange) {
@@ -208,7 +214,9 @@ impl Page {
         let action = if acting { Action::Replace } else { Action::Unplaced };
         self.row(0, action, change.service.as_str(), &said);
         self.fields(4, &change.fields);
-        self.slots(change, |slot| !matches!(slot.action, Action::Keep | Action::Unknown));
+        self.slots(change, |slot| {
+            acts(slot.action) || slot.action == Action::Unplaced || is_odd(slot)
+        });
         for (action, words) in [(Action::Keep, "as they should be"), (Action::Unknown, "unknown")] {
             if let Some(&number) = counts.get(&action) {
                 let words = if number == 1 {
@@ -241,12 +249,12 @@ impl Page {
         }
     }
 
-    /// What happens to a replica. Where its service's fields say why, the reason is left to `-v`; a note gives it where it fits nowhere.
+    /// What happens to a replica. Where fields say why, the reason is left to `-v`; a note gives it where it fits nowhere.
     fn words(&self, slot: &SlotChange, service_fields: bool) -> String {
-        let explained = service_fields && slot.fields.is_empty() && !self.style.verbose;
+        let explained = (service_fields || !slot.fields.is_empty()) && !self.style.verbose;
         let unless_explained = if explained { String::new() } else { because(&slot.why) };
         match slot.action {
-            Action::Keep => format!("as it should be{}", because(&slot.why)),
+            Action::Keep => clean(&slot.why),
             Action::Create => format!("new{}", because(&slot.why)),
             Action::Update => format!("update in place{unless_explained}"),
             Action::Start => format!("start{}", because(&slot.why)),

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-/// A time for people: `0.4 s`, `12 s`, `1 min 40 s`, `2 h 5 min`.
+/// A time for people: `43 ms`, `0.4 s`, `12 s`, `1 min 40 s`, `2 h 5 min`.
 pub fn time(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
+        0 if time.as_millis() < 100 => format!("{} ms", time.as_millis()),
         0..10 => format!("{:.1} s", time.as_secs_f64()),
         10..60 => format!("{seconds} s"),
         60..3600 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
@@ -73,10 +74,10 @@ mod tests {
 
     #[test]
     fn quantities_read_well() {
-        let times: Vec<String> = [400, 12_000, 60_000, 100_000, 7_500_000]
+        let times: Vec<String> = [43, 400, 12_000, 60_000, 100_000, 7_500_000]
             .map(|ms| time(Duration::from_millis(ms)))
             .into();
-        assert_eq!(times, ["0.4 s", "12 s", "1 min", "1 min 40 s", "2 h 5 min"]);
+        assert_eq!(times, ["43 ms", "0.4 s", "12 s", "1 min", "1 min 40 s", "2 h 5 min"]);
         assert_eq!(short_time(Duration::from_millis(72_300)), "1m12s");
         assert_eq!([59, 60, 7200, 90_000].map(age), ["59s", "1m", "2h", "1d"]);
         assert_eq!(

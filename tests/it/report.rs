@@ -51,8 +51,8 @@ fn colours_add_nothing_but_colours() {
 #[test]
 fn nothing_to_do_says_what_is_as_it_should_be() {
     let slots = vec![
-        replica("web.1", Action::Keep, Some("bj-01"), ""),
-        replica("web.2", Action::Keep, Some("bj-02"), ""),
+        replica("web.1", Action::Keep, Some("bj-01"), "as it should be"),
+        replica("web.2", Action::Keep, Some("bj-02"), "as it should be, but unhealthy"),
         replica("web.3", Action::Unknown, Some("bj-05"), ""),
     ];
     let quiet = Plan {
@@ -61,7 +61,8 @@ fn nothing_to_do_says_what_is_as_it_should_be() {
     };
     let shown = plan::text(&quiet, 1, Duration::ZERO, PLAIN);
     let wanted = "cluster shop · 3f2a1c9 main \"web 1.5.0\" · 1 host\n\n\
-                  = web            2 replicas as they should be, 1 unknown\n\n\
+                  = web            2 replicas as they should be, 1 unknown\n    \
+                  = web.2      bj-02   as it should be, but unhealthy\n\n\
                   No changes. 2 replicas are as git says; 1 unknown\n";
     assert_eq!(shown, wanted);
 }
@@ -173,6 +174,10 @@ fn saved_plans_read_back_and_hold_no_secret() {
     let read: PlanDocument = serde_json::from_str(&json).unwrap();
     assert_eq!(read, document);
     assert_eq!(read.plan, mask::plan(&made));
+    assert_eq!(mask::unmask(read.plan.clone(), &made), made);
+    let mut moved = made.clone();
+    moved.steps[0].host = "bj-09".parse().unwrap();
+    assert_ne!(mask::unmask(read.plan.clone(), &moved), moved);
     assert_eq!(read.counts[&Action::Create], 3);
     assert_eq!(read.counts[&Action::Remove], 4);
 }

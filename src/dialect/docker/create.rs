@@ -69,26 +69,6 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
     }
 }
 
-/// The never-started container that holds cdk's own files in the volume `name`, at `path`.
-pub fn files(name: &str, path: &str, image: &str, cluster: &ClusterName) -> ContainerCreateBody {
-    ContainerCreateBody {
-        image: Some(image.to_owned()),
-        // It never runs; the API wants a command all the same.
-        cmd: Some(vec!["cdk".to_owned()]),
-        labels: Some(label::of_helper(cluster, label::FILES)),
-        network_disabled: Some(true),
-        host_config: Some(HostConfig {
-            mounts: Some(vec![mount(&Mount {
-                target: path.to_owned(),
-                source: MountSource::Volume(name.to_owned()),
-                read_only: false,
-            })]),
-            ..HostConfig::default()
-        }),
-        ..ContainerCreateBody::default()
-    }
-}
-
 /// New limits and a new restart policy for a container that exists. A limit of zero leaves what is there: the API
 /// cannot lift one in place.
 pub fn update(limits: Limits, policy: Restart) -> ContainerUpdateBody {

@@ -11,10 +11,12 @@ pub const LABELS_VERSION: u32 = 1;
 
 /// Which cluster a container or a volume belongs to.
 pub const CLUSTER: &str = "cdk.cluster";
-/// What a container is for that is no replica: see [`FILES`].
+/// What something is for that is neither a replica nor a volume of git's: see [`FILES`].
 pub const ROLE: &str = "cdk.role";
-/// The role of the never-started container that holds cdk's own files.
+/// The role of the volume whose labels are cdk's own small files.
 pub const FILES: &str = "files";
+/// What such a file's label begins with; its path follows.
+pub const FILE: &str = "cdk.file.";
 
 const VERSION: &str = "cdk.version";
 const SLOT: &str = "cdk.slot";

@@ -1,8 +1,5 @@
-//! The command line: exit codes, help, completions.
+//! The command line: exit codes and help. That completions are fresh is `tidy`'s.
 
-use std::path::Path;
-
-use cdk::cli::args::Shell;
 use cdk::cli::exit::{self, ExitCode};
 use cdk::execute::outcome::StepEnd;
 use cdk::flow::Failure;
@@ -53,20 +50,4 @@ fn the_help_is_as_it_was_agreed() {
     let help = cdk::cli::command().term_width(100).render_help().to_string();
     golden("help.txt", &help);
     cdk::cli::command().debug_assert();
-}
-
-#[test]
-fn completions_are_fresh() {
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("completions")
-            .join(shell.file_name());
-        let kept = std::fs::read_to_string(&path).unwrap();
-        let fresh = kept == cdk::cli::completions(shell);
-        assert!(
-            fresh,
-            "{} is stale: write it anew with `cdk completions`",
-            path.display()
-        );
-    }
 }

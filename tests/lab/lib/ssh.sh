@@ -16,7 +16,7 @@ write_ssh_files() {
         printf 'Host h%s\n    HostName %s\n' "$n" "$(ip4_of "$n")"
     done | cat - <(
         cat <<CONFIG
-Host h*
+Host h* $(ip4_of 0 | sed 's/[0-9]*$/*/')
     User deploy
     IdentityFile "$state/id_ed25519"
     IdentitiesOnly yes
