@@ -1,5 +1,10 @@
 //! The one integration binary: every area is a module, so that linking stays cheap.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "it/check.rs"]
 mod check;
