@@ -12,14 +12,17 @@ use crate::model::journal::JournalRecord;
 use crate::observe::ObservationDocument;
 use crate::plan::step::PlanDocument;
 use crate::report;
+use crate::resolve::schema::documents;
 
 /// Every schema by the name of its file in `schemas/`.
 pub fn schemas() -> BTreeMap<&'static str, Value> {
-    BTreeMap::from([
+    let mut schemas = documents();
+    schemas.extend([
         ("journal.schema.json", schema_for!(JournalRecord).to_value()),
         ("observation.schema.json", schema_for!(ObservationDocument).to_value()),
         ("plan.schema.json", schema_for!(PlanDocument).to_value()),
-    ])
+    ]);
+    schemas
 }
 
 /// `cdk schema [--dir DIR]`: files, or all of them as one JSON object.

@@ -1,6 +1,7 @@
 //! An apply from its observation to its end, over connections that it holds: guards, the check of a saved plan, execution.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -177,7 +178,10 @@ pub(crate) fn now() -> String {
 fn author() -> String {
     let user = std::env::var("USER")
         .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_else(|_| "unknown".into());
+        .unwrap_or_else(|_| {
+            let uid = std::fs::metadata("/proc/self").map(|process| process.uid());
+            uid.map_or_else(|_| "somebody".into(), |uid| format!("uid {uid}"))
+        });
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{user}@{}", machine.trim())
 }

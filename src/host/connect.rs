@@ -138,9 +138,11 @@ impl Connector {
                     Some(gateway) => gateway.acquire().await.ok(),
                     None => None,
                 };
-                Session::connect(run, endpoint, self.keep, left)
-                    .await
-                    .map_err(Failure::into_error)
+                match Session::connect(run, endpoint, self.keep, left).await {
+                    Ok(session) => Ok(session),
+                    Err(Failure::Final(error)) => Err(error),
+                    Err(Failure::Dropped(error)) => Err(Session::why_dropped(endpoint, error).await),
+                }
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::host::run::{CONTROL, RunFolder, key};
 use crate::host::words::{self, Failure, SocketState};
 use crate::model::endpoint::{Address, Endpoint, Ssh};
 use crate::model::host::HostFacts;
+use crate::model::unit::Span;
 
 /// The engine's socket on the host.
 const DOCKER: &str = "/var/run/docker.sock";
@@ -27,10 +28,18 @@ const LOG: &str = "log";
 /// What was learnt of the host, in the connection's folder.
 const FACTS: &str = "facts";
 
+/// A look on the host, for when Docker does not answer: who we are there, and one word on the socket.
+const LOOK_AT_SOCKET: &str = "id -un; s=/var/run/docker.sock; \
+    if ! test -S $s; then echo missing; elif ! test -r $s || ! test -w $s; then echo closed; \
+    elif grep -q docker.sock /proc/net/unix; then echo open; else echo idle; fi";
+
 /// How long an unused master waits for the next run, in seconds.
 const KEPT: u32 = 60;
 /// And where none may outlive cdk: only as long as it takes to get hold of it. It bounds what a `kill -9` leaves.
 const NOT_KEPT: u32 = 5;
+
+/// Nobody may be asked anything: neither by ssh itself nor by those that it starts for jump hosts.
+const NO_QUESTIONS: [(&str, &str); 2] = [("SSH_ASKPASS", "/bin/false"), ("SSH_ASKPASS_REQUIRE", "force")];
 
 /// How long a look on the host may take that finds out why Docker does not answer.
 const LOOK: Duration = Duration::from_secs(5);
@@ -81,7 +90,7 @@ impl Session {
         let key = key(endpoint);
         let passing = run.fresh(&key).map_err(Failure::Final)?;
         let folder = passing.path().to_owned();
-        let target = endpoint.address.to_string();
+        let (target, told) = (endpoint.address.to_string(), patience(endpoint));
         let log_file = OpenOptions::new().create(true).append(true).open(folder.join(LOG));
         let Ok(log_file) = log_file else {
             return Err(Failure::Final(HostError::Denied(format!(
@@ -99,9 +108,7 @@ impl Session {
             .arg(folder.join(LOG))
             .arg("--")
             .arg(&target)
-            // Nobody may be asked anything: neither by this ssh nor by those that it starts for jump hosts.
-            .env("SSH_ASKPASS", "/bin/false")
-            .env("SSH_ASKPASS_REQUIRE", "force")
+            .envs(NO_QUESTIONS)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log_file)
@@ -118,8 +125,8 @@ impl Session {
         if !connected {
             let log = fs::read_to_string(folder.join(LOG)).unwrap_or_default();
             return Err(match ended {
-                Err(_) if log.trim().is_empty() => Failure::Final(HostError::Unreachable(words::timed_out(deadline))),
-                Ok(_) | Err(_) => words::of_handshake(&log, &target, deadline),
+                Err(_) if log.trim().is_empty() => Failure::Final(HostError::Unreachable(words::timed_out(told))),
+                Ok(_) | Err(_) => words::of_handshake(&log, &target, told),
             });
         }
         let session = Self {
@@ -147,6 +154,27 @@ impl Session {
                 "ssh does not forward the Docker socket: {error}"
             ))),
             Err(_) => Err(HostError::Unreachable(words::timed_out(LOOK))),
+        }
+    }
+
+    /// Why a handshake was dropped that was tried over a jump host: a connection that is to be kept makes ssh throw away
+    /// what the jump host's ssh writes. So it is tried once more for its words alone.
+    pub async fn why_dropped(endpoint: &Endpoint, dropped: HostError) -> HostError {
+        let target = endpoint.address.to_string();
+        let tried = Command::new("ssh")
+            .args(arguments(endpoint, patience(endpoint)))
+            .args(["-o", "ControlPath=none", "--"])
+            .args([&target, "true"])
+            .envs(NO_QUESTIONS)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let Ok(Ok(output)) = timeout(patience(endpoint), tried).await else {
+            return dropped;
+        };
+        match words::of_handshake(&String::from_utf8_lossy(&output.stderr), &target, patience(endpoint)) {
+            Failure::Final(error) if !output.status.success() => error,
+            Failure::Final(_) | Failure::Dropped(_) => dropped,
         }
     }
 
@@ -204,9 +232,7 @@ impl Session {
     /// Finds out why the engine behind the forwarded socket did not answer, by a look on the host.
     pub async fn diagnose(&self, answer: &HostError) -> HostError {
         let mux = self.mux();
-        let mut look = mux.raw_command(format!(
-            "sh -c 'id -un; if ! test -S {DOCKER}; then echo missing; elif test -r {DOCKER} -a -w {DOCKER}; then echo open; else echo closed; fi'"
-        ));
+        let mut look = mux.raw_command(format!("sh -c '{LOOK_AT_SOCKET}'"));
         let said = match timeout(LOOK, look.output()).await {
             Ok(Ok(output)) => String::from_utf8_lossy(&output.stdout).into_owned(),
             Ok(Err(_)) | Err(_) => String::new(),
@@ -216,6 +242,7 @@ impl Session {
         let state = lines.next().and_then(|word| match word {
             "missing" => Some(SocketState::Missing),
             "closed" => Some(SocketState::Closed),
+            "idle" => Some(SocketState::Idle),
             "open" => Some(SocketState::Open),
             _ => None,
         });
@@ -255,7 +282,8 @@ pub fn arguments(endpoint: &Endpoint, deadline: Duration) -> Vec<String> {
     ] {
         arguments.extend(["-o".to_owned(), option.to_owned()]);
     }
-    let seconds = deadline.as_secs().max(1);
+    // ssh counts in whole seconds; the deadline around it is exact.
+    let seconds = Span(deadline).whole_seconds().max(1);
     arguments.extend(["-o".to_owned(), format!("ConnectTimeout={seconds}")]);
     if let Some(config) = config {
         arguments.extend(["-F".to_owned(), config.display().to_string()]);

@@ -13,15 +13,6 @@ pub enum Failure {
     Final(HostError),
 }
 
-impl Failure {
-    /// The error, however final.
-    pub fn into_error(self) -> HostError {
-        match self {
-            Self::Dropped(error) | Self::Final(error) => error,
-        }
-    }
-}
-
 /// Why ssh could not connect to `target`, from what it wrote.
 pub fn of_handshake(log: &str, target: &str, timeout: Duration) -> Failure {
     let line = |part: &str| log.lines().map(str::trim).find(|line| line.contains(part));
@@ -96,7 +87,9 @@ pub enum SocketState {
     Missing,
     /// It is there, but not for this user.
     Closed,
-    /// It is there and may be opened.
+    /// It is there, but nothing listens behind it.
+    Idle,
+    /// It is there, may be opened, and something listens.
     Open,
 }
 
@@ -110,7 +103,11 @@ pub fn of_socket(state: Option<SocketState>, log: &str, user: &str, answer: &Hos
         Some(SocketState::Closed) => HostError::Denied(format!(
             "user {user} may not use Docker there: add it to the group, with `usermod -aG docker {user}`"
         )),
-        Some(SocketState::Open) if log.contains("administratively prohibited") => HostError::Denied(
+        Some(SocketState::Idle) => HostError::Unreachable(
+            "Docker does not run there: nothing listens on its socket (systemctl status docker)".to_owned(),
+        ),
+        // ssh says the same for a socket that may not be forwarded and one that nobody serves; the latter is ruled out.
+        Some(SocketState::Open) if log.contains("open failed") => HostError::Denied(
             "sshd there forwards no sockets: set `AllowStreamLocalForwarding yes` in its sshd_config".to_owned(),
         ),
         Some(SocketState::Open) => HostError::Unreachable(format!(

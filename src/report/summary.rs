@@ -62,9 +62,9 @@ pub fn note(note: &Note) -> String {
             )
         }
         Note::Unplaced { slot, why } => format!("{slot} fits nowhere: {}", clean(why)),
-        Note::Interrupted { done, steps } => {
+        Note::Interrupted { steps } => {
             format!(
-                "the last apply was cut off after {done} of {}: this plan goes on from there",
+                "the last apply, of {}, was cut off: this plan goes on from there",
                 count(*steps, "step")
             )
         }

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use cdk::model::problem::Rejected;
 use cdk::report::problems::render;
 use cdk::resolve::desired::Desired;
 use cdk::resolve::resolve;
-use cdk::source::{ReadError, Repository, SourceError};
+use cdk::source::{ReadError, Repository};
+use proptest::prelude::*;
+
+#[path = "check/meaning.rs"]
+mod meaning;
+#[path = "check/revisions.rs"]
+mod revisions;
 
 /// What a case has where it does not say otherwise.
 const USUAL: [(&str, &str); 2] = [
@@ -47,11 +52,16 @@ impl Folder {
 
     /// What it wants, or what is wrong with it.
     pub fn check(&self) -> Result<Desired, Rejected> {
-        match Repository::find(self.path()).unwrap().read(None) {
-            Ok(manifest) => resolve(&manifest),
-            Err(ReadError::Rejected(rejected)) => Err(rejected),
-            Err(ReadError::Source(error)) => panic!("{error}"),
-        }
+        check(self.path())
+    }
+}
+
+/// What the repository around `path` wants, or what is wrong with it.
+pub fn check(path: &Path) -> Result<Desired, Rejected> {
+    match Repository::find(path).unwrap().read(None) {
+        Ok(manifest) => resolve(&manifest),
+        Err(ReadError::Rejected(rejected)) => Err(rejected),
+        Err(ReadError::Source(error)) => panic!("{error}"),
     }
 }
 
@@ -62,10 +72,10 @@ pub fn desired(files: &[(&str, &str)]) -> Desired {
         .unwrap_or_else(|rejected| panic!("{}", render(&rejected, false)))
 }
 
-/// Each file under `check/` is a repository, and what `check` says of it. `CDK_GOLDEN=write` writes that anew.
+/// Each file under `check/wrong/` is a repository, and what `check` says of it. `CDK_GOLDEN=write` writes that anew.
 #[test]
 fn every_problem_is_told_as_it_should_be() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/check");
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/check/wrong");
     let mut cases: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -94,4 +104,100 @@ fn every_problem_is_told_as_it_should_be() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_schema_and_the_shapes_know_the_same_keys() {
+    let schema = &cdk::resolve::schema::documents()["cluster.schema.json"];
+    let service = &schema["definitions"]["ServiceShape"]["properties"];
+    for key in ["image", "command", "environment", "deploy", "healthcheck"] {
+        assert!(service[key].is_object(), "{key}");
+    }
+    let replicas = &schema["definitions"]["DeployShape"]["properties"]["replicas"];
+    assert!(
+        replicas.to_string().contains("{[{%]"),
+        "a template may stand there: {replicas}"
+    );
+    assert!(schema["definitions"]["ServiceShape"]["description"].is_string());
+}
+
+/// Pieces that YAML, templates and the shapes are made of.
+fn pieces() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "services:",
+        "web:",
+        "hosts:",
+        "image:",
+        "ports:",
+        "deploy:",
+        "environment:",
+        "command:",
+        "volumes:",
+        "cluster:",
+        "vars:",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "\n      ",
+        " ",
+        "- ",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ": ",
+        "&a ",
+        "*a",
+        "<<: ",
+        "\"",
+        "'",
+        "|",
+        ">",
+        "#",
+        "!x ",
+        "{{ ",
+        " }}",
+        "{% if ",
+        " %}",
+        "vars.x",
+        "slot",
+        "$",
+        "${",
+        "1",
+        "-",
+        "0.5",
+        "é",
+        "\t",
+        "\r\n",
+        "\u{feff}",
+        "---",
+        "a",
+        "80:80",
+        "node=x",
+        "~",
+        "? ",
+        "x-a: ",
+        "\u{1}",
+    ]);
+    prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    #[test]
+    fn no_text_makes_it_panic(pieces in pieces(), any in "\\PC{0,80}", service in pieces()) {
+        for text in [&pieces, &any, &format!("services:\n  web:\n    image: x\n    {service}\n"), &format!("hosts:\n  a: {service}\n")] {
+            if let Err(rejected) = Folder::new(&[("s.yaml", text)]).check() {
+                prop_assert!(!rejected.problems.is_empty());
+                let shown = render(&rejected, false);
+                prop_assert!(shown.contains("problem"), "{}", shown);
+                for place in rejected.problems.iter().filter_map(|problem| problem.place.as_ref()) {
+                    let text = &rejected.texts[place.file.as_path()];
+                    prop_assert!(text.get(place.start..place.end).is_some(), "{:?} in {:?}", place, text);
+                }
+            }
+        }
+    }
 }

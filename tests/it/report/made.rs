@@ -205,7 +205,7 @@ pub fn everything() -> Plan {
                 slot: slot("web.6"),
                 why: "4 hosts: 4 full".to_owned(),
             },
-            Note::Interrupted { done: 3, steps: 12 },
+            Note::Interrupted { steps: 12 },
             Note::Text("The tag web:1.5.0 stands for itself".to_owned()),
         ],
         steps: vec![
