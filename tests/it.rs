@@ -1,4 +1,19 @@
-//! Tests.
+//! The one integration binary: every area is a module, so that linking stays cheap.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
+#[path = "it/check.rs"]
+mod check;
+#[path = "it/e2e/mod.rs"]
+mod e2e;
+#[path = "it/execute.rs"]
+mod execute;
 #[path = "it/planner.rs"]
 mod planner;
+#[path = "it/report.rs"]
+mod report;
+mod tidy;

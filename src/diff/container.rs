@@ -211,10 +211,7 @@ fn kept<'a>(here: &Standing<'a>, has_extras: bool) -> (Verdict<'a>, String) {
     let state = &here.container.state;
     let start = || Verdict::Start { here: here.clone() };
     if !here.in_place {
-        return (
-            start(),
-            "it has its predecessor's name since an apply was cut off".to_owned(),
-        );
+        return (start(), format!("it is named {}", here.container.name));
     }
     if !here.is_live() {
         return (start(), format!("it is {state}"));

@@ -1,5 +1,15 @@
 //! Hosts and how they are reached: `trait Host`, over the local socket or over SSH. It never prints and never decides.
 
+mod call;
+mod connect;
+mod engine;
+mod files;
+mod images;
+mod run;
+mod ssh;
+mod transport;
+mod words;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,6 +19,8 @@ use crate::model::container::{ContainerSpec, Limits, LiveContainer, Ownership, R
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::name::{ClusterName, HostName};
+
+pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
 
 /// Why a call to a host came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +97,7 @@ pub trait Host {
     /// All tagged or digested images that lie there (id → tags, digests), with the defaults of those in `inspect`:
     /// ids, or names as `ImageRef::tagged` gives them.
     async fn images(&self, inspect: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError>;
-    /// The names of all volumes.
+    /// The names of all volumes but cdk's own.
     async fn volumes(&self) -> Result<Vec<String>, HostError>;
     /// The names of all networks.
     async fn networks(&self) -> Result<Vec<String>, HostError>;
@@ -117,13 +129,25 @@ pub trait Host {
     async fn stop(&self, name: &str) -> Result<(), HostError>;
     /// Gives a container another name.
     async fn rename(&self, name: &str, to: &str) -> Result<(), HostError>;
-    /// Changes a container's limits and restart policy in place.
+    /// Changes a container's limits and restart policy in place. A limit that is lifted (zero) stays as it was: that
+    /// takes a new container.
     async fn update(&self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError>;
-    /// Removes a container and its anonymous volumes, running or not; never a named volume.
+    /// Removes a container and its anonymous volumes, running or not; never a named volume. That it is gone already is
+    /// no error.
     async fn remove(&self, name: &str) -> Result<(), HostError>;
 
-    /// cdk's own files on the host, by path below the cluster's store; empty where there is no store yet.
+    /// cdk's own small files of the cluster, by path; empty where there are none yet.
     async fn read_files(&self, cluster: &ClusterName) -> Result<BTreeMap<String, Vec<u8>>, HostError>;
-    /// Writes one of cdk's own files, and makes the store where it is missing.
+    /// Writes one of cdk's own files, text of some kilobytes: whole, or not at all.
     async fn write_file(&self, cluster: &ClusterName, path: &str, content: &[u8]) -> Result<(), HostError>;
+    /// What `volumes` and `read_files` say; in one call where that can be had.
+    async fn volumes_and_files(
+        &self,
+        cluster: &ClusterName,
+    ) -> Result<(Vec<String>, BTreeMap<String, Vec<u8>>), HostError> {
+        Ok((self.volumes().await?, self.read_files(cluster).await?))
+    }
+
+    /// Parts from the host. What was called before has been done; nothing may be called after.
+    async fn close(&self) {}
 }

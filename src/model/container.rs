@@ -302,7 +302,7 @@ impl ContainerSpec {
     ///
     /// The rules are Docker's own for merging a container's and an image's configuration
     /// (moby `daemon/commit.go`, `merge`): a given entrypoint discards the image's command, variables and labels
-    /// are laid over the image's key by key, a health check field by field.
+    /// are laid over the image's key by key, a health check field by field, a grace period counts in whole seconds.
     pub fn effective(&self, image: &ImageDefaults) -> EffectiveSpec {
         let Self {
             image: _,
@@ -320,14 +320,21 @@ impl ContainerSpec {
             stop_grace_period,
             limits,
         } = self;
+        // An empty command does not clear the image's: to an engine it is the same as none.
+        let command = command.as_ref().filter(|words| !words.is_empty());
         let command = match (command, entrypoint) {
             (Some(command), _) => command.clone(),
             (None, Some(_)) => Vec::new(),
             (None, None) => image.command.clone(),
         };
+        // An empty entrypoint is sent, and kept, as one empty word.
+        let entrypoint = entrypoint.as_ref().map(|words| match words.as_slice() {
+            [word] if word.is_empty() => Vec::new(),
+            words => words.to_vec(),
+        });
         EffectiveSpec {
             command,
-            entrypoint: entrypoint.clone().unwrap_or_else(|| image.entrypoint.clone()),
+            entrypoint: entrypoint.unwrap_or_else(|| image.entrypoint.clone()),
             environment: laid_over(&image.environment, environment),
             labels: laid_over(&image.labels, labels),
             ports: ports.clone(),
@@ -335,9 +342,9 @@ impl ContainerSpec {
             healthcheck: merged_health(healthcheck.as_ref(), image.healthcheck.as_ref()),
             restart: *restart,
             user: user.clone().unwrap_or_else(|| image.user.clone()),
-            working_dir: working_dir.clone().unwrap_or_else(|| image.working_dir.clone()),
+            working_dir: cleaned(working_dir.as_ref().unwrap_or(&image.working_dir)),
             logging: logging.clone(),
-            stop_grace_period: *stop_grace_period,
+            stop_grace_period: stop_grace_period.map(|span| Span::seconds(span.whole_seconds())),
             limits: *limits,
         }
     }
@@ -357,6 +364,22 @@ impl ContainerSpec {
         let hash = Sha256::digest(text.as_bytes());
         Fingerprint(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
+}
+
+/// A path as an engine keeps it: without `.`, `..`, doubled and trailing slashes.
+fn cleaned(path: &str) -> String {
+    if path.is_empty() {
+        return String::new();
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 fn laid_over(below: &BTreeMap<String, String>, above: &BTreeMap<String, String>) -> BTreeMap<String, String> {

@@ -16,6 +16,11 @@ pub const JOURNAL_VERSION: u32 = 1;
 /// How many records a host keeps; the oldest gives way.
 pub const JOURNAL_RECORDS: u64 = 16;
 
+/// Where the record of this sequence number stands, below the cluster's store on a host.
+pub fn journal_path(sequence: u64) -> String {
+    format!("journal/{:02}.json", sequence % JOURNAL_RECORDS)
+}
+
 /// Where the placement put a slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlacedSlot {

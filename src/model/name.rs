@@ -215,7 +215,7 @@ pub fn volume_name(cluster: &ClusterName, volume: &VolumeName) -> String {
     format!("{cluster}_{volume}")
 }
 
-/// The name of the never-started container, and of its volume, that hold cdk's own files on a host: `shop.cdk`.
+/// What the name of the volume begins with that holds cdk's own files on a host: `shop.cdk`.
 pub fn files_name(cluster: &ClusterName) -> String {
     format!("{cluster}.cdk")
 }

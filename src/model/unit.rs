@@ -55,6 +55,11 @@ impl Span {
         i64::try_from(self.0.as_nanos()).unwrap_or(i64::MAX)
     }
 
+    /// The span in seconds, rounded up.
+    pub fn whole_seconds(self) -> u64 {
+        self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)
+    }
+
     /// A span from Docker's nanoseconds; what is negative counts as none.
     pub fn from_nanos(nanos: i64) -> Self {
         Self(Duration::from_nanos(u64::try_from(nanos).unwrap_or(0)))
@@ -157,16 +162,20 @@ impl FromStr for Bytes {
         };
         let (whole, part) = number.split_once('.').unwrap_or((number, ""));
         let scale = 1u64 << shift;
-        let mut total = whole
+        let total = whole
             .parse::<u64>()
             .ok()
             .and_then(|n| n.checked_mul(scale))
             .ok_or_else(wrong)?;
-        let mut step = scale;
-        for digit in part.chars() {
-            step /= 10;
-            total = total.saturating_add(u64::from(digit.to_digit(10).ok_or_else(wrong)?) * step);
-        }
+        // All digits at once: tenth by tenth, each would be rounded down. 18 of them are below a byte of any unit.
+        let digits = part.get(..18).unwrap_or(part);
+        let fraction = match digits {
+            "" => 0,
+            digits => digits.parse::<u64>().map_err(|_| wrong())?,
+        };
+        let parts = (0..digits.len()).fold(1u128, |parts, _| parts * 10);
+        let fraction = u128::from(fraction) * u128::from(scale) / parts;
+        let total = total.saturating_add(u64::try_from(fraction).unwrap_or(u64::MAX));
         Ok(Self(total))
     }
 }
@@ -174,7 +183,7 @@ impl FromStr for Bytes {
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (unit, shift) in [("P", 50), ("T", 40), ("G", 30), ("M", 20), ("K", 10)] {
-            if self.0 != 0 && self.0 % (1 << shift) == 0 {
+            if self.0 != 0 && self.0.is_multiple_of(1 << shift) {
                 return f.pad(&format!("{}{unit}", self.0 >> shift));
             }
         }

@@ -1,5 +1,9 @@
 //! Asks the hosts what is: `Observed`. It reads through `Host` and changes nothing.
 
+mod document;
+mod images;
+mod look;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -8,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::host::ObservedHost;
 use crate::model::image::Resolution;
 use crate::model::name::HostName;
+
+pub use document::{read_document, schema};
+pub use look::observe;
 
 /// The version of the observation's format that this cdk writes; it refuses a newer one.
 pub const OBSERVATION_VERSION: u32 = 1;

@@ -111,11 +111,11 @@ impl fmt::Display for Reason {
             Self::Stays => f.write_str("stays"),
             Self::Data => f.write_str("its data is there"),
             Self::Held => f.write_str("the host does not answer; by the journal it holds this replica"),
-            Self::Fewest(0) => f.write_str("new: no replica of it stands there yet"),
-            Self::Fewest(_) => f.write_str("new: the fewest of its replicas"),
+            Self::Fewest(0) => f.write_str("no replica of it stands there yet"),
+            Self::Fewest(_) => f.write_str("the fewest of its replicas"),
             Self::Left { host, obstacle } => f.write_str(&obstacle.of(host)),
             Self::Lost(host) => write!(f, "{host} is gone"),
-            Self::Global => f.write_str("new: one on each host that fits"),
+            Self::Global => f.write_str("one on each host that fits"),
         }
     }
 }

@@ -21,6 +21,9 @@ pub(super) struct Work {
     pub(super) rollouts: Vec<Rollout>,
 }
 
+/// A port of a host, and its transport.
+type HeldOn = (HostName, Protocol, u16);
+
 /// Everything while a plan is put together. Steps bear provisional numbers until the end.
 pub(super) struct Builder<'i> {
     pub(super) input: Input<'i>,
@@ -31,9 +34,9 @@ pub(super) struct Builder<'i> {
     /// By host and name.
     volumes: BTreeMap<(HostName, String), StepId>,
     /// The step that lets go of a port.
-    released: BTreeMap<(HostName, Protocol, u16), StepId>,
+    released: BTreeMap<HeldOn, StepId>,
     /// The ports that a step needs.
-    taken: Vec<(StepId, Vec<(HostName, Protocol, u16)>)>,
+    taken: Vec<(StepId, Vec<HeldOn>)>,
 }
 
 impl<'i> Builder<'i> {
@@ -260,7 +263,7 @@ fn is_unit(verdict: &Verdict<'_>) -> bool {
 }
 
 /// Numbers the steps so that each comes after all that it waits for, and otherwise as they were made.
-fn renumber(steps: &mut Vec<Step>, rollouts: &mut [Rollout]) {
+fn renumber(steps: &mut [Step], rollouts: &mut [Rollout]) {
     let at = |id: StepId| usize::try_from(id.0).unwrap_or(usize::MAX);
     let mut waits: Vec<usize> = Vec::with_capacity(steps.len());
     let mut next: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];

@@ -102,8 +102,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     } = input;
     let mut notes = Vec::new();
     if let Some(record) = newest_record(observed).filter(|record| record.end == JournalEnd::Begun) {
-        let (done, steps) = (record.done, record.steps);
-        notes.push(Note::Interrupted { done, steps });
+        notes.push(Note::Interrupted { steps: record.steps });
     }
     for (host, answer) in &placement.hosts {
         match answer {

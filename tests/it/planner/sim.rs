@@ -135,7 +135,7 @@ fn pull(
     for facts in state.images.values_mut() {
         facts.tags.retain(|tag| tag != image);
     }
-    let facts = state.images.entry(id).or_insert_with(ImageFacts::default);
+    let facts = state.images.entry(id).or_default();
     facts.tags.push(image.to_owned());
     facts.defaults.environment.insert("PATH".to_owned(), "/bin".to_owned());
     facts.digests.extend(digest.map(|digest| format!("app@{digest}")));

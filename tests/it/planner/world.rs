@@ -194,7 +194,7 @@ pub fn texts(plan: &Plan) -> Vec<String> {
     let texts = plan.notes.iter().map(|note| match note {
         Note::Unreachable { host, why, holds } => format!("{host} unreachable: {why}; holds {}", holds.len()),
         Note::Unplaced { slot, why } => format!("{slot} unplaced: {why}"),
-        Note::Interrupted { done, steps } => format!("interrupted at {done} of {steps}"),
+        Note::Interrupted { steps } => format!("interrupted, {steps} steps"),
         Note::Text(text) => text.clone(),
     });
     texts.collect()

@@ -1,0 +1,226 @@
+//! A container as an engine reports it, in the model's words. Only reading; how one is made is `create`'s.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bollard::models::{
+    ContainerConfig, ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum as Status,
+    ContainerSummary, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig, Mount as EngineMount, MountType,
+    PortMap, PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
+};
+
+use crate::dialect::docker::{Unreadable, label};
+use crate::model::container::{
+    ContainerState, EffectiveSpec, Health, Healthcheck, Limits, LiveContainer, Logging, Mount, MountSource,
+    PortBinding, Protocol, Restart,
+};
+use crate::model::host::HeldPort;
+use crate::model::unit::{Bytes, Cpus, Span};
+
+/// A replica's container, from what the engine's `inspect` says.
+///
+/// # Errors
+/// It is not a replica that this cdk can read: see [`label::owner`].
+pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadable> {
+    let name = answer.name.unwrap_or_default().trim_start_matches('/').to_owned();
+    let config = answer.config.unwrap_or_default();
+    let labels = config.labels.clone().unwrap_or_default();
+    let owner = label::owner(&name, &labels)?;
+    let state = answer.state.unwrap_or_default();
+    let started_at = state.started_at.clone().unwrap_or_default();
+    Ok(LiveContainer {
+        id: answer.id.unwrap_or_default(),
+        name,
+        owner,
+        image_id: answer.image.unwrap_or_default(),
+        started_at: if started_at.starts_with("0001-") {
+            String::new()
+        } else {
+            started_at
+        },
+        state: state_of(&state),
+        restarts: natural(answer.restart_count),
+        spec: Some(Box::new(effective(
+            config,
+            answer.host_config.unwrap_or_default(),
+            labels,
+        ))),
+    })
+}
+
+/// The ports of the host that a container in a list holds now.
+pub fn held_ports(summary: &ContainerSummary) -> Vec<HeldPort> {
+    let held: BTreeSet<HeldPort> = summary
+        .ports
+        .iter()
+        .flatten()
+        .filter_map(|port| {
+            Some(HeldPort {
+                port: port.public_port.filter(|port| *port != 0)?,
+                protocol: match port.typ {
+                    Some(PortSummaryTypeEnum::UDP) => Protocol::Udp,
+                    Some(PortSummaryTypeEnum::SCTP) => Protocol::Sctp,
+                    Some(PortSummaryTypeEnum::TCP | PortSummaryTypeEnum::EMPTY) | None => Protocol::Tcp,
+                },
+            })
+        })
+        .collect();
+    held.into_iter().collect()
+}
+
+/// A health check in the model's words, of a container or an image.
+pub fn healthcheck(config: HealthConfig) -> Healthcheck {
+    let span = |nanos: Option<i64>| Span::from_nanos(nanos.unwrap_or(0));
+    Healthcheck {
+        test: config.test.unwrap_or_default(),
+        interval: span(config.interval),
+        timeout: span(config.timeout),
+        retries: u32::try_from(config.retries.unwrap_or(0)).unwrap_or(0),
+        start_period: span(config.start_period),
+    }
+}
+
+/// `KEY=VALUE` lines as a map; the last of two equal keys wins, as it does for the program that runs.
+pub fn environment(lines: Vec<String>) -> BTreeMap<String, String> {
+    lines
+        .into_iter()
+        .map(|line| match line.split_once('=') {
+            Some((key, value)) => (key.to_owned(), value.to_owned()),
+            None => (line, String::new()),
+        })
+        .collect()
+}
+
+fn effective(config: ContainerConfig, host: HostConfig, labels: HashMap<String, String>) -> EffectiveSpec {
+    EffectiveSpec {
+        command: config.cmd.unwrap_or_default(),
+        entrypoint: config.entrypoint.unwrap_or_default(),
+        environment: environment(config.env.unwrap_or_default()),
+        logging: logging(host.log_config.unwrap_or_default(), label::asked_logging(&labels)),
+        labels: label::without_own(labels),
+        ports: ports(host.port_bindings.unwrap_or_default()),
+        mounts: host
+            .mounts
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(mount)
+            .chain(host.binds.unwrap_or_default().iter().map(|text| bind(text)))
+            .collect(),
+        healthcheck: config.healthcheck.map(healthcheck),
+        restart: restart(host.restart_policy.unwrap_or_default()),
+        user: config.user.unwrap_or_default(),
+        working_dir: config.working_dir.unwrap_or_default(),
+        // An engine takes a negative time for "never kill"; the model's longest stands for it.
+        stop_grace_period: config
+            .stop_timeout
+            .map(|seconds| Span::seconds(u64::try_from(seconds).unwrap_or(u32::MAX.into()))),
+        limits: Limits {
+            cpus: Cpus(natural(host.nano_cpus)),
+            memory: Bytes(natural(host.memory)),
+        },
+    }
+}
+
+/// The logging in force, less what the engine added by itself to what was asked for.
+fn logging(reported: HostConfigLogConfig, asked: Logging) -> Logging {
+    let driver = reported.typ.unwrap_or_default();
+    let options: BTreeMap<String, String> = reported.config.unwrap_or_default().into_iter().collect();
+    let as_asked = (asked.driver.is_empty() || asked.driver == driver)
+        && asked.options.iter().all(|(key, value)| options.get(key) == Some(value));
+    if as_asked { asked } else { Logging { driver, options } }
+}
+
+fn ports(bindings: PortMap) -> BTreeSet<PortBinding> {
+    let mut ports = BTreeSet::new();
+    for (inside, outside) in bindings {
+        let (container, protocol) = inside.split_once('/').unwrap_or((&inside, "tcp"));
+        let protocol = match protocol {
+            "udp" => Protocol::Udp,
+            "sctp" => Protocol::Sctp,
+            _ => Protocol::Tcp,
+        };
+        for binding in outside.unwrap_or_default() {
+            ports.insert(PortBinding {
+                container: container.parse().unwrap_or(0),
+                protocol,
+                address: binding.host_ip.and_then(|ip| ip.parse().ok()),
+                host: binding.host_port.and_then(|port| port.parse().ok()).unwrap_or(0),
+            });
+        }
+    }
+    ports
+}
+
+/// What was asked to be mounted; none for kinds that cdk never asks for.
+fn mount(mount: EngineMount) -> Option<Mount> {
+    let source = mount.source.unwrap_or_default();
+    let source = match mount.typ? {
+        MountType::BIND => MountSource::Bind(source),
+        MountType::VOLUME if source.is_empty() => MountSource::Anonymous,
+        MountType::VOLUME => MountSource::Volume(source),
+        MountType::TMPFS | MountType::NPIPE | MountType::CLUSTER | MountType::IMAGE => return None,
+    };
+    Some(Mount {
+        target: mount.target.unwrap_or_default(),
+        source,
+        read_only: mount.read_only.unwrap_or(false),
+    })
+}
+
+/// `SOURCE:TARGET[:OPTIONS]`, the short form that `docker run -v` uses.
+fn bind(text: &str) -> Mount {
+    let mut parts = text.split(':');
+    let source = parts.next().unwrap_or_default().to_owned();
+    let target = parts.next().unwrap_or_default().to_owned();
+    let read_only = parts
+        .next()
+        .is_some_and(|options| options.split(',').any(|o| o == "ro"));
+    Mount {
+        target,
+        source: if source.starts_with('/') {
+            MountSource::Bind(source)
+        } else {
+            MountSource::Volume(source)
+        },
+        read_only,
+    }
+}
+
+fn restart(policy: RestartPolicy) -> Restart {
+    match policy.name {
+        None | Some(RestartPolicyNameEnum::EMPTY | RestartPolicyNameEnum::NO) => Restart::No,
+        Some(RestartPolicyNameEnum::ALWAYS) => Restart::Always,
+        Some(RestartPolicyNameEnum::UNLESS_STOPPED) => Restart::UnlessStopped,
+        Some(RestartPolicyNameEnum::ON_FAILURE) => {
+            Restart::OnFailure(u32::try_from(policy.maximum_retry_count.unwrap_or(0)).unwrap_or(0))
+        }
+    }
+}
+
+fn state_of(state: &EngineState) -> ContainerState {
+    match state.status.unwrap_or(Status::EMPTY) {
+        Status::CREATED | Status::EMPTY => ContainerState::Created,
+        // One that is being stopped still runs.
+        Status::RUNNING | Status::STOPPING => ContainerState::Running {
+            health: state
+                .health
+                .as_ref()
+                .and_then(|health| match health.status.unwrap_or(HealthStatusEnum::NONE) {
+                    HealthStatusEnum::STARTING => Some(Health::Starting),
+                    HealthStatusEnum::HEALTHY => Some(Health::Healthy),
+                    HealthStatusEnum::UNHEALTHY => Some(Health::Unhealthy),
+                    HealthStatusEnum::NONE | HealthStatusEnum::EMPTY => None,
+                }),
+        },
+        Status::PAUSED => ContainerState::Paused,
+        Status::RESTARTING => ContainerState::Restarting,
+        Status::EXITED => ContainerState::Exited {
+            code: state.exit_code.unwrap_or(0),
+        },
+        Status::DEAD | Status::REMOVING => ContainerState::Dead,
+    }
+}
+
+/// A count or size; what is negative (an engine's "no limit") counts as none.
+fn natural(number: Option<i64>) -> u64 {
+    u64::try_from(number.unwrap_or(0)).unwrap_or(0)
+}

@@ -1,0 +1,143 @@
+//! The labels by which cdk knows its own: written when a container is made, split off again when it is read. No other labels.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::dialect::docker::Unreadable;
+use crate::model::container::{Fingerprint, Logging, Ownership};
+use crate::model::name::ClusterName;
+
+/// The version of the labels that this cdk writes; it refuses a newer one.
+pub const LABELS_VERSION: u32 = 1;
+
+/// Which cluster a container or a volume belongs to.
+pub const CLUSTER: &str = "cdk.cluster";
+/// What something is for that is neither a replica nor a volume of git's: see [`FILES`].
+pub const ROLE: &str = "cdk.role";
+/// The role of the volume whose labels are cdk's own small files.
+pub const FILES: &str = "files";
+/// What such a file's label begins with; its path follows.
+pub const FILE: &str = "cdk.file.";
+
+const VERSION: &str = "cdk.version";
+const SLOT: &str = "cdk.slot";
+const SERVICE: &str = "cdk.service";
+const FINGERPRINT: &str = "cdk.fingerprint";
+const REVISION: &str = "cdk.revision";
+const IMAGE: &str = "cdk.image";
+const DIGEST: &str = "cdk.digest";
+const LOGGING: &str = "cdk.logging";
+
+const OWN: [&str; 10] = [
+    CLUSTER,
+    ROLE,
+    VERSION,
+    SLOT,
+    SERVICE,
+    FINGERPRINT,
+    REVISION,
+    IMAGE,
+    DIGEST,
+    LOGGING,
+];
+
+/// The labels that mark a container or volume as cdk's own helper in this cluster.
+pub fn of_helper(cluster: &ClusterName, role: &str) -> HashMap<String, String> {
+    HashMap::from([
+        (CLUSTER.to_owned(), cluster.to_string()),
+        (ROLE.to_owned(), role.to_owned()),
+        (VERSION.to_owned(), LABELS_VERSION.to_string()),
+    ])
+}
+
+/// The labels of a replica's container: cdk's own.
+///
+/// What logging was asked for goes along, because the engine fills in its own defaults and nobody could tell later
+/// which of them git had wanted.
+pub fn of_replica(cluster: &ClusterName, owner: &Ownership, logging: &Logging) -> BTreeMap<String, String> {
+    let Ownership {
+        slot,
+        fingerprint,
+        revision,
+        image,
+        digest,
+    } = owner;
+    let asked = (*logging != Logging::default()).then(|| serde_json::to_string(logging).unwrap_or_default());
+    [
+        (CLUSTER, Some(cluster.to_string())),
+        (VERSION, Some(LABELS_VERSION.to_string())),
+        (SLOT, Some(slot.to_string())),
+        (SERVICE, Some(slot.service.to_string())),
+        (FINGERPRINT, fingerprint.as_ref().map(ToString::to_string)),
+        (REVISION, revision.clone()),
+        (IMAGE, image.as_ref().map(ToString::to_string)),
+        (DIGEST, digest.as_ref().map(ToString::to_string)),
+        (LOGGING, asked),
+    ]
+    .into_iter()
+    .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+    .collect()
+}
+
+/// A container's labels without cdk's own.
+pub fn without_own(labels: HashMap<String, String>) -> BTreeMap<String, String> {
+    labels
+        .into_iter()
+        .filter(|(key, _)| !OWN.contains(&key.as_str()))
+        .collect()
+}
+
+/// Whether a container with these labels is a replica of the cluster.
+pub fn is_replica(labels: &HashMap<String, String>, cluster: &ClusterName) -> bool {
+    is_of(labels, cluster) && !labels.contains_key(ROLE)
+}
+
+/// Whether something with these labels is the cluster's: a replica or a helper.
+pub fn is_of(labels: &HashMap<String, String>, cluster: &ClusterName) -> bool {
+    labels.get(CLUSTER).is_some_and(|name| name == cluster.as_str())
+}
+
+/// What the labels of the container `name` say of it.
+///
+/// # Errors
+/// The container is not cdk's, was made by a newer cdk, or bears a label that does not read.
+pub fn owner(name: &str, labels: &HashMap<String, String>) -> Result<Ownership, Unreadable> {
+    let version = labels.get(VERSION).and_then(|text| text.parse::<u32>().ok());
+    if version.is_some_and(|version| version > LABELS_VERSION) {
+        return Err(Unreadable(format!(
+            "container {name} was made by a newer cdk: use that one here"
+        )));
+    }
+    let Some(slot) = labels.get(SLOT) else {
+        return Err(Unreadable(format!(
+            "container {name} bears no label {SLOT}: it is not a replica that cdk made"
+        )));
+    };
+    let wrong = |key: &str, why: &dyn std::fmt::Display| {
+        Unreadable(format!(
+            "container {name} has a label {key} that cdk cannot read ({why}): remove the container, or its label {CLUSTER}"
+        ))
+    };
+    Ok(Ownership {
+        slot: slot.parse().map_err(|why| wrong(SLOT, &why))?,
+        fingerprint: labels.get(FINGERPRINT).cloned().map(Fingerprint),
+        revision: labels.get(REVISION).cloned(),
+        image: labels
+            .get(IMAGE)
+            .map(|text| text.parse())
+            .transpose()
+            .map_err(|why| wrong(IMAGE, &why))?,
+        digest: labels
+            .get(DIGEST)
+            .map(|text| text.parse())
+            .transpose()
+            .map_err(|why| wrong(DIGEST, &why))?,
+    })
+}
+
+/// The logging that was asked for when the container was made; nothing asked where there is no such label.
+pub fn asked_logging(labels: &HashMap<String, String>) -> Logging {
+    labels
+        .get(LOGGING)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}

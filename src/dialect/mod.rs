@@ -1,0 +1,3 @@
+//! What other programs speak, to and from the model's words. Pure: no connections, no files.
+
+pub mod docker;

@@ -1,0 +1,292 @@
+//! `Host` over a Docker engine, however its socket is reached: the verbs for containers, volumes and networks.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::Docker;
+use bollard::models::{ContainerCreateBody, ContainerSummary, VolumeCreateRequest};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, ListNetworksOptions,
+    LogsOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StartContainerOptions,
+    StopContainerOptions,
+};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::dialect::docker::engine::{self, ApiVersion};
+use crate::dialect::docker::{Unreadable, container, create, label};
+use crate::host::call::{SMALL, within};
+use crate::host::ssh::Session;
+use crate::host::transport::Transport;
+use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, files, images};
+use crate::model::container::{ContainerSpec, Limits, LiveContainer, Ownership, Restart};
+use crate::model::host::HostFacts;
+use crate::model::image::{Digest, ImageFacts, ImageRef};
+use crate::model::name::{ClusterName, HostName};
+
+/// How many containers of one host are inspected at once. More gains nothing: the engine has to do the work.
+const INSPECTS: usize = 4;
+
+/// What an engine may take beyond a container's grace until it says that it stopped.
+const AFTER_GRACE: Duration = Duration::from_secs(15);
+
+/// An engine's own grace, where a container has none.
+const ENGINE_GRACE: Duration = Duration::from_secs(10);
+
+/// How much of a log is kept, in bytes: its lines may be of any length.
+const LOG_BYTES: usize = 64 * 1024;
+
+/// A host, by its engine's API.
+pub struct Engine {
+    name: HostName,
+    transport: Transport,
+    api: ApiVersion,
+    /// The SSH connection below, where there is one. It ends with `close`.
+    session: Option<Session>,
+}
+
+impl Engine {
+    /// Greets the engine behind a transport.
+    ///
+    /// # Errors
+    /// It does not answer in time, or is too old.
+    pub async fn greet(name: &HostName, transport: Transport, within_time: Duration) -> Result<Self, HostError> {
+        within("ping", within_time, transport.docker.ping()).await?;
+        let Some(api) = transport.greeting().and_then(|greeting| greeting.api) else {
+            return Err(HostError::Refused(
+                "what answers on the Docker socket is no Docker engine".to_owned(),
+            ));
+        };
+        api.agreed().map_err(refused)?;
+        Ok(Self {
+            name: name.clone(),
+            transport,
+            api,
+            session: None,
+        })
+    }
+
+    /// The same, with the SSH connection that carries it.
+    pub fn carried_by(mut self, session: Session) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    fn docker(&self) -> &Docker {
+        &self.transport.docker
+    }
+
+    async fn inspect(&self, name: &str) -> Result<LiveContainer, HostError> {
+        let inspect = self.docker().inspect_container(name, None::<InspectContainerOptions>);
+        let answer = within(&format!("inspect {name}"), SMALL, inspect).await?;
+        container::live(answer).map_err(refused)
+    }
+
+    async fn create_from(&self, name: &str, body: ContainerCreateBody) -> Result<(), HostError> {
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        let create = self.docker().create_container(Some(options), body);
+        within(&format!("create {name}"), SMALL, create).await.map(drop)
+    }
+}
+
+fn refused(why: Unreadable) -> HostError {
+    HostError::Refused(why.0)
+}
+
+/// Something that is not there counts as none.
+fn if_there<T>(answer: Result<T, HostError>) -> Result<Option<T>, HostError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(HostError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[async_trait(?Send)]
+impl Host for Engine {
+    fn name(&self) -> &HostName {
+        &self.name
+    }
+
+    async fn facts(&self) -> Result<HostFacts, HostError> {
+        let server = self.transport.greeting().map_or("", |greeting| &greeting.server);
+        if let Some(facts) = self.session.as_ref().and_then(|session| session.recall(server)) {
+            return Ok(facts);
+        }
+        let info = within("info", SMALL, self.docker().info()).await?;
+        let facts = engine::facts(info, self.api);
+        if let Some(session) = &self.session {
+            session.remember(server, &facts);
+        }
+        Ok(facts)
+    }
+
+    async fn containers(&self, cluster: &ClusterName) -> Result<Containers, HostError> {
+        let options = ListContainersOptionsBuilder::new().all(true).build();
+        let all = within("list containers", SMALL, self.docker().list_containers(Some(options))).await?;
+        let no_labels = Default::default();
+        let (own, others): (Vec<ContainerSummary>, Vec<ContainerSummary>) = all
+            .into_iter()
+            .filter(|one| {
+                let labels = one.labels.as_ref().unwrap_or(&no_labels);
+                label::is_replica(labels, cluster) || !label::is_of(labels, cluster)
+            })
+            .partition(|one| label::is_replica(one.labels.as_ref().unwrap_or(&no_labels), cluster));
+        let found: Vec<Option<LiveContainer>> = stream::iter(own.into_iter().filter_map(|one| one.id))
+            // One that went between the list and the look is simply gone.
+            .map(|id| async move { if_there(self.inspect(&id).await) })
+            .buffer_unordered(INSPECTS)
+            .try_collect()
+            .await?;
+        let mut own: Vec<LiveContainer> = found.into_iter().flatten().collect();
+        own.sort_by(|a, b| a.name.cmp(&b.name));
+        let foreign = others
+            .iter()
+            .map(|one| ForeignContainer {
+                ports: container::held_ports(one),
+            })
+            .collect();
+        Ok(Containers { own, foreign })
+    }
+
+    async fn container(&self, name: &str) -> Result<Option<LiveContainer>, HostError> {
+        if_there(self.inspect(name).await)
+    }
+
+    async fn logs(&self, name: &str, lines: usize) -> Result<Vec<String>, HostError> {
+        let options = LogsOptionsBuilder::new()
+            .stdout(true)
+            .stderr(true)
+            .tail(&lines.to_string())
+            .build();
+        let mut chunks = self.docker().logs(name, Some(options));
+        let read = async {
+            let mut text = Vec::new();
+            while let Some(chunk) = chunks.next().await {
+                text.extend_from_slice(chunk?.as_ref());
+                if text.len() > LOG_BYTES {
+                    text.drain(..text.len() - LOG_BYTES);
+                }
+            }
+            Ok(text)
+        };
+        let text = within(&format!("logs {name}"), SMALL, read).await?;
+        let text = String::from_utf8_lossy(&text);
+        let all: Vec<String> = text
+            .lines()
+            .map(|line| line.trim_end_matches('\r').to_owned())
+            .collect();
+        Ok(all[all.len().saturating_sub(lines)..].to_vec())
+    }
+
+    async fn images(&self, inspect: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError> {
+        images::list(self.docker(), inspect).await
+    }
+
+    async fn volumes(&self) -> Result<Vec<String>, HostError> {
+        Ok(files::volumes_and_files(self.docker(), None).await?.0)
+    }
+
+    async fn volumes_and_files(&self, cluster: &ClusterName) -> Result<(Vec<String>, files::Files), HostError> {
+        files::volumes_and_files(self.docker(), Some(cluster)).await
+    }
+
+    async fn networks(&self) -> Result<Vec<String>, HostError> {
+        let list = self.docker().list_networks(None::<ListNetworksOptions>);
+        let answer = within("list networks", SMALL, list).await?;
+        Ok(answer.into_iter().filter_map(|network| network.name).collect())
+    }
+
+    async fn registry_digest(&self, image: &ImageRef, auth: Option<&Credentials>) -> Result<Digest, HostError> {
+        images::registry_digest(self.docker(), image, auth).await
+    }
+
+    async fn pull(
+        &self,
+        image: &ImageRef,
+        digest: Option<&Digest>,
+        auth: Option<&Credentials>,
+    ) -> Result<(), HostError> {
+        images::pull(self.docker(), image, digest, auth).await
+    }
+
+    async fn create_volume(&self, name: &str, cluster: &ClusterName) -> Result<(), HostError> {
+        let request = VolumeCreateRequest {
+            name: Some(name.to_owned()),
+            driver: Some("local".to_owned()),
+            labels: Some([(label::CLUSTER.to_owned(), cluster.to_string())].into()),
+            ..VolumeCreateRequest::default()
+        };
+        let create = self.docker().create_volume(request);
+        within(&format!("create volume {name}"), SMALL, create).await.map(drop)
+    }
+
+    async fn create(
+        &self,
+        name: &str,
+        spec: &ContainerSpec,
+        owner: &Ownership,
+        cluster: &ClusterName,
+    ) -> Result<(), HostError> {
+        let body = |image: &str| create::replica(spec, owner, cluster, image);
+        let Some(digest) = owner.digest.as_ref().or(spec.image.digest()) else {
+            return self.create_from(name, body(&spec.image.to_string())).await;
+        };
+        match self.create_from(name, body(&spec.image.pinned(digest))).await {
+            // The same image may lie here under another repository's name only; then its id serves.
+            Err(HostError::NotFound(why)) => match images::id_of(self.docker(), digest).await? {
+                Some(id) => self.create_from(name, body(&id)).await,
+                None => Err(HostError::NotFound(why)),
+            },
+            answer => answer,
+        }
+    }
+
+    async fn start(&self, name: &str) -> Result<(), HostError> {
+        let start = self.docker().start_container(name, None::<StartContainerOptions>);
+        within(&format!("start {name}"), SMALL, start).await
+    }
+
+    async fn stop(&self, name: &str) -> Result<(), HostError> {
+        let container = self.inspect(name).await?;
+        let grace = container.spec.and_then(|spec| spec.stop_grace_period);
+        let deadline = grace.map_or(ENGINE_GRACE, |span| span.0) + AFTER_GRACE;
+        let stop = self.docker().stop_container(name, None::<StopContainerOptions>);
+        within(&format!("stop {name}"), deadline, stop).await
+    }
+
+    async fn rename(&self, name: &str, to: &str) -> Result<(), HostError> {
+        let options = RenameContainerOptionsBuilder::new().name(to).build();
+        let rename = self.docker().rename_container(name, options);
+        within(&format!("rename {name}"), SMALL, rename).await
+    }
+
+    async fn update(&self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError> {
+        let update = self.docker().update_container(name, create::update(limits, restart));
+        within(&format!("update {name}"), SMALL, update).await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), HostError> {
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        let remove = self.docker().remove_container(name, Some(options));
+        // A running one is killed, and a big file system takes its time to go.
+        match within(&format!("remove {name}"), SMALL + AFTER_GRACE, remove).await {
+            Err(HostError::NotFound(_)) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    async fn read_files(&self, cluster: &ClusterName) -> Result<BTreeMap<String, Vec<u8>>, HostError> {
+        files::read(self.docker(), cluster).await
+    }
+
+    async fn write_file(&self, cluster: &ClusterName, path: &str, content: &[u8]) -> Result<(), HostError> {
+        files::write(self.docker(), cluster, path, content).await
+    }
+
+    async fn close(&self) {
+        if let Some(session) = &self.session {
+            session.close().await;
+        }
+    }
+}

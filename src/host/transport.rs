@@ -1,0 +1,111 @@
+//! How requests reach a Docker engine: over a Unix socket, with connections kept open for the next request. No verbs of the API.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
+use crate::dialect::docker::engine::ApiVersion;
+
+/// bollard's own deadline, in seconds. It covers a pull's first byte too, so it is out of the way; `call` has the real ones.
+const NO_DEADLINE: u64 = 7 * 24 * 3600;
+
+/// How many idle connections are kept: as many as one plan needs at once.
+const KEPT_CONNECTIONS: usize = 32;
+
+/// What the headers of an engine's first answer say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Greeting {
+    /// The newest version of the API that it speaks.
+    pub api: Option<ApiVersion>,
+    /// The engine's program and version: `Docker/26.1.5 (linux)`.
+    pub server: String,
+}
+
+/// A client of the engine behind a socket.
+#[derive(Clone)]
+pub struct Transport {
+    /// bollard's client.
+    pub docker: Docker,
+    greeting: Arc<OnceLock<Greeting>>,
+}
+
+impl Transport {
+    /// A client for the engine behind `socket`; nothing is sent yet.
+    ///
+    /// bollard's own Unix transport opens a connection per request, which over SSH is a round trip and a channel each,
+    /// and it never sends the version of the API. So it gets a transport that keeps connections and puts the version,
+    /// once the first answer has told it, in front of the path.
+    ///
+    /// # Errors
+    /// bollard refuses its arguments, which it never does for these.
+    pub fn over(socket: &Path) -> Result<Self, bollard::errors::Error> {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(KEPT_CONNECTIONS)
+            .build(hyperlocal::UnixConnector);
+        let greeting = Arc::new(OnceLock::new());
+        let heard = Arc::clone(&greeting);
+        let send = move |mut request: BollardRequest| {
+            if let Some(Greeting { api: Some(api), .. }) = heard.get() {
+                set_version(&mut request, *api);
+            }
+            make_auth_url_safe(&mut request);
+            let (client, heard) = (client.clone(), Arc::clone(&heard));
+            async move {
+                let response = client.request(request).await?;
+                heard.get_or_init(|| {
+                    let text = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+                    Greeting {
+                        api: text("api-version").and_then(|version| version.parse().ok()),
+                        server: text("server").unwrap_or_default(),
+                    }
+                });
+                Ok(response)
+            }
+        };
+        // hyperlocal takes the socket's path as hexadecimal digits in the place of a host's name.
+        let authority: String = socket
+            .as_os_str()
+            .as_encoded_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let address = Some(format!("unix://{authority}"));
+        let docker = Docker::connect_with_custom_transport(send, address, NO_DEADLINE, API_DEFAULT_VERSION)?;
+        Ok(Self { docker, greeting })
+    }
+
+    /// What the engine said of itself; none before its first answer.
+    pub fn greeting(&self) -> Option<&Greeting> {
+        self.greeting.get()
+    }
+}
+
+/// Puts the version of the API in front of the path, where the engine's is one that cdk works with.
+fn set_version(request: &mut BollardRequest, engine: ApiVersion) {
+    let Ok(version) = engine.agreed() else { return };
+    let uri = request.uri();
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let versioned = format!(
+        "{}://{}/v{version}{path}",
+        uri.scheme_str().unwrap_or("unix"),
+        uri.authority().map_or("", |authority| authority.as_str()),
+    );
+    if let Ok(uri) = versioned.parse() {
+        *request.uri_mut() = uri;
+    }
+}
+
+/// bollard encodes registry credentials with `+` and `/`, which an engine takes for no credentials at all.
+fn make_auth_url_safe(request: &mut BollardRequest) {
+    let Some(value) = request.headers_mut().get_mut("x-registry-auth") else {
+        return;
+    };
+    let safe = value.to_str().map(|text| text.replace('+', "-").replace('/', "_"));
+    if let Some(mut safe) = safe.ok().and_then(|text| text.parse().ok()) {
+        std::mem::swap(value, &mut safe);
+        value.set_sensitive(true);
+    }
+}

@@ -1,0 +1,101 @@
+//! One look at all hosts: what each holds, or why it did not answer. What images stand for is `images`'.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, stream};
+
+use crate::host::{Containers, Credentials, Host, HostError, Hosts};
+use crate::model::host::{HostState, ObservedHost};
+use crate::model::image::{ImageFacts, ImageRef};
+use crate::model::journal::{JOURNAL_VERSION, JournalRecord};
+use crate::model::name::{ClusterName, HostName};
+use crate::observe::{Observed, images};
+
+/// Asks every host what it holds of `cluster`, `parallel` hosts at once, and resolves the wanted images.
+///
+/// `credentials` are by registry, as image names begin. A host that fails one call counts as unreachable: half a look
+/// would take what it did not see for gone.
+pub async fn observe(
+    hosts: &Hosts,
+    cluster: &ClusterName,
+    wanted: &BTreeSet<ImageRef>,
+    credentials: &BTreeMap<String, Credentials>,
+    parallel: usize,
+) -> Observed {
+    let names: &BTreeSet<String> = &wanted
+        .iter()
+        .flat_map(|image| [image.tagged(), image.digest().map(|digest| image.pinned(digest))])
+        .flatten()
+        .collect();
+    let looks: Vec<(HostName, ObservedHost)> = stream::iter(hosts)
+        .map(|(name, host)| async move {
+            let state = match host {
+                Ok(host) => look(host.as_ref(), cluster, names).await,
+                Err(error) => Err(error.clone()),
+            };
+            let observed = match state {
+                Ok(state) => ObservedHost::Reachable(Box::new(state)),
+                Err(error) => ObservedHost::Unreachable(error.to_string()),
+            };
+            (name.clone(), observed)
+        })
+        .buffer_unordered(parallel.max(1))
+        .collect()
+        .await;
+    let seen: BTreeMap<HostName, ObservedHost> = looks.into_iter().collect();
+    let images = images::resolve(hosts, &seen, wanted, credentials, parallel).await;
+    Observed { hosts: seen, images }
+}
+
+async fn look(host: &dyn Host, cluster: &ClusterName, wanted: &BTreeSet<String>) -> Result<HostState, HostError> {
+    let (facts, (containers, images), (volumes, files), networks) = tokio::try_join!(
+        host.facts(),
+        containers_and_images(host, cluster, wanted),
+        host.volumes_and_files(cluster),
+        host.networks(),
+    )?;
+    Ok(HostState {
+        facts,
+        images,
+        volumes: volumes.into_iter().collect(),
+        networks: networks.into_iter().collect(),
+        other_containers: u32::try_from(containers.foreign.len()).unwrap_or(u32::MAX),
+        held_ports: containers.foreign.into_iter().flat_map(|other| other.ports).collect(),
+        containers: containers.own,
+        journal: journal(&files).map_err(HostError::Refused)?,
+    })
+}
+
+/// The images' defaults are wanted of those that containers run, which only the containers tell.
+async fn containers_and_images(
+    host: &dyn Host,
+    cluster: &ClusterName,
+    wanted: &BTreeSet<String>,
+) -> Result<(Containers, BTreeMap<String, ImageFacts>), HostError> {
+    let containers = host.containers(cluster).await?;
+    let running = containers.own.iter().map(|container| &container.image_id);
+    let inspect: BTreeSet<&String> = wanted.iter().chain(running).collect();
+    let inspect: Vec<String> = inspect.into_iter().cloned().collect();
+    let images = host.images(&inspect).await?;
+    Ok((containers, images))
+}
+
+/// The journal's records among a host's files, oldest first. One that was cut off while it was written is left out: its
+/// apply stands on the other hosts, and its beginning was another write.
+fn journal(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<JournalRecord>, String> {
+    let mut records: Vec<JournalRecord> = Vec::new();
+    for (path, content) in files.iter().filter(|(path, _)| path.starts_with("journal/")) {
+        let Ok(value) = serde_json::from_slice::<serde_json::Value>(content) else {
+            continue;
+        };
+        let version = value.get("version").and_then(serde_json::Value::as_u64);
+        if version.is_some_and(|version| version > JOURNAL_VERSION.into()) {
+            return Err(format!(
+                "a newer cdk keeps the journal there ({path}): use that one for this cluster"
+            ));
+        }
+        records.extend(serde_json::from_value::<JournalRecord>(value));
+    }
+    records.sort_by_key(|record| record.sequence);
+    Ok(records)
+}
