@@ -1,7 +1,11 @@
 //! The pure floors together: scale, place, render, diff, plan. Scenarios here; properties and the linter's own tests beside.
 
+#[path = "planner/lints.rs"]
+mod lints;
 #[path = "planner/property.rs"]
 mod property;
+#[path = "planner/scenarios.rs"]
+mod scenarios;
 #[path = "planner/sim.rs"]
 mod sim;
 #[path = "planner/world.rs"]

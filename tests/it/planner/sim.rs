@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cdk::model::container::{ContainerState, Health, LiveContainer, PortBinding, Protocol};
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
-use cdk::model::image::{ImageFacts, Resolution};
+use cdk::model::image::Resolution;
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord};
 use cdk::model::name::HostName;
 use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op, VolumeOp};
