@@ -1,3 +1,119 @@
 //! Does a plan's steps on the hosts and says how it went: `Outcome`, and a stream of `Event`s. Time is `tokio::time`; it spawns and prints nothing.
+//!
+//! `run` does one step, `op` and `gate` what a step asks of a host; `rollout` works through a service's replicas, `undo` takes
+//! a failed one back. `board` is how they wait for each other, `stop` how they are told to end, `journal` what the hosts remember.
 
 pub mod outcome;
+pub mod stop;
+
+mod board;
+mod gate;
+mod journal;
+mod op;
+mod rollout;
+mod run;
+mod undo;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use futures_util::StreamExt as _;
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use crate::execute::outcome::{Event, Outcome, StepEnd};
+use crate::execute::run::Run;
+use crate::execute::stop::{Stop, Urgency};
+use crate::host::{Credentials, Host};
+use crate::model::name::HostName;
+use crate::plan::step::{Plan, StepId};
+
+/// What an apply goes by besides its plan.
+pub struct Options {
+    /// How many steps are in work at once over all hosts, at most; waits for a container do not count.
+    pub parallel: usize,
+    /// Who applies: user and machine, for the journal.
+    pub by: String,
+    /// The time for the journal, RFC 3339 in UTC: it has no clock of its own.
+    pub at: Box<dyn Fn() -> String>,
+}
+
+/// Does a plan. It ends when nothing more can be done, when `stop` says so, and leaves a record on every host.
+///
+/// `credentials` are by the registry's host and port as images name it, `docker.io` for those that name none.
+pub async fn execute(
+    plan: &Plan,
+    hosts: &BTreeMap<HostName, Rc<dyn Host>>,
+    credentials: &BTreeMap<String, Credentials>,
+    options: &Options,
+    stop: &Stop,
+    events: &mut dyn FnMut(Event),
+) -> Outcome {
+    if plan.is_empty() {
+        return Outcome::default();
+    }
+    let began = Instant::now();
+    let run = Run::new(plan, hosts, credentials, options, stop, events);
+    let mut outcome = tokio::select! {
+        biased;
+        () = stop.reached(Urgency::Abort) => outcome(&run, true),
+        outcome = whole(&run, options) => outcome,
+    };
+    outcome.took = began.elapsed();
+    outcome
+}
+
+async fn whole(run: &Run<'_>, options: &Options) -> Outcome {
+    let journal = run.journal_begin(options).await;
+    {
+        let mut work = std::pin::pin!(steps(run));
+        tokio::select! {
+            biased;
+            () = run.stop.reached(Urgency::Finish) => {
+                run.emit(Event::Stopping);
+                work.await;
+            }
+            () = &mut work => {}
+        }
+    }
+    let outcome = outcome(run, false);
+    run.journal_end(journal, &outcome, options).await;
+    outcome
+}
+
+/// Every step that stands alone and every rollout, beside one another.
+async fn steps(run: &Run<'_>) {
+    let rolled: BTreeSet<StepId> = run
+        .plan
+        .rollouts
+        .iter()
+        .flat_map(|rollout| {
+            let units = rollout
+                .units
+                .iter()
+                .flat_map(|unit| unit.steps.iter().chain(&unit.watch));
+            units.chain(&rollout.cleanup)
+        })
+        .copied()
+        .collect();
+    let alone = run.plan.steps.iter().filter(|step| !rolled.contains(&step.id));
+    let alone = alone.map(|step| run.step(step.id, false).map(|_| ()).boxed_local());
+    let rollouts = run
+        .plan
+        .rollouts
+        .iter()
+        .map(|rollout| run.rollout(rollout).boxed_local());
+    let mut all: FuturesUnordered<LocalBoxFuture<'_, ()>> = alone.chain(rollouts).collect();
+    while all.next().await.is_some() {}
+}
+
+fn outcome(run: &Run<'_>, aborted: bool) -> Outcome {
+    let steps = run.board.ends();
+    let cut = run.stop.is_asked() && steps.values().any(|end| *end == StepEnd::Skipped);
+    Outcome {
+        steps,
+        interrupted: aborted || cut,
+        took: std::time::Duration::ZERO,
+    }
+}

@@ -349,6 +349,14 @@ impl ContainerSpec {
         }
     }
 
+    /// The names of the volumes that it mounts, as they are on a host.
+    pub fn volumes(&self) -> impl Iterator<Item = &str> {
+        self.mounts.iter().filter_map(|mount| match &mount.source {
+            MountSource::Volume(name) => Some(name.as_str()),
+            MountSource::Bind(_) | MountSource::Anonymous => None,
+        })
+    }
+
     /// A digest over the whole spec; equal specs have equal fingerprints, on every machine.
     pub fn fingerprint(&self) -> Fingerprint {
         // A spec is plain data with text keys, so it always serialises; an empty text would only make the look slower.
@@ -473,6 +481,14 @@ impl ContainerState {
     /// Whether its program runs.
     pub fn is_running(&self) -> bool {
         matches!(self, Self::Running { .. })
+    }
+
+    /// Whether it holds what a program holds (ports, memory, files), and so must be stopped before it goes.
+    pub fn is_live(&self) -> bool {
+        match self {
+            Self::Running { .. } | Self::Restarting | Self::Paused => true,
+            Self::Created | Self::Exited { .. } | Self::Dead => false,
+        }
     }
 }
 

@@ -85,8 +85,7 @@ impl ObservedHost {
 }
 
 /// A host as it stands in a file: `{unreachable: WHY}`, or what was seen.
-///
-/// The state is no `Option`: flattened, that would take a state with an error in it for none.
+// The state is no `Option`: flattened, that would take a state with an error in it for none.
 #[derive(Deserialize, JsonSchema)]
 struct HostDocument {
     /// Why it did not answer; everything else is left out then.

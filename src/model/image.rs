@@ -254,6 +254,23 @@ impl ImageFacts {
             .iter()
             .any(|pinned| pinned.split_once('@').is_some_and(|(_, d)| d == digest.as_str()))
     }
+
+    /// Whether an engine takes this image for what git writes as `image`: by its tag, or by its digest where one is pinned.
+    /// Docker Hub's own name is left out by engines, and so it is here.
+    pub fn is_named(&self, image: &ImageRef) -> bool {
+        let short = |name: &str| {
+            let name = name.strip_prefix("docker.io/").unwrap_or(name);
+            name.strip_prefix("library/").unwrap_or(name).to_owned()
+        };
+        match (image.digest(), image.tagged()) {
+            (Some(digest), _) => self.has_digest(digest),
+            (None, Some(tagged)) => {
+                let wanted = short(&tagged);
+                self.tags.iter().any(|tag| short(tag) == wanted)
+            }
+            (None, None) => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub const JOURNAL_VERSION: u32 = 1;
 /// How many records a host keeps; the oldest gives way.
 pub const JOURNAL_RECORDS: u64 = 16;
 
-/// Where the record of the apply `sequence` lies in cdk's store on a host: a ring, in which the oldest gives way.
+/// Where the record of this sequence number stands, below the cluster's store on a host.
 pub fn journal_path(sequence: u64) -> String {
     format!("journal/{:02}.json", sequence % JOURNAL_RECORDS)
 }

@@ -10,4 +10,5 @@ pub mod op;
 pub mod policy;
 pub mod problem;
 pub mod revision;
+pub mod secret;
 pub mod unit;

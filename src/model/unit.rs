@@ -162,16 +162,20 @@ impl FromStr for Bytes {
         };
         let (whole, part) = number.split_once('.').unwrap_or((number, ""));
         let scale = 1u64 << shift;
-        let mut total = whole
+        let total = whole
             .parse::<u64>()
             .ok()
             .and_then(|n| n.checked_mul(scale))
             .ok_or_else(wrong)?;
-        let mut step = scale;
-        for digit in part.chars() {
-            step /= 10;
-            total = total.saturating_add(u64::from(digit.to_digit(10).ok_or_else(wrong)?) * step);
-        }
+        // All digits at once: tenth by tenth, each would be rounded down. 18 of them are below a byte of any unit.
+        let digits = part.get(..18).unwrap_or(part);
+        let fraction = match digits {
+            "" => 0,
+            digits => digits.parse::<u64>().map_err(|_| wrong())?,
+        };
+        let parts = (0..digits.len()).fold(1u128, |parts, _| parts * 10);
+        let fraction = u128::from(fraction) * u128::from(scale) / parts;
+        let total = total.saturating_add(u64::try_from(fraction).unwrap_or(u64::MAX));
         Ok(Self(total))
     }
 }
@@ -193,6 +197,11 @@ as_text!(Bytes, "a size in bytes such as 256M, 1G or 1048576; units are binary")
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Cpus(pub u64);
+
+impl Cpus {
+    /// One whole CPU.
+    pub const PER_CPU: u64 = 1_000_000_000;
+}
 
 impl FromStr for Cpus {
     type Err = UnitError;

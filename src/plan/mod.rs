@@ -1,3 +1,61 @@
 //! From the difference to steps: `Plan`, as plain data that is printed, saved and executed as one and the same value. Pure.
 
+pub mod lint;
 pub mod step;
+
+mod build;
+mod order;
+mod tell;
+mod unit;
+
+use crate::diff::Diff;
+use crate::model::host::ObservedHost;
+use crate::observe::Observed;
+use crate::place::live::newest_record;
+use crate::place::{HostAnswer, Placement};
+use crate::plan::build::Builder;
+use crate::plan::step::Plan;
+use crate::render::Target;
+
+/// All that a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// What is wanted, host by host.
+    pub target: &'a Target,
+    /// Where every replica stands, and why.
+    pub placement: &'a Placement,
+    /// What was seen.
+    pub observed: &'a Observed,
+    /// What differs.
+    pub diff: &'a Diff<'a>,
+}
+
+/// Makes the plan: the steps that take the hosts from what was seen to what is wanted, and the words for it.
+pub fn plan(input: Input<'_>) -> Plan {
+    let Input {
+        target,
+        placement,
+        observed,
+        diff,
+    } = input;
+    let work = Builder::new(input).build();
+    let answers = placement
+        .hosts
+        .iter()
+        .filter(|(_, answer)| **answer == HostAnswer::Answers);
+    Plan {
+        cluster: target.cluster.clone(),
+        revision: target.revision.clone(),
+        services: tell::services(diff, &work.rollouts),
+        notes: tell::notes(input),
+        steps: work.steps,
+        rollouts: work.rollouts,
+        placement: tell::placement(placement, diff),
+        digests: tell::digests(target, observed),
+        sequence: newest_record(observed).map_or(0, |record| record.sequence) + 1,
+        hosts: answers
+            .filter(|(host, _)| observed.hosts.get(*host).and_then(ObservedHost::state).is_some())
+            .map(|(host, _)| host.clone())
+            .collect(),
+    }
+}

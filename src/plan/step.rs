@@ -185,11 +185,9 @@ pub enum Note {
         /// Why: a count of hosts per filter.
         why: String,
     },
-    /// The last apply was cut off.
+    /// The last apply was cut off; after how many steps, the hosts themselves show.
     Interrupted {
-        /// After so many steps.
-        done: usize,
-        /// Of so many.
+        /// So many steps it had.
         steps: usize,
     },
     /// Something else, in a sentence.

@@ -1,4 +1,180 @@
 //! From the YAML as written to what should be: defaults, templates, references, every problem at once. Pure.
 
+pub mod cluster;
+pub mod constraint;
+pub mod decode;
 pub mod desired;
+pub mod fitness;
+pub mod hosts;
+pub mod layers;
+pub mod not_in_force;
+pub mod problems;
+pub mod render;
+pub mod requirement;
+pub mod schema;
+pub mod service;
+pub mod shape;
+pub mod suggest;
 pub mod template;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use minijinja::Value;
+
+use crate::model::name::{HostName, ServiceName, VolumeName};
+use crate::model::problem::{Problem, Rejected};
+use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
+use crate::resolve::desired::{Desired, Service};
+use crate::resolve::hosts::Hosts;
+use crate::resolve::problems::Problems;
+use crate::resolve::render::{Names, Rendered, Sample, render};
+use crate::resolve::service::{Around, Reading};
+use crate::resolve::shape::cluster::VolumeShape;
+use crate::resolve::shape::service::ServiceShape;
+use crate::source::manifest::Manifest;
+use crate::source::yaml::{Entry, Kind, Map, Node};
+
+/// What a repository wants.
+///
+/// # Errors
+/// Every problem that it has, by file and place.
+pub fn resolve(manifest: &Manifest) -> Result<Desired, Rejected> {
+    let mut problems = Problems::default();
+    let desired = desired(manifest, &mut problems);
+    match desired {
+        Some(desired) if problems.is_empty() => Ok(desired),
+        Some(_) | None => Err(Rejected {
+            problems: problems.sorted(),
+            texts: manifest.texts.clone(),
+        }),
+    }
+}
+
+fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
+    let Manifest {
+        root,
+        sections,
+        texts: _,
+        revision,
+    } = manifest;
+    for (name, entry) in sections {
+        if !schema::keys("").contains(name) && !name.starts_with("x-") {
+            problems.push(refuse_key("", name, entry.key.clone()).0);
+        }
+    }
+    let section = |name: &str| sections.get(name);
+    let names = Arc::new(cluster::names(section("vars"), revision, section("cluster"), problems));
+    let head = cluster::head(section("cluster"), &names, problems);
+    let registries = cluster::registries(section("registries"), root, &names, problems);
+    let hosts = hosts::hosts(section("hosts"), &head.ssh, root, &names, problems);
+    let volumes = volumes(section("volumes"), problems);
+    let around = Around {
+        cluster: head.cluster.as_ref().map(|cluster| &cluster.name),
+        volumes: &volumes,
+        hosts: &hosts.words,
+    };
+    let services = services(section("services"), head.defaults, &names, &around, problems);
+    let Hosts { all: hosts, words: _ } = hosts;
+    Some(Desired {
+        revision: revision.clone(),
+        cluster: head.cluster?,
+        hosts,
+        services,
+        registries,
+    })
+}
+
+/// The names of the volumes that services may mount.
+fn volumes(section: Option<&Entry>, problems: &mut Problems) -> BTreeSet<String> {
+    let map = section
+        .map(|section| entries("volumes", section.value.clone(), problems))
+        .unwrap_or_default();
+    let mut names = BTreeSet::new();
+    for (name, Entry { key, value }) in map {
+        if let Err(error) = name.parse::<VolumeName>() {
+            problems.push(Problem::at(Some(key), error.to_string()));
+        }
+        if !value.is_null() {
+            let _: Decoded<VolumeShape> = decode(value, "volumes.*", Vec::new(), problems);
+        }
+        names.insert(name);
+    }
+    names
+}
+
+fn services(
+    section: Option<&Entry>,
+    defaults: Option<Node>,
+    names: &Arc<Names>,
+    around: &Around<'_>,
+    problems: &mut Problems,
+) -> BTreeMap<ServiceName, Service> {
+    let defaults = defaults.map(|defaults| layers::defaults(defaults, problems));
+    let map = section
+        .map(|section| entries("services", section.value.clone(), problems))
+        .unwrap_or_default();
+    let mut all = BTreeMap::new();
+    if map.is_empty()
+        && let Some(defaults) = &defaults
+    {
+        check_alone(defaults, names, around, problems);
+    }
+    for (name, entry) in map {
+        let parsed = name.parse::<ServiceName>();
+        if let Err(error) = &parsed {
+            problems.push(Problem::at(Some(entry.key.clone()), error.to_string()));
+        }
+        let Ok(parsed) = parsed else { continue };
+        all.extend(one(&parsed, entry, defaults.as_ref(), names, around, problems).map(|service| (parsed, service)));
+    }
+    all
+}
+
+/// Finds what is wrong with the defaults where no service would show it.
+fn check_alone(defaults: &Node, names: &Arc<Names>, around: &Around<'_>, problems: &mut Problems) {
+    let mut alone = defaults.clone();
+    let image = Node::new(alone.place.clone(), Kind::Text("none".to_owned()));
+    if let Kind::Map(map) = &mut alone.kind {
+        let key = image.place.clone();
+        map.entry("image".to_owned()).or_insert(Entry { key, value: image });
+    }
+    if let Ok(name) = "none".parse() {
+        let key = alone.place.clone();
+        one(&name, Entry { key, value: alone }, None, names, around, problems);
+    }
+}
+
+fn one(
+    name: &ServiceName,
+    entry: Entry,
+    defaults: Option<&Node>,
+    names: &Arc<Names>,
+    around: &Around<'_>,
+    problems: &mut Problems,
+) -> Option<Service> {
+    let Entry { key, value: mut node } = entry;
+    if node.is_null() {
+        node.kind = Kind::Map(Map::new());
+    }
+    let mut node = layers::service(node, defaults, problems);
+    let mut names = Names::clone(names);
+    let text = name.as_str();
+    names.insert("service".to_owned(), minijinja::context! { name => Value::from(text) });
+    let names = Arc::new(names);
+    let host = around.hosts.names.iter().find_map(|host| host.parse::<HostName>().ok());
+    let host = host.or_else(|| "host".parse().ok())?;
+    let sample = Sample::new(name, &host, &around.hosts.labels);
+    let Rendered { waiting, broken } = render(&mut node, &names, Some(sample), problems);
+    let decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    let mut reading = Reading {
+        name: text,
+        key: &key,
+        node: &decoded.node.clone(),
+        waiting: &waiting,
+        names: &names,
+        around,
+        problems,
+    };
+    reading.service(decoded)
+}

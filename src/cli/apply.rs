@@ -1,0 +1,158 @@
+//! `cdk apply`: plans, asks, does it, and tells how it goes.
+
+use std::io::{self, BufRead};
+use std::path::Path;
+use std::pin::pin;
+
+use indicatif::ProgressDrawTarget;
+use serde::Deserialize;
+
+use crate::cli::args::{ApplyArgs, Output};
+use crate::cli::commands::text;
+use crate::cli::context::{Context, complain};
+use crate::cli::exit::{Ended, ExitCode, of_apply};
+use crate::cli::runtime::{Signals, block_on};
+use crate::execute::outcome::{Event, Outcome};
+use crate::execute::stop::Stopper;
+use crate::flow::{self, Failure, Session};
+use crate::plan::step::{PLAN_VERSION, Plan, PlanDocument};
+use crate::report::progress::{Detail, Lines, Reporter};
+use crate::report::terminal::Terminal;
+use crate::report::{mask, outcome};
+
+/// `cdk apply [FILE]`.
+pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ended> {
+    let asks = !args.yes && args.file.is_none();
+    if asks && !context.can_ask {
+        let words = "apply asks before it changes anything, and here is nobody to ask: \
+                     give --yes, or a plan saved by `cdk plan --out FILE`";
+        return Err(Failure::Usage(words.to_owned()).into());
+    }
+    let saved = args.file.as_deref().map(read).transpose()?;
+    let mut settings = context.settings.clone();
+    settings.revision = match &saved {
+        // What was not committed can only be read where it stands.
+        Some(saved) if saved.revision.dirty => None,
+        Some(saved) => saved.revision.commit.clone(),
+        None => args.rev.clone(),
+    };
+    block_on(async |signals| {
+        let session = signals.unless(flow::begin_apply(&settings)).await?;
+        match agreed(context, signals, &session, saved, args.dirty, asks).await {
+            Ok(true) => execute(context, signals, session).await,
+            Ok(false) => {
+                session.close().await;
+                complain("Nothing was changed.\n");
+                Ok(ExitCode::Error)
+            }
+            Err(ended) => {
+                session.close().await;
+                Err(ended)
+            }
+        }
+    })
+}
+
+/// Whether to go on: the saved plan still holds, the guards let it pass, and a person agrees.
+async fn agreed(
+    context: &Context,
+    signals: &mut Signals,
+    session: &Session,
+    saved: Option<Plan>,
+    dirty: bool,
+    asks: bool,
+) -> Result<bool, Ended> {
+    let planned = session.planned();
+    if let Some(saved) = saved {
+        // A saved plan has its secrets masked, which makes no difference.
+        let saved = mask::unmask(saved, &planned.plan);
+        session.expect_same(&saved)?;
+    }
+    session.guard(dirty)?;
+    match context.output {
+        Output::Text => context.answer(&text(planned, context.style))?,
+        Output::Json if context.quiet && !asks => {}
+        Output::Json => complain(&text(planned, context.error_style)),
+    }
+    if !asks || planned.plan.is_empty() {
+        return Ok(true);
+    }
+    complain("\nApply these changes? [y/N] ");
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    let unread = |error: &dyn std::fmt::Display| Ended::Io(format!("the answer could not be read: {error}"));
+    let answer = signals
+        .unless(async { answer.await.map_err(|error| unread(&error)) })
+        .await?;
+    let answer = answer.map_err(|error| unread(&error))?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Does the steps; the first signal lets what is in hand be finished, the second leaves at once.
+async fn execute(context: &Context, signals: &mut Signals, session: Session) -> Result<ExitCode, Ended> {
+    let plan = session.planned().plan.clone();
+    if plan.is_empty() {
+        session.close().await;
+        return tell(context, &plan, &Outcome::default());
+    }
+    let mut reporter = reporter(context, &plan);
+    let (stopper, stop) = Stopper::new();
+    let outcome = {
+        let mut events = |event: Event| reporter.event(&plan, &event);
+        let mut work = pin!(session.apply(&stop, &mut events));
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut work => break outcome,
+                () = signals.next() => stopper.signal(),
+            }
+        }
+    };
+    reporter.finish();
+    session.close().await;
+    tell(context, &plan, &outcome)
+}
+
+/// The answer: how it ended. Where there was nothing to do, the plan has said so already.
+fn tell(context: &Context, plan: &Plan, outcome: &Outcome) -> Result<ExitCode, Ended> {
+    let said = || match plan.is_empty() {
+        true => String::new(),
+        false => format!("\n{}", outcome::text(plan, outcome, context.style)),
+    };
+    context.answer_as(said, || outcome::json(plan, outcome))?;
+    Ok(of_apply(plan, outcome))
+}
+
+fn reporter(context: &Context, plan: &Plan) -> Box<dyn Reporter> {
+    let style = context.error_style;
+    let detail = match (context.quiet, style.verbose) {
+        (true, _) => Detail::Failures,
+        (false, true) => Detail::All,
+        (false, false) => Detail::Steps,
+    };
+    if context.draws && !context.quiet {
+        Box::new(Terminal::new(plan, ProgressDrawTarget::stderr(), style))
+    } else {
+        Box::new(Lines::new(io::stderr(), detail, style))
+    }
+}
+
+/// A saved plan. Its version is looked at first, for a newer one may not even read as a plan.
+fn read(file: &Path) -> Result<Plan, Ended> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let wrong = |words: String| Ended::Io(format!("{}: {words}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let no_plan = |error: serde_json::Error| wrong(format!("not a plan saved by `cdk plan --out`: {error}"));
+    let Version { version } = serde_json::from_str(&text).map_err(no_plan)?;
+    if version > PLAN_VERSION {
+        let words = format!("a plan of version {version}, and this cdk reads up to {PLAN_VERSION}: use a newer cdk");
+        return Err(wrong(words));
+    }
+    let document: PlanDocument = serde_json::from_str(&text).map_err(no_plan)?;
+    Ok(document.plan)
+}

@@ -1,0 +1,212 @@
+//! The command line's form, and its help. No behaviour.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::model::name::{ClusterName, HostName, ServiceName};
+
+/// Declarative deploys for Docker hosts: git says what should be; plan shows the way, apply goes it
+#[derive(Debug, Parser)]
+#[command(name = "cdk", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Flags that mean the same everywhere.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that mean the same everywhere.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Flags that mean the same everywhere")]
+pub struct Global {
+    /// Look for the repository from here upwards, not from the current folder
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub directory: Option<PathBuf>,
+    /// The environment
+    #[arg(short, long, value_name = "ENVIRONMENT", global = true)]
+    pub environment: Option<String>,
+    /// Only this host; may be given several times
+    #[arg(long = "host", value_name = "HOST", value_delimiter = ',', global = true)]
+    pub hosts: Vec<HostName>,
+    /// Only this service; may be given several times
+    #[arg(long = "service", value_name = "SERVICE", value_delimiter = ',', global = true)]
+    pub services: Vec<ServiceName>,
+    /// Only this part of the cluster
+    #[arg(long, value_name = "PART", value_delimiter = ',', global = true)]
+    pub only: Vec<Part>,
+    /// How many hosts are worked on at once, at most
+    #[arg(long, value_name = "N", global = true)]
+    pub parallel: Option<NonZeroUsize>,
+    /// The form of the answer
+    #[arg(short, long, value_name = "FORM", default_value = "text", global = true)]
+    pub output: Output,
+    /// Colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub color: Color,
+    /// Tell every detail
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Tell only what fails
+    #[arg(short, long, conflicts_with = "verbose", global = true)]
+    pub quiet: bool,
+    /// Never ask
+    #[arg(long, global = true)]
+    pub no_input: bool,
+}
+
+/// The parts of a cluster that can be worked on by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Services and their replicas.
+    Services,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// When there are colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR or CI is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The shells that completions are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}
+
+impl Shell {
+    /// The name that the shell looks for; so it stands in `completions/`.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Bash => "cdk.bash",
+            Self::Zsh => "_cdk",
+            Self::Fish => "cdk.fish",
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a small, commented repository
+    Init(InitArgs),
+    /// Parse, render and validate the repository, without the network
+    Check,
+    /// The resolved cluster, after templates and defaults, its secrets masked
+    Show(ShowArgs),
+    /// Every host: state, labels, engine, containers, CPU and memory
+    #[command(visible_alias = "nodes")]
+    Hosts,
+    /// Every replica: where it is, what it runs, how it is
+    Ps(PsArgs),
+    /// What is live now, as one document
+    Observe,
+    /// What apply would do, and why
+    Plan(PlanArgs),
+    /// Plan, ask, then do it
+    Apply(ApplyArgs),
+    /// Is the cluster healthy, and as git says?
+    Status,
+    /// The JSON Schemas of cdk's files
+    Schema(SchemaArgs),
+    /// The completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+/// Of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Where to write it; it is made where it is missing
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+    /// The cluster's name; the folder's name unless given
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<ClusterName>,
+}
+
+/// Of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Only these: service/NAME or host/NAME
+    #[arg(value_name = "WHAT")]
+    pub names: Vec<String>,
+}
+
+/// Of `ps`.
+#[derive(Debug, Args)]
+pub struct PsArgs {
+    /// Only these services
+    #[arg(value_name = "SERVICE")]
+    pub names: Vec<ServiceName>,
+}
+
+/// Of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Save the plan here too, for `cdk apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Plan against this saved observation, not against the hosts
+    #[arg(long, value_name = "FILE")]
+    pub live: Option<PathBuf>,
+    /// Take the repository as it was at this git revision
+    #[arg(long, value_name = "REV")]
+    pub rev: Option<String>,
+    /// End with 2 where there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Of `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// A plan saved by `cdk plan --out FILE`; refused where it is no longer what apply would do
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Take the repository as it was at this git revision
+    #[arg(long, value_name = "REV", conflicts_with = "file")]
+    pub rev: Option<String>,
+    /// Apply uncommitted changes too
+    #[arg(long)]
+    pub dirty: bool,
+}
+
+/// Of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Write each schema to a file of this folder, not all to stdout
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// Of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
+}

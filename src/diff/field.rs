@@ -1,0 +1,248 @@
+//! Two container configurations compared field by field, in the words of the YAML; and what must not be shown of them. Comparing only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::container::{EffectiveSpec, Healthcheck, Limits, Logging, Mount, PortBinding};
+use crate::model::unit::{Bytes, Cpus, Span};
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difference {
+    /// The key: `environment`, `deploy.resources.limits.memory`.
+    pub field: &'static str,
+    /// Which entry, where it is a map.
+    pub key: Option<String>,
+    /// What it is; none where it is not there.
+    pub old: Option<String>,
+    /// What it will be; none where it goes.
+    pub new: Option<String>,
+}
+
+/// What differs between two configurations.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Changes {
+    pub(super) list: Vec<Difference>,
+    /// Whether something differs that Docker can't change in place.
+    pub(super) needs_new: bool,
+}
+
+const MASK: &str = "***";
+const SECRET: [&str; 4] = ["password", "secret", "token", "key"];
+
+/// The engine's own grace, which is what none means.
+const GRACE: Span = Span::seconds(10);
+
+/// Compares what a container is with what it is wanted to be.
+pub(super) fn compare(live: &EffectiveSpec, wanted: &EffectiveSpec) -> Changes {
+    let mut changes = Changes::default();
+    if live == wanted {
+        return changes;
+    }
+    let EffectiveSpec {
+        command,
+        entrypoint,
+        environment,
+        labels,
+        ports,
+        mounts,
+        healthcheck,
+        restart,
+        user,
+        working_dir,
+        logging,
+        stop_grace_period,
+        limits,
+    } = wanted;
+    let was = live;
+    changes.whole(
+        "entrypoint",
+        was.entrypoint == *entrypoint,
+        words(&was.entrypoint),
+        words(entrypoint),
+    );
+    changes.whole("command", was.command == *command, words(&was.command), words(command));
+    changes.map("environment", &was.environment, environment);
+    changes.map("labels", &was.labels, labels);
+    changes.map("ports", &by_container(&was.ports), &by_container(ports));
+    changes.map("volumes", &by_target(&was.mounts), &by_target(mounts));
+    let (old, new) = (in_force(was.healthcheck.as_ref()), in_force(healthcheck.as_ref()));
+    changes.whole("healthcheck", old == new, old.map(health), new.map(health));
+    changes.text("user", text(&was.user), text(user));
+    changes.text("working_dir", text(&was.working_dir), text(working_dir));
+    changes.map("logging", &log_map(&was.logging), &log_map(logging));
+    let grace = |span: Option<Span>| Some(span.unwrap_or(GRACE).to_string());
+    changes.text(
+        "stop_grace_period",
+        grace(was.stop_grace_period),
+        grace(*stop_grace_period),
+    );
+    changes.needs_new = !changes.list.is_empty() || unsets(was.limits, *limits);
+    changes.text("restart", Some(was.restart.to_string()), Some(restart.to_string()));
+    let Limits { cpus, memory } = *limits;
+    changes.text(
+        "deploy.resources.limits.cpus",
+        cpu_text(was.limits.cpus),
+        cpu_text(cpus),
+    );
+    changes.text(
+        "deploy.resources.limits.memory",
+        byte_text(was.limits.memory),
+        byte_text(memory),
+    );
+    changes
+}
+
+/// Whether a limit goes away altogether, which the engine can't do in place: a zero is no change to it.
+fn unsets(live: Limits, wanted: Limits) -> bool {
+    let Limits { cpus, memory } = wanted;
+    (cpus == Cpus::default() && live.cpus != cpus) || (memory == Bytes::default() && live.memory != memory)
+}
+
+impl Changes {
+    /// A field that is shown otherwise than it is compared.
+    fn whole(&mut self, field: &'static str, same: bool, old: Option<String>, new: Option<String>) {
+        if !same {
+            let key = None;
+            self.list.push(Difference { field, key, old, new });
+        }
+    }
+
+    /// A field that is shown as it is compared.
+    fn text(&mut self, field: &'static str, old: Option<String>, new: Option<String>) {
+        self.whole(field, old == new, old, new);
+    }
+
+    fn map(&mut self, field: &'static str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) {
+        let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        for key in keys {
+            let (before, after) = (old.get(key), new.get(key));
+            if before != after {
+                let shown = |value: Option<&String>| value.map(|value| masked(key, value));
+                self.list.push(Difference {
+                    field,
+                    key: Some(key.clone()),
+                    old: shown(before),
+                    new: shown(after),
+                });
+            }
+        }
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET.iter().any(|word| name.contains(word))
+}
+
+fn masked(key: &str, value: &str) -> String {
+    if is_secret(key) { MASK } else { value }.to_owned()
+}
+
+/// A list of words as a shell would take them; the values of options whose names say that they are secret are masked.
+fn words(list: &[String]) -> Option<String> {
+    if list.is_empty() {
+        return None;
+    }
+    let mut mask_next = false;
+    let shown = list.iter().map(|word| {
+        let masks_this = std::mem::take(&mut mask_next) && !word.starts_with('-');
+        let word = match word.split_once('=') {
+            Some((name, _)) if is_secret(name) => format!("{name}={MASK}"),
+            Some(_) | None => {
+                mask_next = word.starts_with('-') && !word.contains('=') && is_secret(word);
+                if masks_this { MASK.to_owned() } else { word.clone() }
+            }
+        };
+        if word.is_empty() || word.contains(char::is_whitespace) {
+            format!("{word:?}")
+        } else {
+            word
+        }
+    });
+    Some(shown.collect::<Vec<_>>().join(" "))
+}
+
+fn text(value: &str) -> Option<String> {
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+fn cpu_text(cpus: Cpus) -> Option<String> {
+    (cpus != Cpus::default()).then(|| cpus.to_string())
+}
+
+fn byte_text(bytes: Bytes) -> Option<String> {
+    (bytes != Bytes::default()).then(|| bytes.to_string())
+}
+
+/// A health check, unless it is one that switches checks off.
+fn in_force(check: Option<&Healthcheck>) -> Option<&Healthcheck> {
+    check.filter(|check| !check.is_none())
+}
+
+fn health(check: &Healthcheck) -> String {
+    let test = words(&check.test).into_iter().collect();
+    Healthcheck { test, ..check.clone() }.to_string()
+}
+
+/// The host's side of each container port: `80/tcp` → `127.0.0.1:8080`.
+fn by_container(ports: &BTreeSet<PortBinding>) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    for port in ports {
+        let text = all.entry(format!("{}/{}", port.container, port.protocol)).or_default();
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        let host = match port.address {
+            Some(address) => std::net::SocketAddr::new(address, port.host).to_string(),
+            None => port.host.to_string(),
+        };
+        text.push_str(&host);
+    }
+    all
+}
+
+fn by_target(mounts: &BTreeSet<Mount>) -> BTreeMap<String, String> {
+    let texts = mounts.iter().map(|mount| (mount.target.clone(), mount.to_string()));
+    texts.collect()
+}
+
+fn log_map(logging: &Logging) -> BTreeMap<String, String> {
+    let Logging { driver, options } = logging;
+    let mut all = options.clone();
+    all.insert("driver".to_owned(), driver.clone());
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_secret_is_not_shown() {
+        let list: Vec<String> = ["app", "--db-password", "hunter2", "--api-token=abc", "--level=info"]
+            .map(str::to_owned)
+            .into();
+        assert_eq!(
+            words(&list).as_deref(),
+            Some("app --db-password *** --api-token=*** --level=info")
+        );
+        let with = |secret: &str| EffectiveSpec {
+            command: ["app", "--password", secret].map(str::to_owned).into(),
+            ..EffectiveSpec::default()
+        };
+        assert_eq!(
+            compare(&with("a"), &with("b")).list.len(),
+            1,
+            "what is masked is compared all the same"
+        );
+        let mut changes = Changes::default();
+        let old = BTreeMap::from([("DB_PASSWORD".to_owned(), "a".to_owned())]);
+        let new = BTreeMap::from([("DB_PASSWORD".to_owned(), "b".to_owned())]);
+        changes.map("environment", &old, &new);
+        let shown = changes
+            .list
+            .first()
+            .map(|change| (change.old.as_deref(), change.new.as_deref()));
+        assert_eq!(shown, Some((Some(MASK), Some(MASK))));
+    }
+}

@@ -1,0 +1,206 @@
+//! What differs between what hosts are to hold and what they hold: per replica keep, update, replace, start, move, create or remove, and why. Pure.
+
+pub mod field;
+
+mod container;
+mod image;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::diff::container::Judge;
+use crate::diff::field::Difference;
+use crate::model::container::{ContainerSpec, Limits, Restart};
+use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
+use crate::observe::Observed;
+use crate::place::Placement;
+use crate::place::live::{Standing, standing};
+use crate::render::Target;
+
+/// What is to happen to one replica.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict<'a> {
+    /// Nothing.
+    Keep,
+    /// It is made.
+    Create {
+        /// As this.
+        spec: Arc<ContainerSpec>,
+    },
+    /// It is changed in place.
+    Update {
+        /// It.
+        here: Standing<'a>,
+        /// What it may use from now on.
+        limits: Limits,
+        /// What the engine does from now on when it ends.
+        restart: Restart,
+    },
+    /// It is as it should be: it gets its own name where it has another, is started where it does not run, and waited for.
+    Start {
+        /// It.
+        here: Standing<'a>,
+    },
+    /// It is replaced on its host.
+    Replace {
+        /// By this.
+        spec: Arc<ContainerSpec>,
+        /// What is kept until the new one has proved itself; none where there is nothing worth it.
+        old: Option<Standing<'a>>,
+        /// What stands in the way, of an apply that was cut off: it goes first.
+        drop: Vec<Standing<'a>>,
+        /// Whether the new one starts while the old one runs.
+        beside: bool,
+    },
+    /// It is made on another host than the one that it is on.
+    Move {
+        /// As this.
+        spec: Arc<ContainerSpec>,
+    },
+    /// It goes.
+    Remove {
+        /// It.
+        gone: Standing<'a>,
+    },
+    /// It stands on another host too, and goes there once it is up here: an extra of the slot's own entry.
+    Doubled,
+    /// Its host does not answer.
+    Unknown,
+    /// It fits nowhere; what stands of it is left alone.
+    Unplaced,
+}
+
+/// One replica, and what is to happen to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SlotDiff<'a> {
+    /// The replica.
+    pub slot: Slot,
+    /// What is to happen.
+    pub verdict: Verdict<'a>,
+    /// The host where it is or will be; none where it fits nowhere.
+    pub host: Option<HostName>,
+    /// The host that it leaves.
+    pub from: Option<HostName>,
+    /// What differs on this replica.
+    pub fields: Vec<Difference>,
+    /// Why, for people.
+    pub why: String,
+    /// Other containers of this replica, which go once it is up: on other hosts, or left by an apply that was cut off.
+    pub extras: Vec<Standing<'a>>,
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ServiceDiff<'a> {
+    /// What differs alike on all replicas on which anything differs; it is not repeated there.
+    pub fields: Vec<Difference>,
+    /// Its replicas, by slot.
+    pub slots: Vec<SlotDiff<'a>>,
+}
+
+/// Everything, by service: those of git, and those that still stand.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Diff<'a> {
+    /// By service.
+    pub services: BTreeMap<ServiceName, ServiceDiff<'a>>,
+}
+
+/// Compares what is wanted with what was seen.
+pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) -> Diff<'a> {
+    let services = target.services.keys();
+    let mut diff = Diff {
+        services: services.map(|name| (name.clone(), ServiceDiff::default())).collect(),
+    };
+    let mut standing = standing(&target.cluster, &placement.hosts, observed);
+    let judge = Judge { target, observed };
+    for (slot, assignment) in &placement.slots {
+        let standings = standing.remove(slot).unwrap_or_default();
+        push(&mut diff, judge.wanted(slot, assignment, standings));
+    }
+    for (slot, refusal) in &placement.unplaced {
+        standing.remove(slot);
+        let host = refusal.stays.as_ref().map(|placed| placed.host.clone());
+        push(&mut diff, [plain(slot, Verdict::Unplaced, host, refusal.to_string())]);
+    }
+    for (slot, standings) in standing {
+        let why = why_gone(target, placement, slot);
+        let gone = standings.into_iter().map(|gone| {
+            let host = Some(gone.host.clone());
+            plain(slot, Verdict::Remove { gone }, host, why.clone())
+        });
+        push(&mut diff, gone);
+    }
+    for (host, slots) in &placement.held {
+        let unwanted = |slot: &&Slot| !placement.slots.contains_key(*slot) && !placement.unplaced.contains_key(*slot);
+        for slot in slots.iter().filter(unwanted) {
+            let why = format!("{host} does not answer; by the journal it holds this replica");
+            push(&mut diff, [plain(slot, Verdict::Unknown, Some(host.clone()), why)]);
+        }
+    }
+    for service in diff.services.values_mut() {
+        service.slots.sort_by(|a, b| a.slot.cmp(&b.slot));
+        lift(service);
+    }
+    diff
+}
+
+fn push<'a>(diff: &mut Diff<'a>, slots: impl IntoIterator<Item = SlotDiff<'a>>) {
+    for slot in slots {
+        if let Some(service) = diff.services.get_mut(&slot.slot.service) {
+            service.slots.push(slot);
+        } else {
+            let name = slot.slot.service.clone();
+            diff.services.entry(name).or_default().slots.push(slot);
+        }
+    }
+}
+
+/// An entry that has nothing but its verdict.
+fn plain<'a>(slot: &Slot, verdict: Verdict<'a>, host: Option<HostName>, why: String) -> SlotDiff<'a> {
+    SlotDiff {
+        slot: slot.clone(),
+        verdict,
+        host,
+        from: None,
+        fields: Vec::new(),
+        why,
+        extras: Vec::new(),
+    }
+}
+
+/// Why a replica that stands is not wanted.
+fn why_gone(target: &Target, placement: &Placement, slot: &Slot) -> String {
+    if !target.services.contains_key(&slot.service) {
+        return "no longer in git".to_owned();
+    }
+    match (&slot.key, placement.counts.get(&slot.service)) {
+        (SlotKey::Index(_), Some(count)) => format!("scaled down to {count}"),
+        (SlotKey::Index(_), None) => "the service is global now".to_owned(),
+        (SlotKey::Host(_), Some(_)) => "the service is replicated now".to_owned(),
+        (SlotKey::Host(host), None) => match placement.unwanted.get(slot) {
+            Some(obstacle) => obstacle.of(host),
+            None => format!("{host} is no longer in hosts.yaml"),
+        },
+    }
+}
+
+/// Moves what differs alike on all changed replicas up to the service.
+fn lift(service: &mut ServiceDiff<'_>) {
+    let mut changed = service.slots.iter().filter(|slot| !slot.fields.is_empty());
+    let Some(first) = changed.next() else {
+        return;
+    };
+    let mut common: BTreeSet<Difference> = first.fields.iter().cloned().collect();
+    for slot in changed {
+        common.retain(|field| slot.fields.contains(field));
+    }
+    service.fields = first
+        .fields
+        .iter()
+        .filter(|field| common.contains(*field))
+        .cloned()
+        .collect();
+    for slot in &mut service.slots {
+        slot.fields.retain(|field| !common.contains(field));
+    }
+}

@@ -1,0 +1,196 @@
+//! Waits for a container to be up, and to stay so. It looks and changes nothing.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::execute::board::Cause;
+use crate::execute::run::{Failure, Run};
+use crate::host::Host;
+use crate::model::container::{ContainerState, Health, LiveContainer};
+use crate::model::unit::Span;
+
+/// Between the first two looks.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+/// Between two looks, at most.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+/// How long a host may fail to answer while something is waited for, until it counts as failed: looking again is harmless.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How a container looked: from what restarts are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Seen {
+    /// When it was started; empty where that was not seen yet.
+    started_at: String,
+    restarts: u64,
+}
+
+impl Seen {
+    pub(super) fn of(container: &LiveContainer) -> Self {
+        Self {
+            started_at: container.started_at.clone(),
+            restarts: container.restarts,
+        }
+    }
+
+    /// Whether the container has been started anew since.
+    fn is_past(&self, now: &Self) -> bool {
+        now.restarts > self.restarts || (!self.started_at.is_empty() && now.started_at != self.started_at)
+    }
+}
+
+/// Looks at one container time and again, at growing distances.
+struct Looker<'a> {
+    host: &'a dyn Host,
+    name: &'a str,
+    distance: Duration,
+    silent_since: Option<Instant>,
+}
+
+impl<'a> Looker<'a> {
+    fn new(host: &'a dyn Host, name: &'a str) -> Self {
+        Self {
+            host,
+            name,
+            distance: FIRST_LOOK,
+            silent_since: None,
+        }
+    }
+
+    /// The container as it is; none where the host does not answer just now.
+    async fn look(&mut self) -> Result<Option<LiveContainer>, Failure> {
+        match self.host.container(self.name).await.map_err(Failure::from) {
+            Ok(Some(container)) => {
+                self.silent_since = None;
+                Ok(Some(container))
+            }
+            Ok(None) => Err(Failure::replica(format!("{} is gone", self.name))),
+            Err(failure) if failure.cause == Cause::Host => {
+                let since = *self.silent_since.get_or_insert_with(Instant::now);
+                if since.elapsed() < PATIENCE {
+                    Ok(None)
+                } else {
+                    Err(failure)
+                }
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Waits before the next look, never past `until`.
+    async fn rest(&mut self, until: Instant) {
+        let left = until.saturating_duration_since(Instant::now());
+        let rest = if left.is_zero() {
+            self.distance
+        } else {
+            self.distance.min(left)
+        };
+        sleep(rest).await;
+        self.distance = (self.distance * 5 / 4).min(LAST_LOOK);
+    }
+}
+
+impl Run<'_> {
+    /// Until a container is healthy or, where it has no health check, has run through `monitor` without an end.
+    pub(super) async fn up(&self, host: &dyn Host, name: &str, monitor: Span, timeout: Span) -> Result<(), Failure> {
+        let mut looker = Looker::new(host, name);
+        let deadline = Instant::now() + timeout.0;
+        let key = (host.name().clone(), name.to_owned());
+        let mut first = self.seen.borrow().get(&key).cloned();
+        let mut running_since = None;
+        loop {
+            let mut next = deadline;
+            let mut doing = "not answering";
+            if let Some(container) = looker.look().await? {
+                let now = Seen::of(&container);
+                fit(name, &container.state, first.as_ref(), &now)?;
+                match health(&container.state) {
+                    Watched::Well => {
+                        self.see(host, name, now);
+                        return Ok(());
+                    }
+                    Watched::Unchecked => {
+                        let since: Instant = *running_since.get_or_insert_with(Instant::now);
+                        if since.elapsed() >= monitor.0 {
+                            self.see(host, name, now);
+                            return Ok(());
+                        }
+                        (doing, next) = ("", since + monitor.0);
+                        first = Some(now);
+                    }
+                    Watched::NotYet(what) => {
+                        doing = what;
+                        first.get_or_insert(now);
+                    }
+                }
+            }
+            if !doing.is_empty() && Instant::now() >= deadline && looker.silent_since.is_none() {
+                return Err(Failure::replica(format!("{name} is {doing} within {timeout}")));
+            }
+            looker.rest(next).await;
+        }
+    }
+
+    /// That a container which is up stays so through `monitor`.
+    pub(super) async fn stays(&self, host: &dyn Host, name: &str, monitor: Span) -> Result<(), Failure> {
+        let mut looker = Looker::new(host, name);
+        let end = Instant::now() + monitor.0;
+        let key = (host.name().clone(), name.to_owned());
+        let mut first = self.seen.borrow().get(&key).cloned();
+        loop {
+            if let Some(container) = looker.look().await? {
+                let now = Seen::of(&container);
+                fit(name, &container.state, first.as_ref(), &now)?;
+                first = Some(now);
+                if Instant::now() >= end {
+                    return Ok(());
+                }
+            }
+            looker.rest(end).await;
+        }
+    }
+}
+
+/// What a container that has not ended says of its health.
+enum Watched {
+    Well,
+    Unchecked,
+    NotYet(&'static str),
+}
+
+fn health(state: &ContainerState) -> Watched {
+    match state {
+        ContainerState::Running { health: None } => Watched::Unchecked,
+        ContainerState::Running {
+            health: Some(Health::Healthy),
+        } => Watched::Well,
+        ContainerState::Running {
+            health: Some(Health::Starting | Health::Unhealthy),
+        } => Watched::NotYet("not healthy"),
+        ContainerState::Created
+        | ContainerState::Paused
+        | ContainerState::Restarting
+        | ContainerState::Exited { .. }
+        | ContainerState::Dead => Watched::NotYet("not running"),
+    }
+}
+
+/// Fails where the container has ended, was started anew, or is not well.
+fn fit(name: &str, state: &ContainerState, first: Option<&Seen>, now: &Seen) -> Result<(), Failure> {
+    let wrong = match state {
+        ContainerState::Exited { code } => Some(format!("{name} exited with code {code}")),
+        ContainerState::Restarting => Some(format!("{name} exited and is being restarted")),
+        ContainerState::Dead => Some(format!("{name} is dead")),
+        ContainerState::Running {
+            health: Some(Health::Unhealthy),
+        } => Some(format!("{name} is unhealthy")),
+        ContainerState::Running {
+            health: None | Some(Health::Starting | Health::Healthy),
+        }
+        | ContainerState::Created
+        | ContainerState::Paused => first
+            .is_some_and(|first| first.is_past(now))
+            .then(|| format!("{name} exited and was started again")),
+    };
+    wrong.map_or(Ok(()), |wrong| Err(Failure::replica(wrong)))
+}

@@ -1,0 +1,152 @@
+//! What an apply leaves on the hosts: what it means to do before it begins, and what it reached when it has ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use crate::execute::Options;
+use crate::execute::outcome::{Event, Outcome, StepEnd};
+use crate::execute::run::Run;
+use crate::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, PlacedSlot, journal_path};
+use crate::model::name::{HostName, Slot};
+use crate::plan::step::{Action, SlotChange, StepId};
+
+impl<'a> Run<'a> {
+    /// Writes what is meant to be done to every host, and says which have it. Nothing is done on a host that will not know of it.
+    pub(super) async fn journal_begin(&self, options: &Options) -> Vec<&'a HostName> {
+        let record = JournalRecord {
+            version: JOURNAL_VERSION,
+            sequence: self.plan.sequence,
+            at: (options.at)(),
+            by: options.by.clone(),
+            revision: self.plan.revision.commit.clone(),
+            steps: self.plan.steps.len(),
+            done: 0,
+            end: JournalEnd::Begun,
+            placement: self.plan.placement.clone(),
+            digests: self.plan.digests.clone(),
+        };
+        let hosts = self.plan.hosts.iter().collect();
+        let (written, failed) = self.write(&record, hosts, options).await;
+        for (host, error) in failed {
+            self.fail_host(host, &format!("the journal could not be written on {host}: {error}"));
+        }
+        written
+    }
+
+    /// Writes the end over the beginning.
+    pub(super) async fn journal_end(&self, hosts: Vec<&'a HostName>, outcome: &Outcome, options: &Options) {
+        let end = if outcome.interrupted {
+            JournalEnd::Interrupted
+        } else if outcome.failed() {
+            JournalEnd::Failed
+        } else {
+            JournalEnd::Done
+        };
+        let record = JournalRecord {
+            version: JOURNAL_VERSION,
+            sequence: self.plan.sequence,
+            at: (options.at)(),
+            by: options.by.clone(),
+            revision: self.plan.revision.commit.clone(),
+            steps: self.plan.steps.len(),
+            done: outcome.done(),
+            end,
+            placement: self.reached(outcome),
+            digests: self.plan.digests.clone(),
+        };
+        self.write(&record, hosts, options).await;
+    }
+
+    /// Writes a record to these hosts; gives those that have it, and those that do not with the reason.
+    async fn write(
+        &self,
+        record: &JournalRecord,
+        hosts: Vec<&'a HostName>,
+        options: &Options,
+    ) -> (Vec<&'a HostName>, Vec<(&'a HostName, String)>) {
+        let path = journal_path(record.sequence);
+        let content = serde_json::to_vec_pretty(record).map_err(|error| error.to_string());
+        let results = stream::iter(hosts).map(|name| {
+            let (path, content) = (&path, &content);
+            async move { (name, self.write_one(name, path, content).await) }
+        });
+        let results: Vec<_> = results.buffered(options.parallel.max(1)).collect().await;
+        let (mut written, mut failed) = (Vec::new(), Vec::new());
+        for (host, result) in results {
+            match result {
+                Ok(()) => written.push(host),
+                Err(error) => {
+                    self.emit(Event::Journal(host.clone(), error.clone()));
+                    failed.push((host, error));
+                }
+            }
+        }
+        (written, failed)
+    }
+
+    async fn write_one(&self, name: &HostName, path: &str, content: &Result<Vec<u8>, String>) -> Result<(), String> {
+        let content = content.as_ref().map_err(String::clone)?;
+        let host = self.host(name).map_err(|failure| failure.error)?;
+        let result = host.write_file(&self.plan.cluster, path, content).await;
+        result.map_err(|error| error.to_string())
+    }
+
+    /// Where every replica stands now, as far as is known: the plan's placement, but for the slots whose steps were not all
+    /// done. Those are where they were, or, where nobody knows what their host holds, where they were meant to be.
+    fn reached(&self, outcome: &Outcome) -> BTreeMap<Slot, PlacedSlot> {
+        let mut placement = self.plan.placement.clone();
+        let missed = self.missed(outcome);
+        let changes = self.plan.services.iter().flat_map(|service| &service.slots);
+        for change in changes.filter(|change| missed.contains(&change.slot)) {
+            match (before(change), self.board.is_unsure(&change.slot)) {
+                (Before::At(host), _) if placement.get(&change.slot).is_some_and(|slot| slot.host == *host) => {}
+                (Before::At(host), _) => {
+                    let host = host.clone();
+                    // Its old ports stand in no plan; they are read from its container again.
+                    let slot = PlacedSlot {
+                        host,
+                        ports: Vec::new(),
+                    };
+                    placement.insert(change.slot.clone(), slot);
+                }
+                (Before::Nowhere, false) => {
+                    placement.remove(&change.slot);
+                }
+                (Before::Nowhere, true) | (Before::Unsaid, _) => {}
+            }
+        }
+        placement
+    }
+
+    /// The slots with a step that was not done. That a replaced container was not removed yet is no matter of placement.
+    fn missed(&self, outcome: &Outcome) -> BTreeSet<&Slot> {
+        let rollouts = self.plan.rollouts.iter();
+        let cleanup: BTreeSet<&StepId> = rollouts.flat_map(|rollout| &rollout.cleanup).collect();
+        let steps = self.plan.steps.iter().filter(|step| !cleanup.contains(&step.id));
+        steps
+            .filter(|step| outcome.steps.get(&step.id) != Some(&StepEnd::Done))
+            .filter_map(|step| step.slot.as_ref())
+            .collect()
+    }
+}
+
+/// Where a slot was when the plan was made.
+enum Before<'a> {
+    At(&'a HostName),
+    Nowhere,
+    Unsaid,
+}
+
+fn before(change: &SlotChange) -> Before<'_> {
+    match change.action {
+        Action::Create => Before::Nowhere,
+        Action::Move => change.from.as_ref().map_or(Before::Unsaid, Before::At),
+        Action::Update | Action::Start | Action::Replace | Action::Remove => {
+            let host = change.from.as_ref().or(change.host.as_ref());
+            host.map_or(Before::Unsaid, Before::At)
+        }
+        Action::Keep | Action::Unknown | Action::Unplaced => Before::Unsaid,
+    }
+}

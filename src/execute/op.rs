@@ -1,0 +1,77 @@
+//! What each operation asks of a host. When, and what comes of a failure, is decided elsewhere.
+
+use crate::execute::board::Cause;
+use crate::execute::gate::Seen;
+use crate::execute::run::{Failure, Run};
+use crate::host::{Host, HostError};
+use crate::model::op::{ContainerOp, GateOp, ImageOp, Op, VolumeOp};
+
+/// The registry of images that name none.
+const DEFAULT_REGISTRY: &str = "docker.io";
+/// How much of a failed container's log is shown.
+const LOG_LINES: usize = 10;
+
+impl Run<'_> {
+    /// Does one operation on a host.
+    pub(super) async fn apply(&self, host: &dyn Host, op: &Op) -> Result<(), Failure> {
+        match op {
+            Op::Image(ImageOp::Pull { image, digest }) => {
+                let auth = self.credentials.get(image.registry().unwrap_or(DEFAULT_REGISTRY));
+                Ok(host.pull(image, digest.as_ref(), auth).await?)
+            }
+            Op::Volume(VolumeOp::Create { name }) => Ok(host.create_volume(name, &self.plan.cluster).await?),
+            Op::Container(op) => self.container(host, op).await,
+            Op::Gate(op) => {
+                let (GateOp::Up { name, .. } | GateOp::Stays { name, .. }) = op;
+                let result = match op {
+                    GateOp::Up { name, monitor, timeout } => self.up(host, name, *monitor, *timeout).await,
+                    GateOp::Stays { name, monitor } => self.stays(host, name, *monitor).await,
+                };
+                with_logs(host, name, result).await
+            }
+        }
+    }
+
+    async fn container(&self, host: &dyn Host, op: &ContainerOp) -> Result<(), Failure> {
+        match op {
+            ContainerOp::Create { name, spec, owner } => Ok(host.create(name, spec, owner, &self.plan.cluster).await?),
+            ContainerOp::Start { name } => {
+                let result = self.start(host, name).await;
+                with_logs(host, name, result).await
+            }
+            ContainerOp::Stop { name } => Ok(host.stop(name).await?),
+            ContainerOp::Rename { name, to } => Ok(host.rename(name, to).await?),
+            ContainerOp::Update { name, limits, restart } => Ok(host.update(name, *limits, *restart).await?),
+            ContainerOp::Remove { name } => match host.remove(name).await {
+                Ok(()) | Err(HostError::NotFound(_)) => Ok(()),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    /// Starts a container, and notes from where its restarts are counted: the engine sets the count back with a start of
+    /// what stands, so that the gate sees even a restart before its first look.
+    async fn start(&self, host: &dyn Host, name: &str) -> Result<(), Failure> {
+        let before = host.container(name).await?.filter(|before| before.state.is_running());
+        host.start(name).await?;
+        let seen = before.map_or_else(Seen::default, |before| Seen::of(&before));
+        self.see(host, name, seen);
+        Ok(())
+    }
+
+    pub(super) fn see(&self, host: &dyn Host, name: &str, seen: Seen) {
+        let key = (host.name().clone(), name.to_owned());
+        self.seen.borrow_mut().insert(key, seen);
+    }
+}
+
+/// Adds what the container last wrote, where it is the container that failed. That it can't be read says nothing new.
+async fn with_logs(host: &dyn Host, name: &str, result: Result<(), Failure>) -> Result<(), Failure> {
+    match result {
+        Err(failure) if failure.cause == Cause::Replica => Err(Failure {
+            logs: host.logs(name, LOG_LINES).await.unwrap_or_default(),
+            ..failure
+        }),
+        other => other,
+    }
+}

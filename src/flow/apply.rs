@@ -1,0 +1,206 @@
+//! An apply from its observation to its end, over connections that it holds: guards, the check of a saved plan, execution.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::execute::outcome::{Event, Outcome};
+use crate::execute::stop::Stop;
+use crate::execute::{Options, execute};
+use crate::flow::credentials::{Passwords, passwords};
+use crate::flow::failure::Failure;
+use crate::flow::plan::{Planned, plan_from};
+use crate::flow::{Seen, Settings, check};
+use crate::host::{ConnectOptions, Host, Hosts, close_all, connect_all};
+use crate::model::endpoint::Endpoint;
+use crate::model::name::HostName;
+use crate::model::op::{ImageOp, Op};
+use crate::observe::observe;
+use crate::plan::step::Plan;
+use crate::resolve::desired::{Availability, Desired};
+
+/// Hosts that are connected to.
+pub struct Connections {
+    links: Hosts,
+    passwords: Passwords,
+    parallel: usize,
+}
+
+impl Connections {
+    /// Ends them, or leaves them for the next run.
+    pub async fn close(self) {
+        close_all(&self.links).await;
+    }
+}
+
+/// A plan, and the connections over which it can be applied.
+pub struct Session {
+    planned: Planned,
+    connections: Connections,
+}
+
+/// Asks the desired hosts what is live.
+pub(super) async fn look(settings: &Settings, desired: Desired) -> Result<(Seen, Connections), Failure> {
+    let began = Instant::now();
+    let endpoints: BTreeMap<HostName, Endpoint> = desired
+        .hosts
+        .iter()
+        .filter(|(_, host)| host.state != Availability::Down)
+        .map(|(name, host)| {
+            (
+                name.clone(),
+                Endpoint {
+                    address: host.address.clone(),
+                    ssh: host.ssh.clone(),
+                },
+            )
+        })
+        .collect();
+    let parallel = settings.parallel.unwrap_or(desired.cluster.parallel);
+    let options = ConnectOptions {
+        parallel,
+        keep: settings.keep_connections,
+    };
+    let links = connect_all(&endpoints, &options).await;
+    let passwords = passwords(&desired);
+    let wanted = desired.services.values().map(|service| service.image.clone()).collect();
+    let observed = observe(&links, &desired.cluster.name, &wanted, &passwords.known, parallel).await;
+    let seen = Seen {
+        desired,
+        observed,
+        took: began.elapsed(),
+    };
+    Ok((
+        seen,
+        Connections {
+            links,
+            passwords,
+            parallel,
+        },
+    ))
+}
+
+impl Session {
+    pub(super) async fn open(settings: &Settings) -> Result<Self, Failure> {
+        let desired = check(settings)?;
+        let (seen, connections) = look(settings, desired).await?;
+        let missing = connections.passwords.missing.iter();
+        let notes = missing
+            .map(|(registry, why)| format!("no password for {registry}: {why}"))
+            .collect();
+        match plan_from(settings, seen, notes) {
+            Ok(planned) => Ok(Self { planned, connections }),
+            Err(failure) => {
+                connections.close().await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// The plan, and what it was made from.
+    pub fn planned(&self) -> &Planned {
+        &self.planned
+    }
+
+    /// Whether apply may go on.
+    ///
+    /// # Errors
+    /// Uncommitted changes that were not asked for; a registry's password that a pull needs and nobody has.
+    pub fn guard(&self, dirty: bool) -> Result<(), Failure> {
+        let plan = &self.planned.plan;
+        if plan.revision.dirty && !dirty && !plan.is_empty() {
+            return Err(Failure::Guard(
+                "the repository has uncommitted changes: commit them, or say --dirty to apply them all the same".into(),
+            ));
+        }
+        for step in &plan.steps {
+            let Op::Image(ImageOp::Pull { image, .. }) = &step.op else {
+                continue;
+            };
+            let missing = image
+                .registry()
+                .and_then(|registry| self.connections.passwords.missing.get(registry));
+            if let Some(why) = missing {
+                return Err(Failure::Guard(format!(
+                    "{image} has to be pulled, but there is no password: {why}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a saved plan is still what would be done.
+    ///
+    /// # Errors
+    /// Where a step differs.
+    pub fn expect_same(&self, saved: &Plan) -> Result<(), Failure> {
+        if self.planned.plan.steps == saved.steps && self.planned.plan.rollouts == saved.rollouts {
+            return Ok(());
+        }
+        let first = self
+            .planned
+            .plan
+            .steps
+            .iter()
+            .zip(&saved.steps)
+            .find(|(now, then)| now != then);
+        let difference = match first {
+            Some((now, then)) => format!(
+                "step {} was \"{} on {}\" and would now be \"{} on {}\"",
+                then.id, then.op, then.host, now.op, now.host
+            ),
+            None => format!(
+                "it had {} steps and would now have {}",
+                saved.steps.len(),
+                self.planned.plan.steps.len()
+            ),
+        };
+        Err(Failure::Stale(format!(
+            "the saved plan is stale, the repository or the hosts have moved since: {difference}; plan again"
+        )))
+    }
+
+    /// Does the plan. How it went, the failures of steps too, is in the outcome.
+    pub async fn apply(&self, stop: &Stop, events: &mut dyn FnMut(Event)) -> Outcome {
+        let hosts: BTreeMap<HostName, Rc<dyn Host>> = self
+            .connections
+            .links
+            .iter()
+            .filter_map(|(name, link)| Some((name.clone(), Rc::clone(link.as_ref().ok()?))))
+            .collect();
+        let options = Options {
+            parallel: self.connections.parallel,
+            by: author(),
+            at: Box::new(now),
+        };
+        let known = &self.connections.passwords.known;
+        execute(&self.planned.plan, &hosts, known, &options, stop, events).await
+    }
+
+    /// Ends the connections, or leaves them for the next run, and gives the plan back.
+    pub async fn close(self) -> Planned {
+        self.connections.close().await;
+        self.planned
+    }
+}
+
+/// The time, RFC 3339 in UTC, to the second.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now()
+        .round(jiff::Unit::Second)
+        .unwrap_or_else(|_| jiff::Timestamp::now())
+        .to_string()
+}
+
+/// Who applies: `user@machine`, as far as the system says.
+fn author() -> String {
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_else(|_| {
+            let uid = std::fs::metadata("/proc/self").map(|process| process.uid());
+            uid.map_or_else(|_| "somebody".into(), |uid| format!("uid {uid}"))
+        });
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{user}@{}", machine.trim())
+}

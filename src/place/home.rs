@@ -1,0 +1,191 @@
+//! Where a wanted replica stands before anything is done: alive, by the journal, by its data, or nowhere. No placing.
+
+use std::collections::BTreeMap;
+
+use crate::model::container::{MountSource, PortBinding};
+use crate::model::host::HostState;
+use crate::model::journal::{JournalRecord, PlacedSlot};
+use crate::model::name::{HostName, ServiceName, Slot};
+use crate::place::HostAnswer;
+use crate::place::filter::Room;
+use crate::place::live::Standing;
+use crate::place::reason::Obstacle;
+use crate::resolve::desired::{HostPort, Service};
+
+/// Where a wanted replica stands.
+pub(super) enum Home<'a> {
+    /// On a host that answers.
+    At(Seat<'a>),
+    /// By the journal, on a host that does not answer.
+    Held(&'a PlacedSlot),
+    /// Its data is on a host that cannot be worked with.
+    Lost(&'a PlacedSlot, Option<Obstacle>),
+    /// Nowhere; the host that had it may be gone.
+    Nowhere(Option<&'a HostName>),
+}
+
+/// A replica's place on a host that answers.
+pub(super) struct Seat<'a> {
+    pub(super) slot: Slot,
+    pub(super) name: &'a ServiceName,
+    pub(super) service: &'a Service,
+    /// The host's room.
+    pub(super) room: usize,
+    /// The ports that it has, or had.
+    pub(super) kept: Vec<PortBinding>,
+    /// Its container; none where only its data is there.
+    pub(super) live: Option<Standing<'a>>,
+}
+
+impl Seat<'_> {
+    /// Whether the ports that it has are still those that git publishes.
+    pub(super) fn keeps_ports(&self) -> bool {
+        self.service.ports.iter().all(|port| match &port.host {
+            HostPort::Assigned => true,
+            HostPort::Published { ports, .. } => self.kept.iter().any(|old| {
+                old.container == port.container && old.protocol == port.protocol && ports.ports().contains(&old.host)
+            }),
+        })
+    }
+
+    /// What it was made from is what is wanted, as git writes it: then the image need not be looked for.
+    pub(super) fn has_image(&self) -> bool {
+        self.live
+            .as_ref()
+            .is_some_and(|live| match &live.container.owner.image {
+                Some(image) => *image == self.service.image,
+                None => true,
+            })
+    }
+}
+
+/// All that tells where replicas stand.
+pub(super) struct Known<'a> {
+    pub(super) hosts: BTreeMap<HostName, HostAnswer>,
+    pub(super) standing: BTreeMap<&'a Slot, Vec<Standing<'a>>>,
+    pub(super) record: Option<&'a JournalRecord>,
+    /// The hosts' rooms, by name.
+    pub(super) by_name: BTreeMap<&'a HostName, usize>,
+}
+
+impl<'a> Known<'a> {
+    /// What the journal says of a slot.
+    pub(super) fn recorded(&self, slot: &Slot) -> Option<&'a PlacedSlot> {
+        self.record.and_then(|record| record.placement.get(slot))
+    }
+
+    /// The ports that a slot has or had on a host: as seen, else by the journal.
+    pub(super) fn ports(&self, slot: &Slot, host: &HostName, live: Option<&Standing<'_>>) -> Vec<PortBinding> {
+        match live.and_then(|live| live.container.spec.as_deref()) {
+            Some(spec) => spec.ports.iter().cloned().collect(),
+            None => self
+                .recorded(slot)
+                .filter(|placed| placed.host == *host)
+                .map(|placed| placed.ports.clone())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Where a wanted replica of this service stands.
+    pub(super) fn home(&self, slot: Slot, name: &'a ServiceName, service: &'a Service, rooms: &[Room<'a>]) -> Home<'a> {
+        let recorded = self.recorded(&slot);
+        let standings = self.standing.get(&slot).map(Vec::as_slice).unwrap_or_default();
+        let room = |host: &HostName| self.by_name.get(host).copied();
+        let fits = |standing: &Standing<'_>| {
+            room(standing.host)
+                .and_then(|room| rooms.get(room))
+                .is_some_and(|room| room.keeps().is_ok() && room.meets(service).is_ok())
+        };
+        // Of several, one that fits, is well, runs, stands where the journal says, and bears the right name; then by name.
+        let rank = |standing: &&Standing<'_>| {
+            (
+                fits(standing),
+                standing.is_well(),
+                standing.is_live(),
+                recorded.is_some_and(|placed| placed.host == *standing.host),
+                standing.in_place,
+            )
+        };
+        let best = standings.iter().rev().max_by_key(rank);
+        if let Some(silent) = recorded.filter(|placed| self.is_silent(&placed.host))
+            && !best.is_some_and(fits)
+        {
+            return Home::Held(silent);
+        }
+        if let Some((live, room)) = best.and_then(|live| Some((live, room(live.host)?))) {
+            let kept = self.ports(&slot, live.host, Some(live));
+            return Home::At(Seat {
+                slot,
+                name,
+                service,
+                room,
+                kept,
+                live: Some(live.clone()),
+            });
+        }
+        self.absent(slot, name, service, rooms, recorded)
+    }
+
+    fn absent(
+        &self,
+        slot: Slot,
+        name: &'a ServiceName,
+        service: &'a Service,
+        rooms: &[Room<'a>],
+        recorded: Option<&'a PlacedSlot>,
+    ) -> Home<'a> {
+        let Some(placed) = recorded else {
+            return Home::Nowhere(None);
+        };
+        let bound = service.is_stateful();
+        match self.hosts.get(&placed.host) {
+            None if bound => Home::Lost(placed, None),
+            Some(HostAnswer::Down) if bound => Home::Lost(placed, Some(Obstacle::Down)),
+            None | Some(HostAnswer::Down) => Home::Nowhere(Some(&placed.host)),
+            Some(HostAnswer::Silent(_)) => Home::Held(placed),
+            Some(HostAnswer::Answers) => {
+                let room = self.by_name.get(&placed.host).copied();
+                let state = room.and_then(|room| rooms.get(room)).and_then(|room| room.state);
+                match (room, state) {
+                    (Some(room), Some(state)) if has_data(service, state) => Home::At(Seat {
+                        kept: placed.ports.clone(),
+                        slot,
+                        name,
+                        service,
+                        room,
+                        live: None,
+                    }),
+                    (Some(_) | None, Some(_) | None) => Home::Nowhere(None),
+                }
+            }
+        }
+    }
+
+    fn is_silent(&self, host: &HostName) -> bool {
+        match self.hosts.get(host) {
+            Some(HostAnswer::Silent(_)) => true,
+            Some(HostAnswer::Answers | HostAnswer::Down) | None => false,
+        }
+    }
+}
+
+/// Whether a replica that once stood there has left data: a volume that it writes to, or perhaps a path.
+fn has_data(service: &Service, state: &HostState) -> bool {
+    let written = service.mounts.iter().filter(|mount| !mount.read_only);
+    written.into_iter().any(|mount| match &mount.source {
+        MountSource::Bind(_) => true,
+        MountSource::Volume(volume) => state.volumes.contains(volume),
+        MountSource::Anonymous => false,
+    })
+}
+
+/// The first thing that a service writes to on its host, for people.
+pub(super) fn data(service: &Service) -> String {
+    let written = service.mounts.iter().filter(|mount| !mount.read_only);
+    let names = written.filter_map(|mount| match &mount.source {
+        MountSource::Bind(path) => Some(path.clone()),
+        MountSource::Volume(volume) => Some(format!("volume {volume}")),
+        MountSource::Anonymous => None,
+    });
+    names.min().unwrap_or_default()
+}

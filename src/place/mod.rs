@@ -1,0 +1,67 @@
+//! Where each replica goes: `Placement`, slot → host and ports, with the reason for each and for each refusal. Pure.
+
+pub mod live;
+pub mod reason;
+
+mod choose;
+mod filter;
+mod home;
+mod survey;
+
+use std::collections::BTreeMap;
+
+use crate::model::container::PortBinding;
+use crate::model::name::{HostName, ServiceName, Slot};
+use crate::observe::Observed;
+use crate::place::choose::Placer;
+use crate::place::reason::{Obstacle, Reason, Refusal};
+use crate::resolve::desired::Desired;
+
+/// Whether a host of hosts.yaml can be worked with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostAnswer {
+    /// It answered.
+    Answers,
+    /// It did not, and why: what it holds is unknown.
+    Silent(String),
+    /// hosts.yaml says that it is down: it is not asked, and holds nothing that counts.
+    Down,
+}
+
+/// Where one replica stands, or will.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The host.
+    pub host: HostName,
+    /// Its ports there, sorted.
+    pub ports: Vec<PortBinding>,
+    /// Ports for a successor that starts beside it, all of them free; none where there are not enough, or where no
+    /// successor ever does.
+    pub spare: Option<Vec<PortBinding>>,
+    /// Why there.
+    pub reason: Reason,
+}
+
+/// Where every replica stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// The wanted replicas that have a host.
+    pub slots: BTreeMap<Slot, Assignment>,
+    /// The wanted replicas that have none, or that stay where they no longer fit.
+    pub unplaced: BTreeMap<Slot, Refusal>,
+    /// Why a global service has no replica on a host that could once hold one.
+    pub unwanted: BTreeMap<Slot, Obstacle>,
+    /// How many replicas each replicated service has; those that are not here are global.
+    pub counts: BTreeMap<ServiceName, u32>,
+    /// The hosts of hosts.yaml.
+    pub hosts: BTreeMap<HostName, HostAnswer>,
+    /// What the newest journal record says that hosts which do not answer hold, wanted or not.
+    pub held: BTreeMap<HostName, Vec<Slot>>,
+    /// What a person should know, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// Gives each replica its host and its ports. What stands and still fits is left where it is.
+pub fn place(desired: &Desired, observed: &Observed, counts: &BTreeMap<ServiceName, u32>) -> Placement {
+    Placer::new(desired, observed, counts).place()
+}

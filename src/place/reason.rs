@@ -1,0 +1,203 @@
+//! Why a replica stands where it stands, or nowhere: typed, so that a count per filter is possible; and the words. No deciding.
+
+use std::fmt;
+
+use crate::model::container::Protocol;
+use crate::model::journal::PlacedSlot;
+use crate::model::name::HostName;
+use crate::model::unit::{Bytes, Cpus};
+use crate::resolve::desired::{Attribute, Constraint};
+
+/// Why a host does not take a replica.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// hosts.yaml drains it.
+    Draining,
+    /// hosts.yaml pauses it: it keeps what it has and gets nothing new.
+    Paused,
+    /// hosts.yaml says that it is down.
+    Down,
+    /// It does not answer.
+    Unreachable,
+    /// A constraint does not hold there.
+    Constraint(Constraint),
+    /// The image is in no registry, and not there.
+    Image(String),
+    /// It holds as many containers as it may.
+    Full(u32),
+    /// It holds as many replicas of this service as one host may.
+    Replicas(u32),
+    /// It has less CPU left than the replica is promised.
+    Cpus(Cpus),
+    /// Likewise, memory.
+    Memory(Bytes),
+    /// A published port is taken there: the first of a range.
+    Port(u16, Protocol),
+    /// No port of `cluster.ports` is free there.
+    NoPortLeft,
+}
+
+impl Obstacle {
+    /// The obstacle of so many hosts: `3 hosts lack label disk=ssd`, without the word where it is not the `first` of a list.
+    fn of_hosts(&self, count: u32, first: bool) -> String {
+        let one = count == 1;
+        let verb = |singular: &str, plural: &str| if one { singular } else { plural }.to_owned();
+        let words = match self {
+            Self::Draining => verb("is draining", "are draining"),
+            Self::Paused => verb("is paused", "are paused"),
+            Self::Down => verb("is down", "are down"),
+            Self::Unreachable => verb("does not answer", "do not answer"),
+            Self::Constraint(Constraint {
+                attribute,
+                equal,
+                value,
+            }) => match (attribute, equal) {
+                (Attribute::Label(key), true) => format!("{} label {key}={value}", verb("lacks", "lack")),
+                (Attribute::Label(key), false) => format!("{} label {key}={value}", verb("has", "have")),
+                (Attribute::Role, true) => format!("{} not role {value}", verb("has", "have")),
+                (Attribute::Role, false) => format!("{} role {value}", verb("has", "have")),
+                (Attribute::Hostname, true) => format!("{} not {value}", verb("is", "are")),
+                (Attribute::Hostname, false) => format!("{} {value}", verb("is", "are")),
+            },
+            Self::Image(image) => format!("{} image {image}", verb("lacks", "lack")),
+            Self::Full(max) => format!("{} full ({max} containers at most)", verb("is", "are")),
+            Self::Replicas(max) => format!("{} {max} of its replicas already", verb("holds", "hold")),
+            Self::Cpus(cpus) => format!("{} {cpus} CPUs", verb("lacks", "lack")),
+            Self::Memory(memory) => format!("{} {memory} of memory", verb("lacks", "lack")),
+            Self::Port(port, protocol) => format!("{} no port {port}/{protocol} free", verb("has", "have")),
+            Self::NoPortLeft => format!("{} no port of cluster.ports free", verb("has", "have")),
+        };
+        match (first, one) {
+            (true, true) => format!("1 host {words}"),
+            (true, false) => format!("{count} hosts {words}"),
+            (false, _) => format!("{count} {words}"),
+        }
+    }
+
+    /// The obstacle of one host, by its name: `bj-02 is draining`.
+    pub fn of(&self, host: &HostName) -> String {
+        let words = self.of_hosts(1, false);
+        format!("{host}{}", words.strip_prefix('1').unwrap_or(&words))
+    }
+}
+
+/// Why a replica stands where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It was there already, and still fits.
+    Stays,
+    /// Its data is there.
+    Data,
+    /// The host does not answer, and the journal says that it holds it.
+    Held,
+    /// It is new: of the hosts that fit, this held the fewest of its service's replicas, so many.
+    Fewest(u32),
+    /// It had to leave a host.
+    Left {
+        /// That host.
+        host: HostName,
+        /// Why.
+        obstacle: Obstacle,
+    },
+    /// Its host went out of hosts.yaml, or is down.
+    Lost(HostName),
+    /// One on each host that fits.
+    Global,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stays => f.write_str("stays"),
+            Self::Data => f.write_str("its data is there"),
+            Self::Held => f.write_str("the host does not answer; by the journal it holds this replica"),
+            Self::Fewest(0) => f.write_str("no replica of it stands there yet"),
+            Self::Fewest(_) => f.write_str("the fewest of its replicas"),
+            Self::Left { host, obstacle } => f.write_str(&obstacle.of(host)),
+            Self::Lost(host) => write!(f, "{host} is gone"),
+            Self::Global => f.write_str("one on each host that fits"),
+        }
+    }
+}
+
+/// Why a replica could not be placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// So many hosts by obstacle; the most frequent first. Empty where there is no host at all.
+    NoHost(Vec<(Obstacle, u32)>),
+    /// It writes to `data` on this host and so cannot leave it, though it no longer fits there.
+    Bound {
+        /// The host.
+        host: HostName,
+        /// What is against it there; none where the host is no longer in hosts.yaml.
+        obstacle: Option<Obstacle>,
+        /// The volume or path.
+        data: String,
+    },
+    /// A global service's replica does not fit on its host.
+    Global {
+        /// The host.
+        host: HostName,
+        /// Why.
+        obstacle: Obstacle,
+    },
+}
+
+/// A replica that could not be placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub why: Why,
+    /// Where it stands all the same, by the look at the host or by the journal: it is left alone there.
+    pub stays: Option<PlacedSlot>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.why {
+            Why::NoHost(counts) if counts.is_empty() => f.write_str("there is no host")?,
+            Why::NoHost(counts) => {
+                for (index, (obstacle, count)) in counts.iter().enumerate() {
+                    let first = index == 0;
+                    f.write_str(if first { "" } else { ", " })?;
+                    f.write_str(&obstacle.of_hosts(*count, first))?;
+                }
+            }
+            Why::Bound { host, obstacle, data } => {
+                match obstacle {
+                    Some(obstacle) => f.write_str(&obstacle.of(host))?,
+                    None => write!(f, "{host} is no longer in hosts.yaml")?,
+                }
+                return write!(f, ", but it writes to {data} there, and data does not move by itself");
+            }
+            Why::Global { host, obstacle } => f.write_str(&obstacle.of(host))?,
+        }
+        match &self.stays {
+            Some(placed) => write!(f, "; it stays on {} until then", placed.host),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_counts_hosts_by_obstacle() {
+        let ssd = Constraint {
+            attribute: Attribute::Label("disk".to_owned()),
+            equal: true,
+            value: "ssd".to_owned(),
+        };
+        let why = Why::NoHost(vec![
+            (Obstacle::Constraint(ssd), 3),
+            (Obstacle::Memory(Bytes(256 << 20)), 2),
+            (Obstacle::Draining, 1),
+        ]);
+        assert_eq!(
+            Refusal { why, stays: None }.to_string(),
+            "3 hosts lack label disk=ssd, 2 lack 256M of memory, 1 is draining"
+        );
+    }
+}

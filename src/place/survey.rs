@@ -1,0 +1,117 @@
+//! What is wanted, sorted by where it stands before anything is done. The placing itself is `choose`'s.
+
+use std::collections::BTreeMap;
+
+use crate::model::host::ObservedHost;
+use crate::model::journal::PlacedSlot;
+use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
+use crate::place::HostAnswer;
+use crate::place::choose::Placer;
+use crate::place::home::{Home, Known, Seat, data};
+use crate::place::reason::{Obstacle, Reason, Refusal, Why};
+use crate::resolve::desired::{Availability, Desired, Mode, Service};
+
+/// The wanted replicas, sorted.
+pub(super) struct Survey<'a> {
+    /// Those that stand on a host which answers.
+    pub(super) seats: Vec<Seat<'a>>,
+    /// New ones, by service.
+    pub(super) fresh: Vec<(&'a ServiceName, Vec<Slot>)>,
+    /// New ones of global services, each with its host's room.
+    pub(super) globals: Vec<(Slot, usize)>,
+}
+
+impl<'a> Placer<'a> {
+    /// Notes what the journal says of hosts that do not answer.
+    pub(super) fn note_held(&mut self, known: &Known<'_>) {
+        for (slot, placed) in known.record.iter().flat_map(|record| &record.placement) {
+            if let Some(HostAnswer::Silent(_)) = known.hosts.get(&placed.host) {
+                self.done
+                    .held
+                    .entry(placed.host.clone())
+                    .or_default()
+                    .push(slot.clone());
+            }
+        }
+    }
+
+    /// Sorts the wanted replicas: those that stand somewhere, the new ones by service, and the new ones of global services.
+    pub(super) fn survey(&mut self, known: &Known<'a>) -> Survey<'a> {
+        let (mut seats, mut fresh, mut globals) = (Vec::new(), Vec::new(), Vec::new());
+        let mut lost: BTreeMap<&HostName, Vec<String>> = BTreeMap::new();
+        for (name, service) in &self.desired.services {
+            let mut new = Vec::new();
+            let wanted: Vec<(Slot, usize)> = match service.mode {
+                Mode::Replicated(_) => {
+                    let count = self.done.counts.get(name).copied().unwrap_or(0);
+                    (1..=count).map(|index| (Slot::index(name, index), 0)).collect()
+                }
+                Mode::Global => {
+                    let rooms = self.rooms.iter().enumerate();
+                    rooms.map(|(at, room)| (Slot::global(name, room.name), at)).collect()
+                }
+            };
+            for (slot, at) in wanted {
+                match known.home(slot.clone(), name, service, &self.rooms) {
+                    Home::At(seat) => seats.push(seat),
+                    Home::Held(placed) => {
+                        self.assign(slot, placed.host.clone(), placed.ports.clone(), Reason::Held);
+                    }
+                    Home::Lost(placed, obstacle) => match (service.mode, obstacle) {
+                        (Mode::Global, obstacle) => {
+                            self.done.unwanted.insert(slot, obstacle.unwrap_or(Obstacle::Down));
+                        }
+                        (Mode::Replicated(_), obstacle) => self.bound(slot, service, placed.clone(), obstacle),
+                    },
+                    Home::Nowhere(from) => match service.mode {
+                        Mode::Global => globals.push((slot, at)),
+                        Mode::Replicated(_) => {
+                            if let Some(host) = from.filter(|host| !known.hosts.contains_key(*host)) {
+                                lost.entry(host).or_default().push(slot.to_string());
+                            }
+                            new.push(slot);
+                        }
+                    },
+                }
+            }
+            fresh.push((name, new));
+        }
+        self.done.notes.extend(lost.iter().map(|(host, slots)| {
+            let slots = slots.join(", ");
+            format!("{host} is no longer in hosts.yaml; by the journal it held {slots}: made elsewhere, and what may still run on {host} is left alone")
+        }));
+        Survey { seats, fresh, globals }
+    }
+
+    fn bound(&mut self, slot: Slot, service: &Service, stays: PlacedSlot, obstacle: Option<Obstacle>) {
+        let why = Why::Bound {
+            host: stays.host.clone(),
+            obstacle,
+            data: data(service),
+        };
+        let stays = Some(stays);
+        self.done.unplaced.insert(slot, Refusal { why, stays });
+    }
+}
+
+/// Whether git may still want a replica of this name; what is not goes in any case.
+pub(super) fn is_wanted(desired: &Desired, counts: &BTreeMap<ServiceName, u32>, slot: &Slot) -> bool {
+    desired.services.contains_key(&slot.service)
+        && match (&slot.key, counts.get(&slot.service)) {
+            (SlotKey::Index(index), Some(count)) => index <= count,
+            (SlotKey::Host(host), None) => desired.hosts.contains_key(host),
+            (SlotKey::Index(_), None) | (SlotKey::Host(_), Some(_)) => false,
+        }
+}
+
+/// Whether a host can be worked with.
+pub(super) fn answer(state: Availability, host: Option<&ObservedHost>) -> HostAnswer {
+    match state {
+        Availability::Down => HostAnswer::Down,
+        Availability::Active | Availability::Pause | Availability::Drain => match host {
+            Some(ObservedHost::Reachable(_)) => HostAnswer::Answers,
+            Some(ObservedHost::Unreachable(why)) => HostAnswer::Silent(why.clone()),
+            None => HostAnswer::Silent("it was not asked".to_owned()),
+        },
+    }
+}

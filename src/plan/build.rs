@@ -1,0 +1,313 @@
+//! Puts a plan's steps together: pulls and volumes first, removals, then every service's rollout; and the edges between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diff::{SlotDiff, Verdict};
+use crate::model::container::{ContainerSpec, Protocol};
+use crate::model::host::{HostState, ObservedHost};
+use crate::model::image::{Digest, ImageRef, Resolution};
+use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::op::{ContainerOp, ImageOp, Op, VolumeOp};
+use crate::model::policy::UpdatePolicy;
+use crate::place::live::Standing;
+use crate::plan::Input;
+use crate::plan::order::{arrange, held, made, wanted};
+use crate::plan::step::{Precondition, Rollout, Step, StepId, Unit};
+use crate::plan::tell::is_rolled;
+
+/// Steps and rollouts.
+pub(super) struct Work {
+    pub(super) steps: Vec<Step>,
+    pub(super) rollouts: Vec<Rollout>,
+}
+
+/// Everything while a plan is put together. Steps bear provisional numbers until the end.
+pub(super) struct Builder<'i> {
+    pub(super) input: Input<'i>,
+    steps: Vec<Step>,
+    /// By host and image.
+    pulls: BTreeMap<(HostName, String), StepId>,
+    pulls_by_service: BTreeMap<ServiceName, BTreeSet<StepId>>,
+    /// By host and name.
+    volumes: BTreeMap<(HostName, String), StepId>,
+    /// The step that lets go of a port.
+    released: BTreeMap<(HostName, Protocol, u16), StepId>,
+    /// The ports that a step needs.
+    taken: Vec<(StepId, Vec<(HostName, Protocol, u16)>)>,
+}
+
+impl<'i> Builder<'i> {
+    pub(super) fn new(input: Input<'i>) -> Self {
+        Self {
+            input,
+            steps: Vec::new(),
+            pulls: BTreeMap::new(),
+            pulls_by_service: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            released: BTreeMap::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    pub(super) fn build(mut self) -> Work {
+        let services = &self.input.diff.services;
+        for slot in services.values().flat_map(|service| &service.slots) {
+            if let (Some(spec), Some(host)) = (made(&slot.verdict), &slot.host) {
+                self.prepare(host, &slot.slot.service, spec);
+            }
+        }
+        for slot in services.values().flat_map(|service| &service.slots) {
+            if let Verdict::Remove { gone } = &slot.verdict {
+                self.removal(slot, gone);
+            }
+        }
+        let units = services
+            .values()
+            .map(|service| service.slots.iter().filter(|slot| is_unit(&slot.verdict)).collect());
+        let (units, forced) = arrange(units.collect());
+        let mut rollouts = self.rollouts(&units, &forced);
+        self.join_ports();
+        renumber(&mut self.steps, &mut rollouts);
+        Work {
+            steps: self.steps,
+            rollouts,
+        }
+    }
+
+    fn rollouts(&mut self, units: &[&SlotDiff<'_>], forced: &BTreeSet<&Slot>) -> Vec<Rollout> {
+        let mut by_service: BTreeMap<&ServiceName, Vec<&SlotDiff<'_>>> = BTreeMap::new();
+        for unit in units {
+            by_service.entry(&unit.slot.service).or_default().push(unit);
+        }
+        let mut rollouts = Vec::new();
+        for (service, slots) in by_service {
+            let Some(policy) = self.policy(service) else {
+                continue;
+            };
+            let (mut units, mut cleanup) = (Vec::new(), Vec::new());
+            for slot in &slots {
+                if let Some((unit, after)) = self.unit(slot, forced.contains(&slot.slot)) {
+                    units.push(unit);
+                    cleanup.extend(after);
+                }
+            }
+            // What is only new takes nothing down; and ports that go round in a circle need everyone to let go at once.
+            let in_circle = slots.iter().any(|slot| forced.contains(&slot.slot));
+            let rolls = slots.iter().any(|slot| is_rolled(&slot.verdict)) && !in_circle;
+            rollouts.push(Rollout {
+                service: service.clone(),
+                parallelism: if rolls { policy.parallelism } else { 0 },
+                delay: policy.delay,
+                units,
+                cleanup,
+            });
+        }
+        rollouts
+    }
+
+    /// What a container needs on its host before it is made: its image, its volumes.
+    fn prepare(&mut self, host: &HostName, service: &ServiceName, spec: &ContainerSpec) {
+        let Some(state) = self.state(host) else {
+            return;
+        };
+        if self.needs_pull(state, &spec.image) {
+            let key = (host.clone(), spec.image.to_string());
+            let id = match self.pulls.get(&key) {
+                Some(id) => *id,
+                None => {
+                    let (image, digest) = (spec.image.clone(), self.digest(&spec.image));
+                    let op = Op::Image(ImageOp::Pull { image, digest });
+                    let id = self.push(host, None, op, &format!("{service} runs it there"));
+                    self.pulls.insert(key, id);
+                    id
+                }
+            };
+            self.pulls_by_service.entry(service.clone()).or_default().insert(id);
+        }
+        for name in spec.volumes().filter(|name| !state.volumes.contains(*name)) {
+            let key = (host.clone(), name.to_owned());
+            if !self.volumes.contains_key(&key) {
+                let op = Op::Volume(VolumeOp::Create { name: name.to_owned() });
+                let id = self.push(host, None, op, &format!("{service} mounts it there"));
+                self.volumes.insert(key, id);
+            }
+        }
+    }
+
+    fn needs_pull(&self, state: &HostState, image: &ImageRef) -> bool {
+        match self.input.observed.images.get(&image.to_string()) {
+            Some(Resolution::Digest(digest)) => !state.images.values().any(|facts| facts.has_digest(digest)),
+            Some(Resolution::Local) => false,
+            Some(Resolution::Unknown(_)) | None => !state.images.values().any(|facts| facts.is_named(image)),
+        }
+    }
+
+    /// The digest that an image is used by: the registry's, or the one that git pins.
+    pub(super) fn digest(&self, image: &ImageRef) -> Option<Digest> {
+        match self.input.observed.images.get(&image.to_string()) {
+            Some(Resolution::Digest(digest)) => Some(digest.clone()),
+            Some(Resolution::Local) => None,
+            Some(Resolution::Unknown(_)) | None => image.digest().cloned(),
+        }
+    }
+
+    /// The pull and the volumes that a container waits for.
+    pub(super) fn needs(&self, host: &HostName, spec: &ContainerSpec) -> Vec<StepId> {
+        let pull = self.pulls.get(&(host.clone(), spec.image.to_string()));
+        let volumes = spec
+            .volumes()
+            .filter_map(|name| self.volumes.get(&(host.clone(), name.to_owned())));
+        pull.into_iter().chain(volumes).copied().collect()
+    }
+
+    pub(super) fn pulls_of(&self, service: &ServiceName) -> Vec<StepId> {
+        let pulls = self.pulls_by_service.get(service);
+        pulls.into_iter().flatten().copied().collect()
+    }
+
+    pub(super) fn policy(&self, service: &ServiceName) -> Option<UpdatePolicy> {
+        self.input.target.services.get(service).map(|service| service.policy)
+    }
+
+    fn state(&self, host: &HostName) -> Option<&'i HostState> {
+        self.input.observed.hosts.get(host).and_then(ObservedHost::state)
+    }
+
+    /// Adds a step that waits for nothing yet.
+    pub(super) fn push(&mut self, host: &HostName, slot: Option<&Slot>, op: Op, why: &str) -> StepId {
+        let id = StepId(u32::try_from(self.steps.len()).unwrap_or(u32::MAX));
+        self.steps.push(Step {
+            id,
+            host: host.clone(),
+            slot: slot.cloned(),
+            op,
+            pre: Precondition::None,
+            after: Vec::new(),
+            settled: Vec::new(),
+            undo: Vec::new(),
+            why: why.to_owned(),
+        });
+        id
+    }
+
+    pub(super) fn edit(&mut self, id: StepId, change: impl FnOnce(&mut Step)) {
+        if let Some(step) = usize::try_from(id.0).ok().and_then(|at| self.steps.get_mut(at)) {
+            change(step);
+        }
+    }
+
+    /// Whether a step touches what stands already.
+    pub(super) fn touches(&self, id: StepId) -> bool {
+        let step = usize::try_from(id.0).ok().and_then(|at| self.steps.get(at));
+        step.is_some_and(|step| match &step.op {
+            Op::Container(op) => match op {
+                ContainerOp::Stop { .. }
+                | ContainerOp::Rename { .. }
+                | ContainerOp::Update { .. }
+                | ContainerOp::Remove { .. } => true,
+                ContainerOp::Create { .. } | ContainerOp::Start { .. } => false,
+            },
+            Op::Image(_) | Op::Volume(_) | Op::Gate(_) => false,
+        })
+    }
+
+    /// Remembers that after this step a container's ports are free.
+    pub(super) fn release(&mut self, standing: &Standing<'_>, id: StepId) {
+        for (host, protocol, port) in held(standing) {
+            self.released.insert((host.clone(), protocol, port), id);
+        }
+    }
+
+    /// Remembers which ports a step's container takes.
+    pub(super) fn takes_ports(&mut self, id: StepId, slot: &SlotDiff<'_>) {
+        let ports = wanted(slot).into_iter();
+        let ports: Vec<_> = ports
+            .map(|(host, protocol, port)| (host.clone(), protocol, port))
+            .collect();
+        if !ports.is_empty() {
+            self.taken.push((id, ports));
+        }
+    }
+
+    /// A container is made only after another one has let go of its ports.
+    fn join_ports(&mut self) {
+        for (id, ports) in std::mem::take(&mut self.taken) {
+            let released: BTreeSet<StepId> = ports
+                .iter()
+                .filter_map(|port| self.released.get(port).copied())
+                .collect();
+            self.edit(id, |step| {
+                let new: Vec<StepId> = released
+                    .into_iter()
+                    .filter(|other| !step.after.contains(other))
+                    .collect();
+                step.after.extend(new);
+            });
+        }
+    }
+}
+
+/// Whether a replica is worked on in its service's rollout.
+fn is_unit(verdict: &Verdict<'_>) -> bool {
+    match verdict {
+        Verdict::Create { .. }
+        | Verdict::Update { .. }
+        | Verdict::Start { .. }
+        | Verdict::Replace { .. }
+        | Verdict::Move { .. } => true,
+        Verdict::Keep | Verdict::Remove { .. } | Verdict::Doubled | Verdict::Unknown | Verdict::Unplaced => false,
+    }
+}
+
+/// Numbers the steps so that each comes after all that it waits for, and otherwise as they were made.
+fn renumber(steps: &mut Vec<Step>, rollouts: &mut [Rollout]) {
+    let at = |id: StepId| usize::try_from(id.0).unwrap_or(usize::MAX);
+    let mut waits: Vec<usize> = Vec::with_capacity(steps.len());
+    let mut next: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
+    for (index, step) in steps.iter().enumerate() {
+        let before: BTreeSet<usize> = step.after.iter().chain(&step.settled).map(|id| at(*id)).collect();
+        waits.push(before.len());
+        for other in before {
+            if let Some(next) = next.get_mut(other) {
+                next.push(index);
+            }
+        }
+    }
+    let mut ready: BTreeSet<usize> = (0..steps.len()).filter(|index| waits.get(*index) == Some(&0)).collect();
+    let mut number: Vec<u32> = vec![0; steps.len()];
+    let mut count = 0;
+    while let Some(index) = ready.pop_first() {
+        if let Some(number) = number.get_mut(index) {
+            *number = count;
+            count += 1;
+        }
+        for other in next.get(index).into_iter().flatten() {
+            if let Some(waits) = waits.get_mut(*other) {
+                *waits -= 1;
+                if *waits == 0 {
+                    ready.insert(*other);
+                }
+            }
+        }
+    }
+    let renamed = |id: &mut StepId| {
+        if let Some(number) = number.get(at(*id)) {
+            *id = StepId(*number);
+        }
+    };
+    for step in steps.iter_mut() {
+        renamed(&mut step.id);
+        step.after.iter_mut().for_each(renamed);
+        step.settled.iter_mut().for_each(renamed);
+        step.after.sort();
+        step.settled.sort();
+    }
+    steps.sort_by_key(|step| step.id);
+    for Rollout { units, cleanup, .. } in rollouts {
+        for Unit { steps, watch, .. } in units {
+            steps.iter_mut().for_each(renamed);
+            watch.iter_mut().for_each(renamed);
+        }
+        cleanup.iter_mut().for_each(renamed);
+    }
+}

@@ -1,0 +1,306 @@
+//! The work on one replica as steps, with the way back of each. Pulls, volumes and the order of replicas are `build`'s.
+
+use std::sync::Arc;
+
+use crate::diff::{SlotDiff, Verdict};
+use crate::model::container::{ContainerSpec, Limits, Ownership, Restart};
+use crate::model::name::{HostName, Slot, container_name, retired_name};
+use crate::model::op::{ContainerOp, GateOp, Op};
+use crate::model::unit::Span;
+use crate::place::live::Standing;
+use crate::plan::build::Builder;
+use crate::plan::order::held;
+use crate::plan::step::{Precondition, StepId, Unit};
+
+/// A unit under construction.
+struct Draft<'d, 'a> {
+    slot: &'d Slot,
+    /// The host where the replica is to stand.
+    host: &'d HostName,
+    /// The name that it is to have.
+    name: String,
+    why: &'d str,
+    diff: &'d SlotDiff<'a>,
+    steps: Vec<StepId>,
+    cleanup: Vec<Gone<'d, 'a>>,
+}
+
+/// A container that is removed once all went well, under the name that it has then.
+struct Gone<'d, 'a> {
+    standing: &'d Standing<'a>,
+    name: String,
+}
+
+fn start(name: &str) -> Op {
+    Op::Container(ContainerOp::Start { name: name.to_owned() })
+}
+
+fn stop(name: &str) -> Op {
+    Op::Container(ContainerOp::Stop { name: name.to_owned() })
+}
+
+fn remove(name: &str) -> Op {
+    Op::Container(ContainerOp::Remove { name: name.to_owned() })
+}
+
+fn rename(name: &str, to: &str) -> Op {
+    let (name, to) = (name.to_owned(), to.to_owned());
+    Op::Container(ContainerOp::Rename { name, to })
+}
+
+/// The container of that name is the one that was seen; what was written by hand has no id to hold it to.
+fn is(name: &str, standing: &Standing<'_>) -> Precondition {
+    let (name, id) = (name.to_owned(), standing.container.id.clone());
+    if id.is_empty() {
+        Precondition::None
+    } else {
+        Precondition::Is { name, id }
+    }
+}
+
+impl<'i> Builder<'i> {
+    /// Removes a container that is not wanted.
+    pub(super) fn removal(&mut self, diff: &SlotDiff<'_>, gone: &Standing<'_>) {
+        let mut before = None;
+        if gone.is_live() {
+            let settled = self.pulls_of(&diff.slot.service);
+            let id = self.push(gone.host, Some(&diff.slot), stop(&gone.name), &diff.why);
+            self.edit(id, |step| {
+                step.pre = is(&gone.name, gone);
+                step.settled = settled;
+                step.undo = vec![start(&gone.name)];
+            });
+            self.release(gone, id);
+            before = Some(id);
+        }
+        let id = self.push(gone.host, Some(&diff.slot), remove(&gone.name), &diff.why);
+        self.edit(id, |step| {
+            step.pre = is(&gone.name, gone);
+            step.after.extend(before);
+        });
+    }
+
+    /// The steps for one replica; those that clean up after it are kept for [`Builder::cleanup`].
+    /// `stop_first` overrules the service's order.
+    pub(super) fn unit(&mut self, diff: &SlotDiff<'_>, stop_first: bool) -> Option<(Unit, Vec<StepId>)> {
+        let host = diff.host.as_ref()?;
+        let policy = self.policy(&diff.slot.service)?;
+        let mut draft = Draft {
+            slot: &diff.slot,
+            host,
+            name: container_name(&self.input.target.cluster, &diff.slot),
+            why: &diff.why,
+            diff,
+            steps: Vec::new(),
+            cleanup: Vec::new(),
+        };
+        let mut extras: Vec<&Standing<'_>> = diff.extras.iter().collect();
+        if stop_first {
+            self.stop_extras(&mut draft, std::mem::take(&mut extras));
+        }
+        let waits = match &diff.verdict {
+            Verdict::Update { here, limits, restart } => {
+                self.update(&mut draft, here, *limits, *restart);
+                !extras.is_empty()
+            }
+            Verdict::Start { here } => {
+                let (clashing, others) = extras.into_iter().partition(|extra| clashes(here, extra));
+                extras = others;
+                self.stop_extras(&mut draft, clashing);
+                self.bring_up(&mut draft, here);
+                true
+            }
+            Verdict::Create { spec } | Verdict::Move { spec } => {
+                self.create(&mut draft, spec, None);
+                true
+            }
+            Verdict::Replace {
+                spec,
+                old,
+                drop,
+                beside,
+            } => {
+                self.replace(&mut draft, spec, old.as_ref(), drop, *beside && !stop_first);
+                true
+            }
+            Verdict::Keep | Verdict::Remove { .. } | Verdict::Doubled | Verdict::Unknown | Verdict::Unplaced => {
+                return None;
+            }
+        };
+        let (name, monitor, timeout) = (draft.name.clone(), policy.monitor, policy.timeout);
+        if waits {
+            self.gate(&mut draft, GateOp::Up { name, monitor, timeout });
+        }
+        if let Verdict::Replace {
+            old: Some(old), beside, ..
+        } = &diff.verdict
+            && *beside
+            && !stop_first
+            && let Some(gone) = draft.cleanup.iter().find(|gone| gone.standing == old)
+        {
+            let name = gone.name.clone();
+            self.stop(&mut draft, old, &name);
+        }
+        self.stop_extras(&mut draft, extras);
+        Some(self.finish(draft, waits, policy.monitor))
+    }
+
+    fn update(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, limits: Limits, restart: Restart) {
+        let update = |limits, restart| {
+            let name = here.name.clone().into_owned();
+            Op::Container(ContainerOp::Update { name, limits, restart })
+        };
+        let before = here.container.spec.as_ref();
+        let undo = before
+            .map(|spec| update(spec.limits, spec.restart))
+            .into_iter()
+            .collect();
+        self.act(draft, here.host, update(limits, restart), is(&here.name, here), undo);
+    }
+
+    fn bring_up(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>) {
+        let name = draft.name.clone();
+        if !here.in_place {
+            let undo = vec![rename(&name, &here.name)];
+            self.act(draft, here.host, rename(&here.name, &name), is(&here.name, here), undo);
+        }
+        if !here.is_live() {
+            self.act(draft, here.host, start(&name), is(&name, here), vec![stop(&name)]);
+        }
+    }
+
+    fn create(&mut self, draft: &mut Draft<'_, '_>, spec: &Arc<ContainerSpec>, restore: Option<&str>) {
+        let name = draft.name.clone();
+        let owner = Ownership {
+            slot: draft.slot.clone(),
+            fingerprint: Some(spec.fingerprint()),
+            revision: self.input.target.revision.commit.clone(),
+            image: Some(spec.image.clone()),
+            digest: self.digest(&spec.image),
+        };
+        let op = Op::Container(ContainerOp::Create {
+            name: name.clone(),
+            spec: Arc::clone(spec),
+            owner,
+        });
+        let mut undo = vec![remove(&name)];
+        if let Some(old) = restore {
+            undo.extend([rename(old, &name), start(&name)]);
+        }
+        let pre = Precondition::Absent { name: name.clone() };
+        let needs = self.needs(draft.host, spec);
+        let id = self.act(draft, draft.host, op, pre, undo);
+        self.edit(id, |step| step.after.extend(needs));
+        self.takes_ports(id, draft.diff);
+        self.act(draft, draft.host, start(&name), Precondition::None, vec![stop(&name)]);
+    }
+
+    fn replace<'d, 'a>(
+        &mut self,
+        draft: &mut Draft<'d, 'a>,
+        spec: &Arc<ContainerSpec>,
+        old: Option<&'d Standing<'a>>,
+        drop: &[Standing<'_>],
+        beside: bool,
+    ) {
+        for one in drop {
+            if one.is_live() {
+                self.stop(draft, one, &one.name);
+            }
+            self.act(draft, one.host, remove(&one.name), is(&one.name, one), Vec::new());
+        }
+        let retired = retired_name(&self.input.target.cluster, draft.slot);
+        let Some(old) = old else {
+            return self.create(draft, spec, None);
+        };
+        if !beside && old.is_live() {
+            self.stop(draft, old, &old.name);
+        }
+        let name = if old.in_place {
+            let op = rename(&draft.name, &retired);
+            let undo = vec![rename(&retired, &draft.name)];
+            self.act(draft, old.host, op, is(&draft.name, old), undo);
+            retired
+        } else {
+            old.name.clone().into_owned()
+        };
+        draft.cleanup.push(Gone { standing: old, name });
+        self.create(draft, spec, (!old.in_place).then_some(&*old.name));
+    }
+
+    fn stop_extras<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, extras: Vec<&'d Standing<'a>>) {
+        for standing in extras {
+            let name = standing.name.clone().into_owned();
+            if standing.is_live() {
+                self.stop(draft, standing, &name);
+            }
+            draft.cleanup.push(Gone { standing, name });
+        }
+    }
+
+    fn stop(&mut self, draft: &mut Draft<'_, '_>, standing: &Standing<'_>, name: &str) {
+        let id = self.act(draft, standing.host, stop(name), is(name, standing), vec![start(name)]);
+        self.release(standing, id);
+    }
+
+    fn gate(&mut self, draft: &mut Draft<'_, '_>, gate: GateOp) {
+        self.act(draft, draft.host, Op::Gate(gate), Precondition::None, Vec::new());
+    }
+
+    /// Adds a step to a unit, after the one before; its first that touches what stands waits for the service's pulls.
+    fn act(&mut self, draft: &mut Draft<'_, '_>, host: &HostName, op: Op, pre: Precondition, undo: Vec<Op>) -> StepId {
+        let touched = draft.steps.iter().any(|id| self.touches(*id));
+        let id = self.push(host, Some(draft.slot), op, draft.why);
+        let settled = if !touched && self.touches(id) {
+            self.pulls_of(&draft.slot.service)
+        } else {
+            Vec::new()
+        };
+        let before = draft.steps.last().copied();
+        self.edit(id, |step| {
+            step.pre = pre;
+            step.undo = undo;
+            step.settled = settled;
+            step.after.extend(before);
+        });
+        draft.steps.push(id);
+        id
+    }
+
+    fn finish(&mut self, draft: Draft<'_, '_>, waits: bool, monitor: Span) -> (Unit, Vec<StepId>) {
+        let last = draft.steps.last().copied();
+        let watch = (waits && monitor > Span::default()).then(|| {
+            let name = draft.name.clone();
+            let op = Op::Gate(GateOp::Stays { name, monitor });
+            let id = self.push(draft.host, Some(draft.slot), op, draft.why);
+            self.edit(id, |step| step.after.extend(last));
+            id
+        });
+        let cleanup = draft.cleanup.iter().map(|gone| {
+            let id = self.push(gone.standing.host, Some(draft.slot), remove(&gone.name), draft.why);
+            self.edit(id, |step| {
+                step.pre = is(&gone.name, gone.standing);
+                step.after.extend(last.into_iter().chain(watch));
+            });
+            id
+        });
+        let cleanup = cleanup.collect();
+        let unit = Unit {
+            slot: draft.slot.clone(),
+            steps: draft.steps,
+            watch,
+        };
+        (unit, cleanup)
+    }
+}
+
+/// Whether a container that runs keeps another on its host from starting.
+fn clashes(here: &Standing<'_>, other: &Standing<'_>) -> bool {
+    let Some(spec) = here.container.spec.as_deref() else {
+        return false;
+    };
+    let held = held(other);
+    spec.ports
+        .iter()
+        .any(|port| held.contains(&(here.host, port.protocol, port.host)))
+}

@@ -1,0 +1,87 @@
+//! What each host is to hold: `Target`, with every container's spec whole, texts rendered for its replica. Pure; files, proxies and rules come here.
+
+mod container;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::model::container::ContainerSpec;
+use crate::model::image::ImageRef;
+use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
+use crate::model::policy::UpdatePolicy;
+use crate::model::problem::Problem;
+use crate::model::revision::Revision;
+use crate::place::{HostAnswer, Placement};
+use crate::render::container::Renderer;
+use crate::resolve::desired::Desired;
+
+/// What one host is to hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostTarget {
+    /// Its containers; replicas that are alike share one spec.
+    pub containers: BTreeMap<Slot, Arc<ContainerSpec>>,
+    /// The names of the volumes that they need there.
+    pub volumes: BTreeSet<String>,
+}
+
+/// What a service is, as far as the floors above need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceTarget {
+    /// The image as git writes it.
+    pub image: ImageRef,
+    /// How its replicas are replaced.
+    pub policy: UpdatePolicy,
+    /// Whether its replicas write to their host, and so are never doubled there nor moved.
+    pub stateful: bool,
+}
+
+/// What git wants, host by host. Hosts that do not answer are not here: nothing is done on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// The state of the repository.
+    pub revision: Revision,
+    /// By host.
+    pub hosts: BTreeMap<HostName, HostTarget>,
+    /// By service, all that git has.
+    pub services: BTreeMap<ServiceName, ServiceTarget>,
+}
+
+/// Renders what each host is to hold.
+///
+/// # Errors
+/// Texts that name what their replica does not have, one problem for each field of a service.
+pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Problem>> {
+    let mut target = Target {
+        cluster: desired.cluster.name.clone(),
+        revision: desired.revision.clone(),
+        hosts: BTreeMap::new(),
+        services: BTreeMap::new(),
+    };
+    let answering = placement.hosts.iter().filter(|(_, answer)| match answer {
+        HostAnswer::Answers => true,
+        HostAnswer::Silent(_) | HostAnswer::Down => false,
+    });
+    target.hosts = answering
+        .map(|(host, _)| (host.clone(), HostTarget::default()))
+        .collect();
+    for (name, service) in &desired.services {
+        let service = ServiceTarget {
+            image: service.image.clone(),
+            policy: service.update,
+            stateful: service.is_stateful(),
+        };
+        target.services.insert(name.clone(), service);
+    }
+    let mut renderer = Renderer::new(desired);
+    for (slot, assignment) in &placement.slots {
+        if let Some(host) = target.hosts.get_mut(&assignment.host)
+            && let Some(spec) = renderer.container(slot, assignment)
+        {
+            host.volumes.extend(spec.volumes().map(str::to_owned));
+            host.containers.insert(slot.clone(), spec);
+        }
+    }
+    renderer.finish().map(|()| target)
+}

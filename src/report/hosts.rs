@@ -1,0 +1,136 @@
+//! Every host: whether it answers, what it is, how full it is.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::host::{HostState, ObservedHost};
+use crate::model::name::HostName;
+use crate::observe::Observed;
+use crate::report::style::Style;
+use crate::report::table::table;
+use crate::report::words::{clean, size};
+use crate::resolve::desired::{Availability, Desired, Host};
+
+/// One host in words and numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// Its name.
+    pub host: HostName,
+    /// Where it is.
+    pub address: String,
+    /// What git says of it.
+    pub state: Availability,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Why it does not answer; none where it does.
+    pub unreachable: Option<String>,
+    /// How many containers it may hold; none for no limit.
+    pub max_containers: Option<u32>,
+    /// What was seen there; none where it did not answer.
+    pub seen: Option<Seen>,
+}
+
+/// What was seen on a host that answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// The engine's version.
+    pub engine: String,
+    /// The version of Docker's API.
+    pub api: String,
+    /// The engine's id.
+    pub machine_id: String,
+    /// How many containers it holds, others' too.
+    pub containers: usize,
+    /// CPUs that its replicas are promised, in billionths.
+    pub reserved_nano_cpus: u64,
+    /// CPUs that it has.
+    pub cpus: u64,
+    /// Memory that its replicas are promised, in bytes.
+    pub reserved_memory: u64,
+    /// Memory that it has, in bytes.
+    pub memory: u64,
+}
+
+/// Every host of the cluster, by name.
+pub fn rows(desired: &Desired, observed: &Observed) -> Vec<Row> {
+    let row = |(name, host): (&HostName, &Host)| {
+        let found = observed.hosts.get(name);
+        Row {
+            host: name.clone(),
+            address: host.address.to_string(),
+            state: host.state,
+            labels: host.labels.clone(),
+            unreachable: match found {
+                Some(ObservedHost::Unreachable(why)) => Some(why.clone()),
+                Some(ObservedHost::Reachable(_)) | None => None,
+            },
+            max_containers: host.max_containers,
+            seen: found.and_then(ObservedHost::state).map(|state| seen(desired, state)),
+        }
+    };
+    desired.hosts.iter().map(row).collect()
+}
+
+fn seen(desired: &Desired, state: &HostState) -> Seen {
+    let services = state
+        .containers
+        .iter()
+        .filter_map(|live| desired.services.get(&live.owner.slot.service));
+    let others = usize::try_from(state.other_containers).unwrap_or(usize::MAX);
+    Seen {
+        engine: state.facts.engine.clone(),
+        api: state.facts.api.clone(),
+        machine_id: state.facts.machine_id.clone(),
+        containers: state.containers.len().saturating_add(others),
+        reserved_nano_cpus: services.clone().map(|service| service.reserved_cpus.0).sum(),
+        cpus: state.facts.cpus,
+        reserved_memory: services.map(|service| service.reserved_memory.0).sum(),
+        memory: state.facts.memory.0,
+    }
+}
+
+/// The hosts as a table.
+pub fn text(rows: &[Row], style: Style) -> String {
+    let head = [
+        "HOST",
+        "STATE",
+        "ADDRESS",
+        "ENGINE",
+        "CONTAINERS",
+        "CPU",
+        "MEMORY",
+        "LABELS",
+        "MACHINE",
+    ];
+    table(&head, &rows.iter().map(cells).collect::<Vec<_>>(), style)
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let state = match (&row.unreachable, row.state) {
+        (Some(_), _) => "unreachable",
+        (None, Availability::Active) => "active",
+        (None, Availability::Pause) => "pause",
+        (None, Availability::Drain) => "drain",
+        (None, Availability::Down) => "down",
+    };
+    let labels: Vec<String> = row.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let mut cells = vec![row.host.to_string(), state.to_owned(), row.address.clone()];
+    let last = match (&row.seen, &row.unreachable) {
+        (Some(seen), _) => {
+            let max = row.max_containers.map_or_else(|| "-".to_owned(), |max| max.to_string());
+            let tenths = seen.reserved_nano_cpus / 100_000_000;
+            cells.push(format!("{} (API {})", seen.engine, seen.api));
+            cells.push(format!("{}/{max}", seen.containers));
+            cells.push(format!("{}.{}/{}", tenths / 10, tenths % 10, seen.cpus));
+            cells.push(format!("{}/{}", size(seen.reserved_memory), size(seen.memory)));
+            clean(&seen.machine_id)
+        }
+        (None, why) => {
+            cells.extend(["-", "-", "-", "-"].map(str::to_owned));
+            clean(why.as_deref().unwrap_or("not asked"))
+        }
+    };
+    cells.extend([labels.join(","), last]);
+    cells
+}

@@ -1,0 +1,20 @@
+//! Turns data into words: text, JSON, tables, progress. It decides nothing, reads no clock and writes only to what it is given.
+
+pub mod check;
+pub mod estimate;
+pub mod fields;
+pub mod hosts;
+pub mod json;
+pub mod mask;
+pub mod outcome;
+pub mod plan;
+pub mod problems;
+pub mod progress;
+pub mod ps;
+pub mod show;
+pub mod status;
+pub mod style;
+pub mod summary;
+pub mod table;
+pub mod terminal;
+pub mod words;

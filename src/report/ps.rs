@@ -1,0 +1,161 @@
+//! Every replica: where it is, what it runs, how it is. What is on a host that does not answer is told as unknown.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::model::container::{LiveContainer, PortBinding};
+use crate::model::host::ObservedHost;
+use crate::model::journal::{JournalEnd, JournalRecord};
+use crate::model::name::{HostName, ServiceName, Slot, retired_name};
+use crate::observe::Observed;
+use crate::report::style::{Paint, Style};
+use crate::report::table::table;
+use crate::report::words::{age, clean};
+use crate::resolve::desired::Desired;
+
+/// One replica.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The slot.
+    pub slot: Slot,
+    /// Where it is.
+    pub host: HostName,
+    /// Whether it is the container that its successor has yet to prove itself against.
+    pub retired: bool,
+    /// The image as git wrote it.
+    pub image: Option<String>,
+    /// The commit that it was made from.
+    pub revision: Option<String>,
+    /// How it is: `healthy`, `running`, `exited (1)`, or `unknown` where its host does not answer.
+    pub state: String,
+    /// How often the engine started it again.
+    pub restarts: u64,
+    /// Since when it runs, in seconds; none where it never did, or nobody knows.
+    pub age: Option<u64>,
+    /// Where its ports can be reached: `10.0.0.11:20000->8080/tcp`.
+    pub endpoints: Vec<String>,
+}
+
+/// The replicas of these services on these hosts; all where none is named. `now` is what ages are counted to.
+pub fn rows(
+    desired: &Desired,
+    observed: &Observed,
+    services: &[ServiceName],
+    hosts: &[HostName],
+    now: Timestamp,
+) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (host, found) in &observed.hosts {
+        match found {
+            ObservedHost::Reachable(state) => {
+                rows.extend(state.containers.iter().map(|live| row(desired, host, live, now)));
+            }
+            ObservedHost::Unreachable(_) => rows.extend(held(observed, host)),
+        }
+    }
+    rows.retain(|row| services.is_empty() || services.contains(&row.slot.service));
+    rows.retain(|row| hosts.is_empty() || hosts.contains(&row.host));
+    rows.sort_by(|a, b| (&a.slot, &a.host, a.retired).cmp(&(&b.slot, &b.host, b.retired)));
+    rows
+}
+
+fn row(desired: &Desired, host: &HostName, live: &LiveContainer, now: Timestamp) -> Row {
+    let started = live.started_at.parse::<Timestamp>().ok();
+    let running_since = started.filter(|_| live.state.is_running());
+    let ports = live.spec.iter().flat_map(|spec| &spec.ports);
+    Row {
+        slot: live.owner.slot.clone(),
+        host: host.clone(),
+        retired: live.name == retired_name(&desired.cluster.name, &live.owner.slot),
+        image: live.owner.image.as_ref().map(ToString::to_string),
+        revision: live.owner.revision.clone(),
+        state: live.state.to_string(),
+        restarts: live.restarts,
+        age: running_since.and_then(|since| u64::try_from(now.as_second() - since.as_second()).ok()),
+        endpoints: ports.map(|port| endpoint(desired, host, port)).collect(),
+    }
+}
+
+fn endpoint(desired: &Desired, host: &HostName, port: &PortBinding) -> String {
+    let everywhere = desired.hosts.get(host).map(|host| host.address.to_string());
+    let address = match port.address {
+        Some(address) if address.is_ipv6() => format!("[{address}]"),
+        Some(address) => address.to_string(),
+        None => everywhere.unwrap_or_else(|| host.to_string()),
+    };
+    format!("{address}:{}->{}/{}", port.host, port.container, port.protocol)
+}
+
+/// What the newest journal says a host holds that does not answer.
+fn held(observed: &Observed, host: &HostName) -> Vec<Row> {
+    let placed = newest(observed).into_iter().flat_map(|record| &record.placement);
+    let there = placed.filter(|(_, placed)| placed.host == *host).map(|(slot, _)| Row {
+        slot: slot.clone(),
+        host: host.clone(),
+        retired: false,
+        image: None,
+        revision: None,
+        state: "unknown".to_owned(),
+        restarts: 0,
+        age: None,
+        endpoints: Vec::new(),
+    });
+    there.collect()
+}
+
+/// The journal's last word, from whichever host has it; an end comes after its beginning.
+pub fn newest(observed: &Observed) -> Option<&JournalRecord> {
+    let records = observed
+        .hosts
+        .values()
+        .filter_map(ObservedHost::state)
+        .flat_map(|state| &state.journal);
+    records.max_by_key(|record| (record.sequence, record.end != JournalEnd::Begun))
+}
+
+/// The replicas as a table, and a line for each host that does not answer.
+pub fn text(rows: &[Row], observed: &Observed, style: Style) -> String {
+    let head = [
+        "REPLICA",
+        "HOST",
+        "STATE",
+        "AGE",
+        "RESTARTS",
+        "IMAGE",
+        "REVISION",
+        "ENDPOINTS",
+    ];
+    let mut out = table(&head, &rows.iter().map(cells).collect::<Vec<_>>(), style);
+    let silent: BTreeSet<String> = observed
+        .hosts
+        .iter()
+        .filter_map(|(host, found)| match found {
+            ObservedHost::Reachable(_) => None,
+            ObservedHost::Unreachable(why) => Some(format!("{host} unreachable ({})", clean(why))),
+        })
+        .collect();
+    if !silent.is_empty() {
+        out.push('\n');
+    }
+    for line in silent {
+        out.push_str(&format!("{} {line}\n", style.paint(Paint::Warn, "!")));
+    }
+    out
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let short = |commit: &String| commit.chars().take(7).collect::<String>();
+    vec![
+        format!("{}{}", row.slot, if row.retired { " (old)" } else { "" }),
+        row.host.to_string(),
+        row.state.clone(),
+        or_dash(row.age.map(age)),
+        row.restarts.to_string(),
+        or_dash(row.image.clone()),
+        or_dash(row.revision.as_ref().map(short)),
+        or_dash((!row.endpoints.is_empty()).then(|| row.endpoints.join(", "))),
+    ]
+}

@@ -1,0 +1,112 @@
+//! A plan in few words: its counts, its last line, its notes as sentences.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::plan::step::{Action, Note, Plan};
+use crate::report::estimate::estimate;
+use crate::report::style::{Paint, Style};
+use crate::report::words::{clean, count, time};
+
+/// How many replicas meet each action.
+pub fn counts(plan: &Plan) -> BTreeMap<Action, usize> {
+    let mut counts = BTreeMap::new();
+    for slot in plan.services.iter().flat_map(|change| &change.slots) {
+        *counts.entry(slot.action).or_default() += 1;
+    }
+    counts
+}
+
+/// What changes, in counts: `3 to create, 1 to move, 2 unknown`; empty where all stays.
+pub fn tally(counts: &BTreeMap<Action, usize>) -> String {
+    let said = counts.iter().filter_map(|(&action, number)| {
+        let words = match action {
+            Action::Keep => return None,
+            Action::Create => "to create",
+            Action::Update => "to update in place",
+            Action::Start => "to start",
+            Action::Replace => "to replace",
+            Action::Move => "to move",
+            Action::Remove => "to remove",
+            Action::Unknown => "unknown",
+            Action::Unplaced => "without a place",
+        };
+        Some(format!("{number} {words}"))
+    });
+    said.collect::<Vec<_>>().join(", ")
+}
+
+/// A note in a sentence.
+pub fn note(note: &Note) -> String {
+    match note {
+        Note::Unreachable { host, why, holds } if holds.is_empty() => {
+            format!("{host} unreachable ({}): no replica is known to be there", clean(why))
+        }
+        Note::Unreachable { host, why, holds } => {
+            let mut services: BTreeMap<&str, usize> = BTreeMap::new();
+            for slot in holds {
+                *services.entry(slot.service.as_str()).or_default() += 1;
+            }
+            let of = services
+                .iter()
+                .map(|(service, number)| format!("{} of {service}", count(*number, "replica")));
+            let rest = if holds.len() == 1 {
+                "is unknown and stays as it is"
+            } else {
+                "are unknown and stay as they are"
+            };
+            format!(
+                "{host} unreachable ({}): {} {rest}",
+                clean(why),
+                of.collect::<Vec<_>>().join(", ")
+            )
+        }
+        Note::Unplaced { slot, why } => format!("{slot} fits nowhere: {}", clean(why)),
+        Note::Interrupted { steps } => {
+            format!(
+                "the last apply, of {}, was cut off: this plan goes on from there",
+                count(*steps, "step")
+            )
+        }
+        Note::Text(text) => clean(text),
+    }
+}
+
+/// The last line: what changes in counts, in how many waves, about how long; or that nothing does.
+pub fn summary(plan: &Plan, style: Style) -> String {
+    let counts = counts(plan);
+    let tally = tally(&counts);
+    if plan.is_empty() {
+        let kept = counts.get(&Action::Keep).copied().unwrap_or(0);
+        let be = if kept == 1 { "is" } else { "are" };
+        let rest = if tally.is_empty() {
+            String::new()
+        } else {
+            format!("; {tally}")
+        };
+        let head = style.paint(Paint::Strong, "No changes.");
+        return format!("{head} {} {be} as git says{rest}", count(kept, "replica"));
+    }
+    let estimate = estimate(plan);
+    let what = if tally.is_empty() {
+        count(plan.steps.len(), "step") + " to tidy up"
+    } else {
+        tally
+    };
+    let waves = count(estimate.waves, "wave");
+    format!(
+        "{} {what} · {waves} · about {}",
+        style.paint(Paint::Strong, "Plan:"),
+        about(estimate.time)
+    )
+}
+
+/// A guess without the precision that it has not: whole seconds, from twenty on in fives.
+fn about(guess: Duration) -> String {
+    match guess.as_secs() {
+        0 => "1 s".to_owned(),
+        seconds @ 1..10 => format!("{seconds} s"),
+        seconds @ 10..20 => time(Duration::from_secs(seconds)),
+        seconds => time(Duration::from_secs(seconds.next_multiple_of(5))),
+    }
+}

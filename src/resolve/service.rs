@@ -1,0 +1,344 @@
+//! `services`: from a service's shape to what it means. Whether its parts fit together is `fitness`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::model::container::{Healthcheck, Limits, Logging, Mount, MountSource, Restart};
+use crate::model::name::{ClusterName, volume_name};
+use crate::model::policy::{Order, UpdatePolicy};
+use crate::model::problem::{Place, Problem};
+use crate::model::unit::{Bytes, Cpus, Span};
+use crate::resolve::constraint::{self, HostWords};
+use crate::resolve::decode::Decoded;
+use crate::resolve::desired::{Constraint, Mode, Service};
+use crate::resolve::problems::{Problems, Segment, locate, locate_key};
+use crate::resolve::render::{Names, Waiting};
+use crate::resolve::shape::deploy::{AmountShape, DeployShape, ModeShape, OrderShape, PlacementShape, UpdateShape};
+use crate::resolve::shape::mount::{MountShape, SourceShape};
+use crate::resolve::shape::plain::{Plain, Words};
+use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
+use crate::resolve::suggest;
+use crate::resolve::template::Text;
+use crate::source::yaml::Node;
+
+/// What a service is read against.
+pub struct Around<'a> {
+    /// The cluster's name; none where it is missing or wrong.
+    pub cluster: Option<&'a ClusterName>,
+    /// The names under the top-level `volumes`.
+    pub volumes: &'a BTreeSet<String>,
+    /// What the hosts are called and labelled.
+    pub hosts: &'a HostWords,
+}
+
+/// A service's shape, and what is needed to say where something in it stands.
+pub struct Reading<'a> {
+    /// Its name as written.
+    pub name: &'a str,
+    /// Where the name stands.
+    pub key: &'a Place,
+    /// The tree that was decoded.
+    pub node: &'a Node,
+    /// Which of its texts wait for their replica.
+    pub waiting: &'a Waiting,
+    /// What its templates may name.
+    pub names: &'a Arc<Names>,
+    /// What it is read against.
+    pub around: &'a Around<'a>,
+    /// Where problems go.
+    pub problems: &'a mut Problems,
+}
+
+/// A path of keys, and an index behind it.
+fn path(keys: &[&str], index: Option<usize>) -> Vec<Segment> {
+    keys.iter()
+        .map(|key| Segment::from(*key))
+        .chain(index.map(Segment::Index))
+        .collect()
+}
+
+impl Reading<'_> {
+    /// Notes a problem at what stands at `keys`, or at an item of that.
+    pub fn problem(&mut self, keys: &[&str], index: Option<usize>, message: impl Into<String>, hint: Option<String>) {
+        let mut problem = Problem::at(Some(locate(self.node, &path(keys, index))), message);
+        problem.hint = hint;
+        self.problems.push(problem);
+    }
+
+    fn key_problem(&mut self, keys: &[&str], message: impl Into<String>, hint: &str) {
+        let place = locate_key(self.node, &path(keys, None));
+        self.problems.push(Problem::at(Some(place), message).hint(hint));
+    }
+
+    /// A text that is known, or one that waits.
+    fn text(&self, path: &[Segment], text: String) -> Text {
+        if self.waiting.contains(path) {
+            Text::PerReplica {
+                source: Arc::from(text),
+                context: Arc::clone(self.names),
+            }
+        } else {
+            Text::Plain(text)
+        }
+    }
+
+    fn words(&self, key: &str, words: Option<Words>) -> Option<Vec<Text>> {
+        let alone = self.waiting.contains(&path(&[key], None));
+        let texts = words?.0.into_iter().enumerate();
+        Some(
+            texts
+                .map(|(index, word)| self.text(&path(&[key], (!alone).then_some(index)), word))
+                .collect(),
+        )
+    }
+
+    fn pairs(&mut self, section: &str, pairs: Option<BTreeMap<String, Plain<String>>>) -> BTreeMap<String, Text> {
+        let mut all = BTreeMap::new();
+        for (name, Plain(value)) in pairs.unwrap_or_default() {
+            let at = [section, name.as_str()];
+            if name.is_empty() || name.contains(['=', '\0']) {
+                self.key_problem(
+                    &at,
+                    format!("{name:?} is no name that a container could have"),
+                    "names hold no `=`",
+                );
+            }
+            if section == "labels" && (name == "cdk" || name.starts_with("cdk.")) {
+                self.key_problem(
+                    &at,
+                    format!("the label `{name}` is cdk's own"),
+                    "choose another name: `cdk.` is how cdk knows its containers",
+                );
+            }
+            if value.contains('\0') {
+                self.key_problem(
+                    &at,
+                    format!("the value of `{name}` holds a NUL character"),
+                    "no program could read it",
+                );
+            }
+            let text = self.text(&path(&at, None), value);
+            all.insert(name, text);
+        }
+        all
+    }
+
+    /// What the shape means. None where something is missing that a service cannot be without.
+    pub fn service(&mut self, decoded: Decoded<ServiceShape>) -> Option<Service> {
+        if decoded.value.image.is_none() && !decoded.has_lost("image") {
+            let problem = Problem::at(
+                Some(self.key.clone()),
+                format!("the service `{}` has no `image`", self.name),
+            );
+            self.problems.push(problem.hint("write `image: NAME:TAG`"));
+        }
+        let ServiceShape {
+            image,
+            command,
+            entrypoint,
+            environment,
+            labels,
+            ports,
+            volumes,
+            healthcheck,
+            restart,
+            user,
+            working_dir,
+            logging,
+            stop_grace_period,
+            deploy,
+        } = decoded.value;
+        let DeployShape {
+            mode,
+            replicas,
+            placement,
+            resources,
+            update_config,
+        } = deploy.unwrap_or_default();
+        let PlacementShape {
+            constraints,
+            max_replicas_per_node,
+        } = placement.unwrap_or_default();
+        let resources = resources.unwrap_or_default();
+        let (limits, reserved) = (amount(resources.limits), amount(resources.reservations));
+        if mode == Some(ModeShape::Global) && replicas.is_some() {
+            let hint = "a global service has one replica on each host that fits".to_owned();
+            self.problem(
+                &["deploy", "replicas"],
+                None,
+                "`replicas` says nothing with `mode: global`",
+                Some(hint),
+            );
+        }
+        let ports = self.ports(ports.unwrap_or_default());
+        let mounts = self.mounts(volumes.unwrap_or_default());
+        if let Some(folder) = &working_dir
+            && !folder.starts_with('/')
+        {
+            let hint = "write the path in the container from its root".to_owned();
+            self.problem(
+                &["working_dir"],
+                None,
+                format!("{folder:?} is not an absolute path"),
+                Some(hint),
+            );
+        }
+        let service = Service {
+            mode: match mode {
+                Some(ModeShape::Global) => Mode::Global,
+                Some(ModeShape::Replicated) | None => Mode::Replicated(replicas.map_or(1, |count| count.0.0)),
+            },
+            command: self.words("command", command),
+            entrypoint: self.words("entrypoint", entrypoint),
+            environment: self.pairs("environment", environment),
+            labels: self.pairs("labels", labels),
+            ports,
+            mounts,
+            healthcheck: healthcheck.and_then(health),
+            restart: restart.unwrap_or(Restart::UnlessStopped),
+            user: user.map(|user| user.0),
+            working_dir,
+            logging: log_words(logging.unwrap_or_default()),
+            stop_grace_period: stop_grace_period.map(|span| span.0),
+            limits,
+            reserved_cpus: reserved.cpus,
+            reserved_memory: reserved.memory,
+            constraints: self.constraints(constraints.unwrap_or_default()),
+            max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
+            update: update(update_config.unwrap_or_default()),
+            image: image?,
+        };
+        self.check(&service);
+        Some(service)
+    }
+
+    fn mounts(&mut self, shapes: Vec<MountShape>) -> BTreeSet<Mount> {
+        let (mut mounts, mut targets) = (BTreeSet::new(), BTreeMap::new());
+        for (
+            index,
+            MountShape {
+                target,
+                source,
+                read_only,
+            },
+        ) in shapes.into_iter().enumerate()
+        {
+            let place = locate(self.node, &path(&["volumes"], Some(index)));
+            if let Some(first) = targets.insert(target.clone(), place.clone()) {
+                let problem = Problem::at(Some(place), format!("something is mounted at {target} already"));
+                self.problems.push(problem.related(first, "here"));
+            }
+            let source = match source {
+                SourceShape::Bind(path) => MountSource::Bind(path),
+                SourceShape::Anonymous => MountSource::Anonymous,
+                SourceShape::Volume(name) => {
+                    let known = self.around.volumes;
+                    if !known.contains(name.as_str()) {
+                        let near = suggest::nearest(name.as_str(), known.iter().map(String::as_str));
+                        let define = || format!("write `{name}: {{}}` under the top-level `volumes`");
+                        let hint = near.map_or_else(define, |near| format!("did you mean `{near}`?"));
+                        let message = format!("there is no volume `{name}`");
+                        self.problem(&["volumes"], Some(index), message, Some(hint));
+                    }
+                    let on_host = self.around.cluster.map(|cluster| volume_name(cluster, &name));
+                    MountSource::Volume(on_host.unwrap_or_else(|| name.to_string()))
+                }
+            };
+            mounts.insert(Mount {
+                target,
+                source,
+                read_only,
+            });
+        }
+        mounts
+    }
+
+    fn constraints(&mut self, texts: Vec<String>) -> Vec<Constraint> {
+        let keys = ["deploy", "placement", "constraints"];
+        let mut all = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let wrong = match constraint::parse(text) {
+                Ok(constraint) => {
+                    let wrong = constraint::names_nothing(&constraint, self.around.hosts);
+                    all.push(constraint);
+                    wrong
+                }
+                Err(wrong) => Some(wrong),
+            };
+            if let Some((message, hint)) = wrong {
+                self.problem(&keys, Some(index), message, hint);
+            }
+        }
+        all
+    }
+}
+
+fn amount(shape: Option<AmountShape>) -> Limits {
+    let AmountShape { cpus, memory } = shape.unwrap_or_default();
+    Limits {
+        cpus: cpus.map_or(Cpus::default(), |cpus| cpus.0.0),
+        memory: memory.map_or(Bytes::default(), |memory| memory.0.0),
+    }
+}
+
+fn update(shape: UpdateShape) -> UpdatePolicy {
+    let UpdateShape {
+        parallelism,
+        delay,
+        order,
+        monitor,
+        timeout,
+    } = shape;
+    UpdatePolicy {
+        parallelism: parallelism.map_or(1, |count| count.0.0),
+        delay: delay.map_or(Span::default(), |span| span.0),
+        order: match order {
+            Some(OrderShape::StartFirst) => Order::StartFirst,
+            Some(OrderShape::StopFirst) | None => Order::StopFirst,
+        },
+        monitor: monitor.map_or(Span::seconds(5), |span| span.0),
+        timeout: timeout.map_or(Span::seconds(120), |span| span.0.0),
+    }
+}
+
+fn health(shape: HealthShape) -> Option<Healthcheck> {
+    let HealthShape {
+        test,
+        interval,
+        timeout,
+        retries,
+        start_period,
+        disable,
+    } = shape;
+    if disable == Some(true) {
+        let test = vec!["NONE".to_owned()];
+        return Some(Healthcheck {
+            test,
+            ..Healthcheck::default()
+        });
+    }
+    let own = Healthcheck {
+        test: test.map(|test| test.0).unwrap_or_default(),
+        interval: interval.map_or(Span::default(), |span| span.0.0),
+        timeout: timeout.map_or(Span::default(), |span| span.0.0),
+        retries: retries.map_or(0, |count| count.0.0),
+        start_period: start_period.map_or(Span::default(), |span| span.0),
+    };
+    (own != Healthcheck::default()).then_some(own)
+}
+
+/// Docker's default driver keeps one file that grows for ever, so it gets bounds unless the user says otherwise.
+fn log_words(shape: LoggingShape) -> Logging {
+    let LoggingShape { driver, options } = shape;
+    let own = options
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(key, value)| (key, value.0));
+    let driver = driver.unwrap_or_else(|| "json-file".to_owned());
+    let mut options = BTreeMap::new();
+    if driver == "json-file" {
+        options.extend([("max-size", "10m"), ("max-file", "3")].map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
+    options.extend(own);
+    Logging { driver, options }
+}

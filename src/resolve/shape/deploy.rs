@@ -1,0 +1,112 @@
+//! The words under a service's `deploy`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+use crate::model::unit::{Bytes, Cpus, Span};
+use crate::resolve::decode;
+use crate::resolve::shape::plain::{Count, Plain, Positive};
+
+/// How many replicas, where, and how they are replaced.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
+pub struct DeployShape {
+    /// `replicated` unless given.
+    pub mode: Option<ModeShape>,
+    /// How many replicas; 1 unless given.
+    pub replicas: Option<Plain<Count<0>>>,
+    /// Where they may stand.
+    pub placement: Option<PlacementShape>,
+    /// What a replica may use, and what it is promised.
+    pub resources: Option<ResourcesShape>,
+    /// How replicas are replaced.
+    pub update_config: Option<UpdateShape>,
+}
+
+/// How a service's replicas are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ModeShape {
+    /// As many as `replicas` says.
+    Replicated,
+    /// One on each host that fits.
+    Global,
+}
+
+impl<'de> Deserialize<'de> for ModeShape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "replicated" => Ok(Self::Replicated),
+            "global" => Ok(Self::Global),
+            other @ ("replicated-job" | "global-job") => Err(decode::error(
+                format!("`{other}` is not in force yet in this version of cdk"),
+                "write `replicated` or `global`",
+            )),
+            other => Err(D::Error::custom(format!(
+                "expected `replicated` or `global`, not {other:?}"
+            ))),
+        }
+    }
+}
+
+/// Where replicas may stand.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
+pub struct PlacementShape {
+    /// All of these must hold of a host: `node.labels.KEY == VALUE`, `node.hostname != NAME`, `node.role == worker`.
+    pub constraints: Option<Vec<String>>,
+    /// How many replicas of the service one host may hold, at most.
+    pub max_replicas_per_node: Option<Plain<Count<1>>>,
+}
+
+/// What a replica may use, and what it is promised.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
+pub struct ResourcesShape {
+    /// What it may use, at most.
+    pub limits: Option<AmountShape>,
+    /// What it is promised: this counts for placement only.
+    pub reservations: Option<AmountShape>,
+}
+
+/// An amount of a host's resources.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct AmountShape {
+    /// CPUs.
+    pub cpus: Option<Plain<Positive<Cpus>>>,
+    /// Memory.
+    pub memory: Option<Plain<Positive<Bytes>>>,
+}
+
+/// How replicas are replaced.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
+pub struct UpdateShape {
+    /// How many at once; 1 unless given, 0 for all.
+    pub parallelism: Option<Plain<Count<0>>>,
+    /// From one replica's end to the next one's beginning; 0s unless given.
+    pub delay: Option<Plain<Span>>,
+    /// Whether the old replica or the new one goes first; `stop-first` unless given.
+    pub order: Option<OrderShape>,
+    /// How long a replica must stay up; 5s unless given.
+    pub monitor: Option<Plain<Span>>,
+    /// One replica's deadline to become healthy; 2m unless given.
+    pub timeout: Option<Plain<Positive<Span>>>,
+}
+
+/// Which of an old and a new replica goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderShape {
+    /// The old one is gone before the new one starts.
+    StopFirst,
+    /// The old one is stopped only when the new one is up.
+    StartFirst,
+}

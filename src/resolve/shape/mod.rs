@@ -1,0 +1,33 @@
+//! The repository's words as serde types: what may stand where, in short and in long form. What they mean together is decided above.
+
+pub mod cluster;
+pub mod deploy;
+pub mod mount;
+pub mod plain;
+pub mod port;
+pub mod service;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+
+use crate::resolve::shape::cluster::{ClusterShape, HostShape, RegistryShape, VolumeShape};
+use crate::resolve::shape::service::ServiceShape;
+
+/// A file of a cdk repository: any of these sections, in any file.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(title = "cdk cluster file", deny_unknown_fields, default, extend("patternProperties" = {"^x-": true}))]
+pub struct FileShape {
+    /// The cluster itself: its name, what it includes, what holds for all hosts and services. It stands in cdk.yaml.
+    pub cluster: Option<ClusterShape>,
+    /// Values of any kind, used in texts as `{{ vars.NAME }}`. They hold no templates themselves.
+    pub vars: Option<BTreeMap<String, serde_json::Value>>,
+    /// Who to be at which registry, by the registry's HOST[:PORT].
+    pub registries: Option<BTreeMap<String, RegistryShape>>,
+    /// The hosts, by name.
+    pub hosts: Option<BTreeMap<String, HostShape>>,
+    /// The services, by name, as the Compose Specification writes them.
+    pub services: Option<BTreeMap<String, ServiceShape>>,
+    /// The named volumes that services mount.
+    pub volumes: Option<BTreeMap<String, Option<VolumeShape>>>,
+}

@@ -1,0 +1,181 @@
+//! One simulated container: what becomes of it by itself as time goes on.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer, Restart};
+use crate::sim::world::{Behaviour, World};
+
+/// From a container's end to the engine's next start of it.
+const BACKOFF: Duration = Duration::from_secs(1);
+
+/// What was last done to a container.
+#[derive(Debug, Clone)]
+enum Life {
+    /// It is as it was observed, for good.
+    Observed,
+    /// It was started.
+    Started(Instant),
+    /// It was stopped.
+    Stopped,
+}
+
+/// A container of the cluster.
+#[derive(Debug, Clone)]
+pub(super) struct SimContainer {
+    /// As it was observed or made; what changes with time is worked out by [`SimContainer::now`].
+    live: LiveContainer,
+    life: Life,
+}
+
+/// A started container at one moment.
+struct Moment {
+    state: ContainerState,
+    restarts: u64,
+    started: Duration,
+}
+
+impl SimContainer {
+    /// A container as it was found, or as it was just made. What was starting then goes on from there.
+    pub(super) fn new(live: LiveContainer) -> Self {
+        let starting = ContainerState::Running {
+            health: Some(Health::Starting),
+        };
+        let life = if live.state == starting {
+            Life::Started(Instant::now())
+        } else {
+            Life::Observed
+        };
+        Self { live, life }
+    }
+
+    /// What it is made of; none where it is as git wants it, whatever that is.
+    pub(super) fn spec(&mut self) -> Option<&mut EffectiveSpec> {
+        self.live.spec.as_deref_mut()
+    }
+
+    pub(super) fn rename(&mut self, name: &str) {
+        name.clone_into(&mut self.live.name);
+    }
+
+    pub(super) fn start(&mut self, at: Instant) {
+        self.live.restarts = 0;
+        self.life = Life::Started(at);
+    }
+
+    /// Stops it; what never ran, or has ended already, stays as it is.
+    pub(super) fn stop(&mut self, world: &World) {
+        let live = self.now(world);
+        match live.state {
+            ContainerState::Running { .. } | ContainerState::Paused | ContainerState::Restarting => {
+                self.live = live;
+                self.live.state = ContainerState::Exited { code: 0 };
+                self.life = Life::Stopped;
+            }
+            ContainerState::Created | ContainerState::Exited { .. } | ContainerState::Dead => {}
+        }
+    }
+
+    /// How it is just now.
+    pub(super) fn now(&self, world: &World) -> LiveContainer {
+        let mut live = self.live.clone();
+        match self.life {
+            Life::Observed | Life::Stopped => {}
+            Life::Started(at) => {
+                let behaviour = world.behaviour(live.owner.image.as_ref());
+                let moment = moment(live.spec.as_deref(), &behaviour, at.elapsed());
+                live.state = moment.state;
+                live.restarts += moment.restarts;
+                live.started_at = timestamp(world.since_begin(at) + moment.started);
+            }
+        }
+        live
+    }
+}
+
+/// What a container has come to, so long after its start.
+fn moment(spec: Option<&EffectiveSpec>, behaviour: &Behaviour, elapsed: Duration) -> Moment {
+    let running = |restarts: u64, started: Duration| {
+        let checked = spec.and_then(|spec| spec.healthcheck.as_ref());
+        let health = checked
+            .is_some_and(|check| !check.is_none())
+            .then(|| health(behaviour, elapsed - started));
+        Moment {
+            state: ContainerState::Running { health },
+            restarts,
+            started,
+        }
+    };
+    let Some((lives, code)) = behaviour.exits else {
+        return running(0, Duration::ZERO);
+    };
+    let cycle = lives + BACKOFF;
+    let most = match spec.map(|spec| spec.restart).unwrap_or_default() {
+        Restart::Always | Restart::UnlessStopped => u64::MAX,
+        Restart::OnFailure(0) if code != 0 => u64::MAX,
+        Restart::OnFailure(times) if code != 0 => u64::from(times),
+        Restart::No | Restart::OnFailure(_) => 0,
+    };
+    let ended = u64::try_from(elapsed.as_nanos() / cycle.as_nanos()).unwrap_or(u64::MAX);
+    let restarts = ended.min(most);
+    let started = cycle.saturating_mul(u32::try_from(restarts).unwrap_or(u32::MAX));
+    if elapsed.saturating_sub(started) < lives {
+        return running(restarts, started);
+    }
+    let state = if restarts == most {
+        ContainerState::Exited { code }
+    } else {
+        ContainerState::Restarting
+    };
+    Moment {
+        state,
+        restarts,
+        started,
+    }
+}
+
+fn health(behaviour: &Behaviour, uptime: Duration) -> Health {
+    let past = |after: Option<Duration>| after.is_some_and(|after| uptime >= after);
+    if past(behaviour.healthy_after) {
+        Health::Healthy
+    } else if past(behaviour.unhealthy_after) {
+        Health::Unhealthy
+    } else {
+        Health::Starting
+    }
+}
+
+/// A moment of the world as RFC 3339; the world begins in 1970.
+fn timestamp(since: Duration) -> String {
+    let nanos = i128::try_from(since.as_nanos()).unwrap_or(i128::MAX);
+    let timestamp = jiff::Timestamp::from_nanosecond(nanos);
+    timestamp.map(|timestamp| timestamp.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_that_exits_is_restarted_as_its_policy_says() {
+        let behaviour = Behaviour {
+            exits: Some((Duration::from_secs(2), 1)),
+            ..Behaviour::default()
+        };
+        let at = |restart, seconds| {
+            let spec = EffectiveSpec {
+                restart,
+                ..EffectiveSpec::default()
+            };
+            let moment = moment(Some(&spec), &behaviour, Duration::from_secs(seconds));
+            format!("{} {}", moment.state, moment.restarts)
+        };
+        assert_eq!(at(Restart::No, 1), "running 0");
+        assert_eq!(at(Restart::No, 2), "exited (1) 0");
+        assert_eq!(at(Restart::Always, 2), "restarting 0");
+        assert_eq!(at(Restart::Always, 7), "running 2");
+        assert_eq!(at(Restart::OnFailure(1), 4), "running 1");
+        assert_eq!(at(Restart::OnFailure(1), 60), "exited (1) 1");
+    }
+}

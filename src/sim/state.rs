@@ -1,0 +1,226 @@
+//! What a simulated host holds, and what each of Docker's verbs does to it, at once. Time and faults are `host`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::time::Instant;
+
+use crate::host::{Containers, ForeignContainer, HostError};
+use crate::model::container::{ContainerSpec, ContainerState, Limits, LiveContainer, MountSource, Ownership, Restart};
+use crate::model::host::{HeldPort, HostFacts, HostState};
+use crate::model::image::{Digest, ImageFacts, ImageRef};
+use crate::model::journal::{JournalRecord, journal_path};
+use crate::model::name::container_name;
+use crate::sim::container::SimContainer;
+use crate::sim::world::World;
+
+/// What a simulated host holds.
+pub(super) struct State {
+    pub(super) facts: HostFacts,
+    containers: BTreeMap<String, SimContainer>,
+    pub(super) images: BTreeMap<String, ImageFacts>,
+    pub(super) volumes: BTreeSet<String>,
+    pub(super) networks: BTreeSet<String>,
+    held_ports: BTreeSet<HeldPort>,
+    other_containers: u32,
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+}
+
+impl State {
+    /// A host as it was observed. What a file written by hand leaves out is filled in: ids, and the slots' own names.
+    pub(super) fn new(state: HostState, world: &World) -> Self {
+        let containers = state.containers.into_iter().map(|mut live| {
+            if live.id.is_empty() {
+                live.id = world.next_id();
+            }
+            if live.name.is_empty() {
+                live.name = container_name(world.cluster(), &live.owner.slot);
+            }
+            (live.name.clone(), SimContainer::new(live))
+        });
+        let journal = state.journal.iter();
+        let files =
+            journal.filter_map(|record| Some((journal_path(record.sequence), serde_json::to_vec(record).ok()?)));
+        Self {
+            facts: state.facts,
+            containers: containers.collect(),
+            images: state.images,
+            volumes: state.volumes,
+            networks: state.networks,
+            held_ports: state.held_ports,
+            other_containers: state.other_containers,
+            files: files.collect(),
+        }
+    }
+
+    pub(super) fn observe(&self, world: &World) -> HostState {
+        let records = self.files.iter().filter(|(path, _)| path.starts_with("journal/"));
+        let mut journal: Vec<JournalRecord> = records
+            .filter_map(|(_, content)| serde_json::from_slice(content).ok())
+            .collect();
+        journal.sort_by_key(|record| record.sequence);
+        HostState {
+            facts: self.facts.clone(),
+            containers: self.own(world),
+            images: self.images.clone(),
+            volumes: self.volumes.clone(),
+            networks: self.networks.clone(),
+            held_ports: self.held_ports.clone(),
+            other_containers: self.other_containers,
+            journal,
+        }
+    }
+
+    fn own(&self, world: &World) -> Vec<LiveContainer> {
+        self.containers.values().map(|container| container.now(world)).collect()
+    }
+
+    pub(super) fn all(&self, world: &World) -> Containers {
+        let mut ports = Some(self.held_ports.iter().copied().collect::<Vec<_>>());
+        let foreign = (0..self.other_containers).map(|_| ForeignContainer {
+            ports: ports.take().unwrap_or_default(),
+        });
+        Containers {
+            foreign: foreign.collect(),
+            own: self.own(world),
+        }
+    }
+
+    pub(super) fn container(&self, name: &str, world: &World) -> Option<LiveContainer> {
+        let found = self.containers.get(name).map(|container| container.now(world));
+        found.or_else(|| self.own(world).into_iter().find(|container| container.id == name))
+    }
+
+    fn existing(&mut self, name: &str) -> Result<&mut SimContainer, HostError> {
+        let found = self.containers.get_mut(name);
+        found.ok_or_else(|| HostError::NotFound(format!("No such container: {name}")))
+    }
+
+    pub(super) fn create(
+        &mut self,
+        name: &str,
+        spec: &ContainerSpec,
+        owner: &Ownership,
+        world: &World,
+    ) -> Result<(), HostError> {
+        self.check_free(name)?;
+        let digest = owner.digest.as_ref().or(spec.image.digest());
+        let Some((image_id, facts)) = self.image(&spec.image, digest) else {
+            return Err(HostError::NotFound(format!("No such image: {}", spec.image)));
+        };
+        let live = LiveContainer {
+            id: world.next_id(),
+            name: name.to_owned(),
+            owner: Ownership {
+                // Behaviour is looked up by it, as everything else is for show.
+                image: owner.image.clone().or_else(|| Some(spec.image.clone())),
+                ..owner.clone()
+            },
+            image_id: image_id.clone(),
+            state: ContainerState::Created,
+            started_at: String::new(),
+            restarts: 0,
+            spec: Some(Box::new(spec.effective(&facts.defaults))),
+        };
+        let volumes = spec.mounts.iter().filter_map(|mount| match &mount.source {
+            MountSource::Volume(name) => Some(name.clone()),
+            MountSource::Bind(_) | MountSource::Anonymous => None,
+        });
+        self.volumes.extend(volumes);
+        self.containers.insert(name.to_owned(), SimContainer::new(live));
+        Ok(())
+    }
+
+    fn check_free(&self, name: &str) -> Result<(), HostError> {
+        if self.containers.contains_key(name) {
+            let words = format!("Conflict. The container name \"/{name}\" is already in use");
+            return Err(HostError::Refused(words));
+        }
+        Ok(())
+    }
+
+    fn image(&self, image: &ImageRef, digest: Option<&Digest>) -> Option<(&String, &ImageFacts)> {
+        self.images.iter().find(|(_, facts)| match digest {
+            Some(digest) => facts.has_digest(digest),
+            None => image.tagged().is_some_and(|tagged| facts.tags.contains(&tagged)),
+        })
+    }
+
+    pub(super) fn start(&mut self, name: &str, world: &World) -> Result<(), HostError> {
+        let live = self.existing(name)?.now(world);
+        if live.state.is_running() {
+            return Ok(());
+        }
+        let mut taken = self.held_ports.clone();
+        for other in self.own(world).into_iter().filter(|other| other.state.is_running()) {
+            taken.extend(bound(&other));
+        }
+        if let Some(port) = bound(&live).into_iter().find(|port| taken.contains(port)) {
+            let words = format!("Bind for 0.0.0.0:{} failed: port is already allocated", port.port);
+            return Err(HostError::Refused(words));
+        }
+        self.existing(name)?.start(Instant::now());
+        Ok(())
+    }
+
+    pub(super) fn stop(&mut self, name: &str, world: &World) -> Result<(), HostError> {
+        self.existing(name)?.stop(world);
+        Ok(())
+    }
+
+    pub(super) fn rename(&mut self, name: &str, to: &str) -> Result<(), HostError> {
+        self.existing(name)?;
+        self.check_free(to)?;
+        if let Some(mut container) = self.containers.remove(name) {
+            container.rename(to);
+            self.containers.insert(to.to_owned(), container);
+        }
+        Ok(())
+    }
+
+    pub(super) fn update(&mut self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError> {
+        if let Some(spec) = self.existing(name)?.spec() {
+            spec.limits = limits;
+            spec.restart = restart;
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> Result<(), HostError> {
+        self.existing(name)?;
+        self.containers.remove(name);
+        Ok(())
+    }
+
+    pub(super) fn pull(&mut self, image: &ImageRef, digest: Option<&Digest>, world: &World) {
+        let asked = digest.or(image.digest());
+        let key = asked.map(|digest| image.pinned(digest)).or_else(|| image.tagged());
+        let key = key.unwrap_or_else(|| image.to_string());
+        let published = world.published(&key);
+        let digest = asked.or(published.as_ref().map(|published| &published.digest));
+        let id = digest.map_or_else(|| format!("sim-image:{key}"), ToString::to_string);
+        let tagged = image.tagged();
+        for facts in self.images.values_mut() {
+            facts.tags.retain(|tag| Some(tag) != tagged.as_ref());
+        }
+        let facts = self.images.entry(id).or_default();
+        if let Some(published) = &published {
+            facts.defaults = published.defaults.clone();
+        }
+        facts.tags.extend(tagged);
+        if let Some(pinned) = digest.map(|digest| image.pinned(digest))
+            && !facts.digests.contains(&pinned)
+        {
+            facts.digests.push(pinned);
+        }
+    }
+}
+
+fn bound(container: &LiveContainer) -> BTreeSet<HeldPort> {
+    let ports = container.spec.iter().flat_map(|spec| &spec.ports);
+    ports
+        .map(|port| HeldPort {
+            port: port.host,
+            protocol: port.protocol,
+        })
+        .collect()
+}

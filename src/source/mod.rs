@@ -1,0 +1,87 @@
+//! The YAML as written, from the work tree or from a git revision: `Manifest`. It reads files and git, and gives them no meaning.
+
+pub mod error;
+pub mod files;
+pub mod git;
+pub mod init;
+pub mod manifest;
+pub mod parse;
+pub mod scalar;
+pub mod yaml;
+
+use std::path::{Path, PathBuf};
+
+use crate::model::revision::Revision;
+pub use crate::source::error::{ReadError, SourceError};
+use crate::source::files::WorkTree;
+use crate::source::git::Git;
+use crate::source::manifest::{Manifest, ROOT_FILE, gather};
+
+/// A folder with a cdk.yaml.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    root: PathBuf,
+}
+
+impl Repository {
+    /// Finds the repository: the first folder with a cdk.yaml, from `start` upwards.
+    ///
+    /// # Errors
+    /// Where there is none, or `start` does not exist.
+    pub fn find(start: &Path) -> Result<Self, SourceError> {
+        let whole = start.canonicalize().map_err(|source| SourceError::Io {
+            path: start.to_owned(),
+            source,
+        })?;
+        let found = whole.ancestors().find(|folder| folder.join(ROOT_FILE).is_file());
+        let root = found.ok_or(SourceError::NotFound { start: whole.clone() })?.to_owned();
+        Ok(Self { root })
+    }
+
+    /// The folder that holds cdk.yaml.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Reads the repository: as it was at a git revision, or as it lies in the work tree, which need not be in git.
+    ///
+    /// # Errors
+    /// All problems of the files together, or the one reason why they could not be read.
+    pub fn read(&self, rev: Option<&str>) -> Result<Manifest, ReadError> {
+        let git = Git::open(&self.root)?;
+        match rev {
+            Some(rev) => self.read_revision(git.as_ref(), rev),
+            None => self.read_work_tree(git.as_ref()),
+        }
+    }
+
+    fn read_revision(&self, git: Option<&Git>, rev: &str) -> Result<Manifest, ReadError> {
+        let git = git.ok_or_else(|| SourceError::NotInGit {
+            root: self.root.clone(),
+            rev: rev.to_owned(),
+        })?;
+        let (revision, tree) = git.revision(rev)?;
+        let gathered = gather(&tree)?.ok_or_else(|| SourceError::NotInRevision {
+            rev: rev.to_owned(),
+            path: git.prefix().join(ROOT_FILE),
+        })?;
+        gathered
+            .into_manifest(self.root.clone(), revision)
+            .map_err(ReadError::Rejected)
+    }
+
+    fn read_work_tree(&self, git: Option<&Git>) -> Result<Manifest, ReadError> {
+        let root = self.root.clone();
+        let gathered =
+            gather(&WorkTree { root: root.clone() })?.ok_or_else(|| SourceError::NotFound { start: root.clone() })?;
+        let head = git.map(Git::head).transpose()?.flatten();
+        let revision = match head {
+            Some((revision, tree)) => Revision {
+                dirty: !gathered.is_same_in(&tree)?,
+                ..revision
+            },
+            None => Revision::default(),
+        };
+        gathered.into_manifest(root, revision).map_err(ReadError::Rejected)
+    }
+}

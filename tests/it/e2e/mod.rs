@@ -1,0 +1,12 @@
+//! The built binary against real hosts: what a person would see. Every test has a cluster of its own, so that all run at once.
+
+mod drift;
+mod faults;
+mod fleet;
+mod guards;
+mod interrupted;
+mod lab;
+mod offline;
+mod rolling;
+mod scene;
+mod unreachable;

@@ -1,0 +1,307 @@
+//! A scene: a cluster of its own with its git repository, its part of the lab's hosts, and the built binary to play it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use tempfile::TempDir;
+
+use super::lab::{self, Container};
+
+/// What a run of cdk came to.
+#[derive(Debug)]
+pub struct Run {
+    /// The exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// The answer.
+    pub out: String,
+    /// Progress and problems.
+    pub err: String,
+}
+
+impl Run {
+    fn new(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
+    /// Fails, with all that was printed, unless the exit code is this one.
+    #[track_caller]
+    pub fn ended(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "\n--- stdout\n{}--- stderr\n{}",
+            self.out,
+            self.err
+        );
+        self
+    }
+
+    /// Fails, with all that was printed, unless stdout or stderr holds this text.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        let said = self.out.contains(text) || self.err.contains(text);
+        assert!(
+            said,
+            "nothing says {text:?}\n--- stdout\n{}--- stderr\n{}",
+            self.out, self.err
+        );
+        self
+    }
+}
+
+/// A cluster on some of the lab's hosts.
+pub struct Scene {
+    /// The cluster's name, which no other test uses.
+    pub cluster: String,
+    /// Its hosts.
+    pub hosts: Vec<&'static str>,
+    folder: TempDir,
+}
+
+impl Scene {
+    /// A repository that names these hosts, and nothing of an earlier run on them.
+    pub fn new(cluster: &str, hosts: &[&'static str]) -> Self {
+        // Clusters side by side on one host each have their own ports: who looks first must not take another's.
+        static PORTS: AtomicU16 = AtomicU16::new(20000);
+        let ports = PORTS.fetch_add(100, Ordering::Relaxed);
+        let state = lab::state().display();
+        let scene = Self {
+            cluster: cluster.to_owned(),
+            hosts: hosts.to_vec(),
+            folder: tempfile::tempdir().unwrap(),
+        };
+        scene.clear();
+        scene.write(
+            "cdk.yaml",
+            &format!(
+                "cluster:\n  name: {cluster}\n  include: [hosts.yaml, services/*.yaml]\n  ports: {ports}-{}\n  \
+                 ssh: {{config: {state}/ssh_config, connect_timeout: 5s}}\n\
+                 registries:\n  registry.lab:5000: {{username: ci, password: {{file: {state}/registry-password}}}}\n",
+                ports + 99
+            ),
+        );
+        let lines: Vec<String> = hosts
+            .iter()
+            .map(|host| format!("  {host}: {{address: {host}}}\n"))
+            .collect();
+        scene.write("hosts.yaml", &format!("hosts:\n{}", lines.concat()));
+        scene.git(&["init", "-q", "-b", "main"]);
+        scene
+    }
+
+    /// The repository's folder.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("repository")
+    }
+
+    /// A path beside the repository, for files that are not in it.
+    pub fn beside(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Writes a file of the repository.
+    pub fn write(&self, file: &str, text: &str) {
+        let path = self.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Replaces a text that stands in a file of the repository.
+    #[track_caller]
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path().join(file)).unwrap();
+        assert!(text.contains(from), "{file} does not hold {from:?}:\n{text}");
+        self.write(file, &text.replace(from, to));
+    }
+
+    /// Removes a file of the repository.
+    pub fn remove(&self, file: &str) {
+        std::fs::remove_file(self.path().join(file)).unwrap();
+    }
+
+    /// Commits everything.
+    pub fn commit(&self, message: &str) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", message]);
+    }
+
+    /// Takes the last commit back.
+    pub fn revert(&self) {
+        self.git(&["revert", "--no-edit", "HEAD"]);
+    }
+
+    fn git(&self, args: &[&str]) {
+        let output = self.command("git").args(args).output().unwrap();
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// A program in the repository, that sees nothing of the settings of whoever runs the tests.
+    fn command(&self, program: &str) -> Command {
+        let home = self.folder.path().join("home");
+        std::fs::create_dir_all(&home).unwrap();
+        let mut command = Command::new(program);
+        command.current_dir(self.path()).env("HOME", home).stdin(Stdio::null());
+        for (name, value) in [("NAME", "Tester"), ("EMAIL", "tester@example.com")] {
+            command
+                .env(format!("GIT_AUTHOR_{name}"), value)
+                .env(format!("GIT_COMMITTER_{name}"), value);
+        }
+        // No connection outlives a run: a test must not profit from another one's.
+        command.env("CI", "true").env_remove("SSH_AUTH_SOCK");
+        command
+    }
+
+    /// Runs cdk to its end.
+    pub fn cdk(&self, args: &[&str]) -> Run {
+        Run::new(self.command(env!("CARGO_BIN_EXE_cdk")).args(args).output().unwrap())
+    }
+
+    /// Starts cdk.
+    pub fn start(&self, args: &[&str]) -> Running {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cdk"));
+        Running(
+            command
+                .args(args)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        )
+    }
+
+    /// Applies; it must end well.
+    #[track_caller]
+    pub fn apply(&self) -> Run {
+        self.cdk(&["apply", "--yes"]).ended(0)
+    }
+
+    /// Nothing may be left to do.
+    #[track_caller]
+    pub fn nothing_to_do(&self) {
+        self.cdk(&["plan", "--detailed-exitcode"]).ended(0);
+    }
+
+    /// Something must be left to do.
+    #[track_caller]
+    pub fn something_to_do(&self) -> Run {
+        self.cdk(&["plan", "--detailed-exitcode"]).ended(2)
+    }
+
+    /// The cluster's containers on its hosts, without cdk's own store.
+    pub fn containers(&self) -> Vec<Container> {
+        let mut all = lab::containers(&self.hosts, &format!("{}.", self.cluster));
+        all.retain(|one| one.name != format!("{}.cdk", self.cluster));
+        all
+    }
+
+    /// Fails unless just so many replicas of a service run, each slot once, all of this image, and nothing else of it is there.
+    #[track_caller]
+    pub fn runs(&self, service: &str, count: u32, image: &str) {
+        let prefix = format!("{}.{service}.", self.cluster);
+        let is: Vec<_> = self
+            .containers()
+            .into_iter()
+            .filter(|one| one.name.starts_with(&prefix))
+            .collect();
+        let mut names: Vec<&str> = is.iter().map(|one| one.name.as_str()).collect();
+        let mut wanted: Vec<String> = (1..=count).map(|slot| format!("{prefix}{slot}")).collect();
+        names.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(names, wanted, "{is:#?}");
+        let mut tags = BTreeMap::new();
+        for one in is {
+            let tag = tags
+                .entry((one.host.clone(), one.image.clone()))
+                .or_insert_with(|| tag_of(&one));
+            assert_eq!((one.state.as_str(), tag.as_str()), ("running", image), "{}", one.name);
+        }
+    }
+
+    /// What a replica answers over HTTP: its version and its host name.
+    #[track_caller]
+    pub fn answer(&self, slot: &str) -> String {
+        let name = format!("{}.{slot}", self.cluster);
+        let container = self.containers().into_iter().find(|one| one.name == name).unwrap();
+        let port = container
+            .ports
+            .first()
+            .unwrap_or_else(|| panic!("{name} has no port on its host"));
+        lab::lab(&[
+            "exec",
+            &container.host,
+            "curl",
+            "-sS",
+            "--max-time",
+            "5",
+            &format!("http://{}:{port}/", container.host),
+        ])
+    }
+
+    /// Removes all that the cluster has on its hosts.
+    fn clear(&self) {
+        lab::everywhere(&self.hosts, |host| {
+            let shell = r#"
+                api() { curl -s -X "$1" --unix-socket /run/docker.sock "http://engine/v1.41/$2"; }
+                api GET 'containers/json?all=1' | grep -o '"Names":\["/'"$1"'\.[^"]*"' | cut -d/ -f2 | tr -d '"' |
+                    while read -r name; do api DELETE "containers/$name?force=1&v=1"; done
+                api GET volumes | grep -o '"Name":"'"$1"'[._][^"]*"' | cut -d'"' -f4 |
+                    while read -r name; do api DELETE "volumes/$name?force=1"; done"#;
+            lab::lab(&["exec", host, "sh", "-c", shell, "clear", &self.cluster])
+        });
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        // After a failure what was made stays for a look; the next run of the scene removes it.
+        if !std::thread::panicking() {
+            self.clear();
+        }
+    }
+}
+
+/// A run of cdk that goes on.
+pub struct Running(Child);
+
+impl Running {
+    /// Sends a signal: `TERM`, `KILL`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.0.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end.
+    pub fn end(self) -> Run {
+        Run::new(self.0.wait_with_output().unwrap())
+    }
+}
+
+/// The tag of the image that a container was made from.
+fn tag_of(container: &Container) -> String {
+    let image = lab::engine(
+        &container.host,
+        "GET",
+        &format!("images/{}/json", container.image),
+        None,
+    );
+    image["RepoTags"][0].as_str().unwrap_or_default().to_owned()
+}
+
+/// A service of the test application: its YAML, `deploy` given as the inside of the braces.
+pub fn service(name: &str, image: &str, more: &str, deploy: &str) -> String {
+    format!("services:\n  {name}:\n    image: {image}\n{more}    deploy: {{{deploy}}}\n")
+}

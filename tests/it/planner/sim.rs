@@ -1,0 +1,244 @@
+//! Does a plan's steps on an observation in memory, as hosts without faults would; whatever a real engine refuses is an error.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cdk::model::container::{ContainerState, Health, LiveContainer, PortBinding, Protocol};
+use cdk::model::host::{HeldPort, HostState, ObservedHost};
+use cdk::model::image::{ImageFacts, Resolution};
+use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord};
+use cdk::model::name::HostName;
+use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op, VolumeOp};
+use cdk::observe::Observed;
+use cdk::plan::step::{Plan, Precondition, Step, StepId};
+
+/// Does the first `limit` steps in some order that the plan allows: `choice` picks among those that may begin.
+pub fn apply(
+    observed: &mut Observed,
+    plan: &Plan,
+    limit: usize,
+    mut choice: impl FnMut(usize) -> usize,
+) -> Result<(), String> {
+    journal(observed, plan, JournalEnd::Begun, 0);
+    let mut done: BTreeSet<StepId> = BTreeSet::new();
+    while done.len() < plan.steps.len() {
+        if done.len() == limit {
+            return Ok(());
+        }
+        let ready: Vec<&Step> = plan.steps.iter().filter(|step| may_begin(plan, step, &done)).collect();
+        let Some(step) = ready.get(choice(ready.len().max(1))) else {
+            return Err(format!("no step may begin after {done:?}"));
+        };
+        perform(observed, step).map_err(|error| format!("step {} ({} on {}): {error}", step.id, step.op, step.host))?;
+        done.insert(step.id);
+    }
+    journal(observed, plan, JournalEnd::Done, done.len());
+    Ok(())
+}
+
+fn may_begin(plan: &Plan, step: &Step, done: &BTreeSet<StepId>) -> bool {
+    let waits = step.after.iter().chain(&step.settled).all(|other| done.contains(other));
+    let rollout = plan.rollouts.iter().find(|rollout| rollout.cleanup.contains(&step.id));
+    let ended = rollout.is_none_or(|rollout| {
+        let mut all = rollout
+            .units
+            .iter()
+            .flat_map(|unit| unit.steps.iter().chain(&unit.watch));
+        all.all(|id| done.contains(id))
+    });
+    !done.contains(&step.id) && waits && ended
+}
+
+fn journal(observed: &mut Observed, plan: &Plan, end: JournalEnd, done: usize) {
+    for host in &plan.hosts {
+        if let Some(ObservedHost::Reachable(state)) = observed.hosts.get_mut(host) {
+            state.journal.retain(|record| record.sequence != plan.sequence);
+            state.journal.push(JournalRecord {
+                version: JOURNAL_VERSION,
+                sequence: plan.sequence,
+                at: String::new(),
+                by: String::new(),
+                revision: None,
+                steps: plan.steps.len(),
+                done,
+                end,
+                placement: plan.placement.clone(),
+                digests: plan.digests.clone(),
+            });
+        }
+    }
+}
+
+pub fn state<'o>(observed: &'o mut Observed, host: &HostName) -> Result<&'o mut HostState, String> {
+    match observed.hosts.get_mut(host) {
+        Some(ObservedHost::Reachable(state)) => Ok(state),
+        Some(ObservedHost::Unreachable(_)) | None => Err("the host does not answer".to_owned()),
+    }
+}
+
+fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
+    let images = observed.images.clone();
+    let fresh = format!("c{}-{}", step.id, observed_generation(observed));
+    let state = state(observed, &step.host)?;
+    match &step.pre {
+        Precondition::None => {}
+        Precondition::Absent { name } => {
+            if at(state, name).is_some() {
+                return Err(format!("there is a {name}"));
+            }
+        }
+        Precondition::Is { name, id } => {
+            let found = at(state, name).and_then(|at| state.containers.get(at));
+            if found.is_none_or(|container| container.id != *id) {
+                return Err(format!("{name} is not {id}"));
+            }
+        }
+    }
+    match &step.op {
+        Op::Image(ImageOp::Pull { image, digest }) => pull(state, &image.to_string(), digest.as_ref(), &images),
+        Op::Volume(VolumeOp::Create { name }) => {
+            state.volumes.insert(name.clone());
+            Ok(())
+        }
+        Op::Gate(GateOp::Up { name, .. } | GateOp::Stays { name, .. }) => {
+            let container = get(state, name)?;
+            match &mut container.state {
+                ContainerState::Running { health } => {
+                    *health = health.map(|_| Health::Healthy);
+                    Ok(())
+                }
+                ContainerState::Restarting => Ok(()),
+                other => Err(format!("{name} is {other}")),
+            }
+        }
+        Op::Container(op) => container(state, op, fresh),
+    }
+}
+
+/// Something that differs from apply to apply, for ids that are never used twice.
+fn observed_generation(observed: &Observed) -> u64 {
+    let states = observed.hosts.values().filter_map(ObservedHost::state);
+    let records = states.flat_map(|state| &state.journal);
+    records.map(|record| record.sequence).max().unwrap_or(0)
+}
+
+fn pull(
+    state: &mut HostState,
+    image: &str,
+    digest: Option<&cdk::model::image::Digest>,
+    images: &BTreeMap<String, Resolution>,
+) -> Result<(), String> {
+    match images.get(image) {
+        Some(Resolution::Local) => return Err("it is in no registry".to_owned()),
+        Some(Resolution::Digest(_) | Resolution::Unknown(_)) | None => {}
+    }
+    let id = digest.map_or_else(|| format!("id-of-{image}"), |digest| format!("id-{}", digest.short()));
+    for facts in state.images.values_mut() {
+        facts.tags.retain(|tag| tag != image);
+    }
+    let facts = state.images.entry(id).or_insert_with(ImageFacts::default);
+    facts.tags.push(image.to_owned());
+    facts.defaults.environment.insert("PATH".to_owned(), "/bin".to_owned());
+    facts.digests.extend(digest.map(|digest| format!("app@{digest}")));
+    Ok(())
+}
+
+fn at(state: &HostState, name: &str) -> Option<usize> {
+    state.containers.iter().position(|container| container.name == name)
+}
+
+fn get<'s>(state: &'s mut HostState, name: &str) -> Result<&'s mut LiveContainer, String> {
+    let found = at(state, name).and_then(|at| state.containers.get_mut(at));
+    found.ok_or_else(|| format!("there is no {name}"))
+}
+
+pub fn keys<'p>(ports: impl IntoIterator<Item = &'p PortBinding>) -> BTreeSet<(Protocol, u16)> {
+    ports.into_iter().map(|port| (port.protocol, port.host)).collect()
+}
+
+fn is_live(container: &LiveContainer) -> bool {
+    match container.state {
+        ContainerState::Running { .. } | ContainerState::Restarting | ContainerState::Paused => true,
+        ContainerState::Created | ContainerState::Exited { .. } | ContainerState::Dead => false,
+    }
+}
+
+fn ports(container: &LiveContainer) -> BTreeSet<(Protocol, u16)> {
+    keys(container.spec.iter().flat_map(|spec| &spec.ports))
+}
+
+fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(), String> {
+    match op {
+        ContainerOp::Create { name, spec, owner } => {
+            let found = state.images.iter().find(|(_, facts)| match &owner.digest {
+                Some(digest) => facts.has_digest(digest),
+                None => facts.is_named(&spec.image),
+            });
+            let (image_id, facts) = found.ok_or_else(|| format!("there is no image {}", spec.image))?;
+            if let Some(missing) = spec.volumes().find(|volume| !state.volumes.contains(*volume)) {
+                return Err(format!("there is no volume {missing}"));
+            }
+            let made = LiveContainer {
+                id: fresh,
+                name: name.clone(),
+                owner: owner.clone(),
+                image_id: image_id.clone(),
+                state: ContainerState::Created,
+                started_at: String::new(),
+                restarts: 0,
+                spec: Some(Box::new(spec.effective(&facts.defaults))),
+            };
+            state.containers.push(made);
+        }
+        ContainerOp::Start { name } => {
+            let mine = ports(get(state, name)?);
+            let others = state
+                .containers
+                .iter()
+                .filter(|other| other.name != *name && is_live(other));
+            if let Some(other) = others.into_iter().find(|other| !ports(other).is_disjoint(&mine)) {
+                return Err(format!("a port of it is held by {}", other.name));
+            }
+            let held = |(protocol, port): &(Protocol, u16)| {
+                let (protocol, port) = (*protocol, *port);
+                state.held_ports.contains(&HeldPort { port, protocol })
+            };
+            if mine.iter().any(held) {
+                return Err("a port of it is held by somebody else".to_owned());
+            }
+            get(state, name)?.state = ContainerState::Running { health: None };
+        }
+        ContainerOp::Stop { name } => get(state, name)?.state = ContainerState::Exited { code: 0 },
+        ContainerOp::Rename { name, to } => {
+            if at(state, to).is_some() {
+                return Err(format!("there is a {to}"));
+            }
+            get(state, name)?.name = to.clone();
+        }
+        ContainerOp::Update { name, limits, restart } => {
+            let spec = get(state, name)?.spec.as_mut().ok_or("it has no spec")?;
+            if limits.memory.0 > 0 {
+                spec.limits.memory = limits.memory;
+            }
+            if limits.cpus.0 > 0 {
+                spec.limits.cpus = limits.cpus;
+            }
+            spec.restart = *restart;
+        }
+        ContainerOp::Remove { name } => {
+            let at = at(state, name).ok_or_else(|| format!("there is no {name}"))?;
+            state.containers.remove(at);
+        }
+    }
+    Ok(())
+}
+
+/// Takes a unit's steps back, the last first, as the executor does; what finds nothing to undo is no error.
+pub fn undo(observed: &mut Observed, plan: &Plan, done: &[StepId]) {
+    for step in done.iter().rev().filter_map(|id| plan.step(*id)) {
+        for op in &step.undo {
+            if let (Op::Container(op), Ok(state)) = (op, state(observed, &step.host)) {
+                let _ = container(state, op, String::new());
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Clusters to plan for, built by hand, and the pure floors composed as `flow` does it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cdk::diff::diff;
+use cdk::model::container::{Limits, Logging, Mount, MountSource, Protocol, Restart};
+use cdk::model::endpoint::{Address, Ssh};
+use cdk::model::name::{HostName, ServiceName, Slot};
+use cdk::model::policy::{Order, UpdatePolicy};
+use cdk::model::revision::Revision;
+use cdk::model::unit::{Bytes, Cpus, Span};
+use cdk::observe::{ObservationDocument, Observed};
+use cdk::place::{Placement, place};
+use cdk::plan::step::{Action, Note, Plan};
+use cdk::plan::{Input, plan};
+use cdk::render::render;
+use cdk::resolve::desired::{
+    Attribute, Availability, Cluster, Constraint, Desired, Host, HostPort, Mode, Service, ServicePort,
+};
+use cdk::resolve::template::Text;
+use cdk::scale::counts;
+
+pub fn host_name(name: &str) -> HostName {
+    name.parse().unwrap()
+}
+
+pub fn slot(text: &str) -> Slot {
+    text.parse().unwrap()
+}
+
+pub fn host(labels: &[(&str, &str)]) -> Host {
+    let labels = labels
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    Host {
+        address: Address::Ssh("h.example".to_owned()),
+        private_address: None,
+        labels: labels.collect(),
+        role: "worker".to_owned(),
+        max_containers: None,
+        state: Availability::Active,
+        ssh: Ssh::default(),
+    }
+}
+
+pub fn service(image: &str, replicas: u32) -> Service {
+    Service {
+        mode: Mode::Replicated(replicas),
+        image: image.parse().unwrap(),
+        command: None,
+        entrypoint: None,
+        environment: BTreeMap::new(),
+        labels: BTreeMap::new(),
+        ports: BTreeSet::new(),
+        mounts: BTreeSet::new(),
+        healthcheck: None,
+        restart: Restart::UnlessStopped,
+        user: None,
+        working_dir: None,
+        logging: Logging {
+            driver: "json-file".to_owned(),
+            options: BTreeMap::new(),
+        },
+        stop_grace_period: None,
+        limits: Limits::default(),
+        reserved_cpus: Cpus::default(),
+        reserved_memory: Bytes::default(),
+        constraints: Vec::new(),
+        max_replicas_per_node: None,
+        update: UpdatePolicy {
+            parallelism: 1,
+            delay: Span::default(),
+            order: Order::StopFirst,
+            monitor: Span::seconds(5),
+            timeout: Span::seconds(120),
+        },
+    }
+}
+
+pub fn label(key: &str, equal: bool, value: &str) -> Constraint {
+    Constraint {
+        attribute: Attribute::Label(key.to_owned()),
+        equal,
+        value: value.to_owned(),
+    }
+}
+
+pub fn assigned(container: u16) -> ServicePort {
+    ServicePort {
+        container,
+        protocol: Protocol::Tcp,
+        host: HostPort::Assigned,
+    }
+}
+
+pub fn published(container: u16, ports: &str) -> ServicePort {
+    ServicePort {
+        container,
+        protocol: Protocol::Tcp,
+        host: HostPort::Published {
+            address: None,
+            ports: ports.parse().unwrap(),
+        },
+    }
+}
+
+pub fn volume(name: &str) -> Mount {
+    Mount {
+        target: "/data".to_owned(),
+        source: MountSource::Volume(name.to_owned()),
+        read_only: false,
+    }
+}
+
+pub fn plain(text: &str) -> Text {
+    Text::Plain(text.to_owned())
+}
+
+pub fn desired(hosts: &[&str], services: Vec<(&str, Service)>) -> Desired {
+    let services = services
+        .into_iter()
+        .map(|(name, service)| (name.parse().unwrap(), service));
+    Desired {
+        revision: Revision::default(),
+        cluster: Cluster {
+            name: "shop".parse().unwrap(),
+            parallel: 16,
+            ports: "20000-29999".parse().unwrap(),
+        },
+        hosts: hosts.iter().map(|name| (host_name(name), host(&[]))).collect(),
+        services: services.collect::<BTreeMap<ServiceName, Service>>(),
+        registries: BTreeMap::new(),
+    }
+}
+
+pub fn observed(yaml: &str) -> Observed {
+    let document: ObservationDocument = serde_yaml::from_str(yaml).unwrap();
+    document.observed
+}
+
+pub fn placed(desired: &Desired, observed: &Observed) -> Placement {
+    place(desired, observed, &counts(desired, observed))
+}
+
+/// The pure floors, one after the other.
+pub fn planned(desired: &Desired, observed: &Observed) -> Plan {
+    let placement = placed(desired, observed);
+    let target = render(desired, &placement).unwrap();
+    let diff = diff(&target, &placement, observed);
+    plan(Input {
+        target: &target,
+        placement: &placement,
+        observed,
+        diff: &diff,
+    })
+}
+
+/// A plan's changes, one line each, as a person would note them down.
+pub fn changes(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for service in &plan.services {
+        for field in &service.fields {
+            lines.push(format!(
+                "{}: {} {} {} → {}",
+                service.service,
+                field.field,
+                field.key.as_deref().unwrap_or("·"),
+                field.old.as_deref().unwrap_or("∅"),
+                field.new.as_deref().unwrap_or("∅")
+            ));
+        }
+        for slot in service.slots.iter().filter(|slot| slot.action != Action::Keep) {
+            let host = slot.host.as_ref().map_or("nowhere", HostName::as_str);
+            let from = slot
+                .from
+                .as_ref()
+                .map(|from| format!(" from {from}"))
+                .unwrap_or_default();
+            lines.push(format!("{} {:?} on {host}{from}: {}", slot.slot, slot.action, slot.why));
+        }
+    }
+    lines
+}
+
+/// A plan's steps, one line each.
+pub fn steps(plan: &Plan) -> Vec<String> {
+    plan.steps
+        .iter()
+        .map(|step| format!("{}: {}", step.host, step.op))
+        .collect()
+}
+
+pub fn texts(plan: &Plan) -> Vec<String> {
+    let texts = plan.notes.iter().map(|note| match note {
+        Note::Unreachable { host, why, holds } => format!("{host} unreachable: {why}; holds {}", holds.len()),
+        Note::Unplaced { slot, why } => format!("{slot} unplaced: {why}"),
+        Note::Interrupted { steps } => format!("interrupted, {steps} steps"),
+        Note::Text(text) => text.clone(),
+    });
+    texts.collect()
+}

@@ -1,0 +1,183 @@
+//! What people and scripts see: here the plan's text and data; beside it progress, outcomes, tables and the command line.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cdk::model::container::{ContainerSpec, Limits, Logging, Restart};
+use cdk::model::op::{ContainerOp, GateOp, Op};
+use cdk::model::unit::Span;
+use cdk::plan::step::{Action, Plan, PlanDocument, Rollout, StepId, Unit};
+use cdk::report::estimate::{Estimate, estimate};
+use cdk::report::style::Style;
+use cdk::report::{mask, plan};
+
+#[path = "report/line.rs"]
+mod line;
+#[path = "report/made.rs"]
+mod made;
+#[path = "report/tables.rs"]
+mod tables;
+#[path = "report/told.rs"]
+mod told;
+
+use made::{PLAIN, empty, everything, golden, owner, pull, remove, replica, service, slot, step, up};
+
+#[test]
+fn a_plan_shows_every_action_and_note() {
+    let shown = plan::text(&everything(), 4, Duration::from_millis(430), PLAIN);
+    golden("plan.txt", &shown);
+}
+
+#[test]
+fn verbose_adds_every_step_with_its_host_and_why() {
+    let verbose = Style { verbose: true, ..PLAIN };
+    let shown = plan::text(&everything(), 4, Duration::from_millis(430), verbose);
+    golden("plan-verbose.txt", &shown);
+}
+
+#[test]
+fn colours_add_nothing_but_colours() {
+    let colored = plan::text(&everything(), 4, Duration::ZERO, Style { color: true, ..PLAIN });
+    let bare = ["32", "33", "31", "36", "2", "35", "1", "0"]
+        .iter()
+        .fold(colored.clone(), |text, code| {
+            text.replace(&format!("\u{1b}[{code}m"), "")
+        });
+    assert_ne!(colored, bare);
+    assert_eq!(bare, plan::text(&everything(), 4, Duration::ZERO, PLAIN));
+}
+
+#[test]
+fn nothing_to_do_says_what_is_as_it_should_be() {
+    let slots = vec![
+        replica("web.1", Action::Keep, Some("bj-01"), "as it should be"),
+        replica("web.2", Action::Keep, Some("bj-02"), "as it should be, but unhealthy"),
+        replica("web.3", Action::Unknown, Some("bj-05"), ""),
+    ];
+    let quiet = Plan {
+        services: vec![service("web", "", Vec::new(), slots)],
+        ..empty()
+    };
+    let shown = plan::text(&quiet, 1, Duration::ZERO, PLAIN);
+    let wanted = "cluster shop · 3f2a1c9 main \"web 1.5.0\" · 1 host\n\n\
+                  = web            2 replicas as they should be, 1 unknown\n    \
+                  = web.2      bj-02   as it should be, but unhealthy\n\n\
+                  No changes. 2 replicas are as git says; 1 unknown\n";
+    assert_eq!(shown, wanted);
+}
+
+#[test]
+fn work_on_no_replica_is_shown_too() {
+    let tidy = Plan {
+        services: vec![service(
+            "web",
+            "",
+            Vec::new(),
+            vec![replica("web.1", Action::Keep, Some("bj-01"), "")],
+        )],
+        steps: vec![step(
+            0,
+            "bj-01",
+            Some("web.1"),
+            remove("shop.web.1.old"),
+            &[],
+            "left over",
+        )],
+        ..empty()
+    };
+    let shown = plan::text(&tidy, 1, Duration::ZERO, PLAIN);
+    assert!(
+        shown.contains("~ bj-01          remove shop.web.1.old: left over\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.ends_with("Plan: 1 step to tidy up · 1 wave · about 1 s\n"),
+        "{shown}"
+    );
+}
+
+/// Four replicas by two workers: pull, two rounds, clean-up. 5 s pull, 2 × 5 s until up, 10 s delay, 5 s watch, clean-up.
+#[test]
+fn waves_follow_workers_delays_and_edges() {
+    let mut steps = vec![step(0, "bj-01", None, pull(), &[], "")];
+    let mut units = Vec::new();
+    for n in 1..=4 {
+        let name = format!("web.{n}");
+        let (first, watch) = (n * 2 - 1, n * 2);
+        steps.push(step(first, "bj-01", Some(&name), up(&name), &[0], ""));
+        let monitor = Span::seconds(5);
+        let stays = Op::Gate(GateOp::Stays {
+            name: name.clone(),
+            monitor,
+        });
+        steps.push(step(watch, "bj-01", Some(&name), stays, &[first], ""));
+        units.push(Unit {
+            slot: slot(&name),
+            steps: vec![StepId(first)],
+            watch: Some(StepId(watch)),
+        });
+    }
+    steps.push(step(9, "bj-01", Some("web.1"), remove("shop.web.1.old"), &[], ""));
+    let rollout = Rollout {
+        service: "web".parse().unwrap(),
+        parallelism: 2,
+        delay: Span::seconds(10),
+        units,
+        cleanup: vec![StepId(9)],
+    };
+    let mut rolling = Plan {
+        steps,
+        rollouts: vec![rollout],
+        ..empty()
+    };
+    let time = Duration::from_millis(5000 + 5000 + 10_000 + 5000 + 5000 + 400);
+    assert_eq!(estimate(&rolling), Estimate { waves: 4, time });
+    rolling.rollouts[0].parallelism = 0;
+    let time = Duration::from_millis(5000 + 5000 + 5000 + 400);
+    assert_eq!(estimate(&rolling), Estimate { waves: 3, time });
+}
+
+#[test]
+fn saved_plans_read_back_and_hold_no_secret() {
+    let spec = ContainerSpec {
+        image: "web:1".parse().unwrap(),
+        command: Some(vec!["app".to_owned(), "--token=hunter2".to_owned()]),
+        entrypoint: None,
+        environment: [("DB_PASSWORD", "hunter2"), ("LOG_LEVEL", "info")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        labels: BTreeMap::new(),
+        ports: [].into(),
+        mounts: [].into(),
+        healthcheck: None,
+        restart: Restart::Always,
+        user: None,
+        working_dir: None,
+        logging: Logging::default(),
+        stop_grace_period: None,
+        limits: Limits::default(),
+    };
+    let create = || {
+        Op::Container(ContainerOp::Create {
+            name: "shop.web.1".to_owned(),
+            spec: Arc::new(spec.clone()),
+            owner: owner("web.1"),
+        })
+    };
+    let mut made = everything();
+    made.steps[0].op = create();
+    made.steps[1].undo = vec![create()];
+    let document = plan::document(mask::plan(&made), "2026-01-02T03:04:05Z".to_owned());
+    let json = plan::json(&document).unwrap();
+    assert!(!json.contains("hunter2") && json.contains("LOG_LEVEL"));
+    let read: PlanDocument = serde_json::from_str(&json).unwrap();
+    assert_eq!(read, document);
+    assert_eq!(read.plan, mask::plan(&made));
+    assert_eq!(mask::unmask(read.plan.clone(), &made), made);
+    let mut moved = made.clone();
+    moved.steps[0].host = "bj-09".parse().unwrap();
+    assert_ne!(mask::unmask(read.plan.clone(), &moved), moved);
+    assert_eq!(read.counts[&Action::Create], 3);
+    assert_eq!(read.counts[&Action::Remove], 4);
+}
