@@ -19,10 +19,11 @@ use crate::host::call::{SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
 use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, files, images};
-use crate::model::container::{ContainerSpec, Limits, LiveContainer, Ownership, Restart};
+use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::name::{ClusterName, HostName};
+use crate::model::setting::{Limits, Restart};
 
 /// How many containers of one host are inspected at once. More gains nothing: the engine has to do the work.
 const INSPECTS: usize = 4;

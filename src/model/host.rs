@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::model::container::{LiveContainer, Protocol};
+use crate::model::container::LiveContainer;
 use crate::model::image::ImageFacts;
 use crate::model::journal::JournalRecord;
+use crate::model::setting::Protocol;
 use crate::model::unit::Bytes;
 
 /// A host's engine and machine.

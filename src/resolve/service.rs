@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::container::{Healthcheck, Limits, Logging, Mount, MountSource, Restart};
 use crate::model::name::{ClusterName, volume_name};
 use crate::model::policy::{Order, UpdatePolicy};
 use crate::model::problem::{Place, Problem};
+use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Restart};
 use crate::model::unit::{Bytes, Cpus, Span};
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;

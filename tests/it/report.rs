@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cdk::model::container::{ContainerSpec, Limits, Logging, Restart};
+use cdk::model::container::ContainerSpec;
 use cdk::model::op::{ContainerOp, GateOp, Op};
+use cdk::model::setting::{Limits, Logging, Restart};
 use cdk::model::unit::Span;
 use cdk::plan::step::{Action, Plan, PlanDocument, Rollout, StepId, Unit};
 use cdk::report::estimate::{Estimate, estimate};

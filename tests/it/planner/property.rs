@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cdk::model::container::{ContainerState, Health, Limits, LiveContainer};
+use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, Resolution};
 use cdk::model::name::{HostName, Slot, SlotKey};
 use cdk::model::policy::Order;
+use cdk::model::setting::Limits;
 use cdk::model::unit::{Bytes, Cpus};
 use cdk::observe::Observed;
 use cdk::place::reason::Reason;
@@ -266,7 +267,7 @@ fn containers(observed: &Observed) -> impl Iterator<Item = (&HostName, &LiveCont
 /// Checks the placement against the words of the manual, independently of how it was made.
 fn assert_placed_right(desired: &Desired, observed: &Observed) -> Result<(), TestCaseError> {
     let placement = placed(desired, observed);
-    let mut ports: BTreeSet<(HostName, cdk::model::container::Protocol, u16)> = BTreeSet::new();
+    let mut ports: BTreeSet<(HostName, cdk::model::setting::Protocol, u16)> = BTreeSet::new();
     let mut replicas: BTreeMap<(&HostName, &str), u32> = BTreeMap::new();
     let mut fresh: BTreeMap<&HostName, u32> = BTreeMap::new();
     for (slot, placed) in placement
