@@ -8,13 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use bollard::models::{ContainerInspectResponse, ContainerSummary, ImageInspect, SystemInfo};
 use cdk::dialect::docker::engine::ApiVersion;
 use cdk::dialect::docker::{container, create, engine, label};
-use cdk::model::container::{
-    ContainerSpec, ContainerState, Healthcheck, Limits, LiveContainer, Logging, Mount, MountSource, Ownership,
-    PortBinding, Protocol, Restart,
-};
+use cdk::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
 use cdk::model::host::HeldPort;
 use cdk::model::image::ImageDefaults;
 use cdk::model::name::ClusterName;
+use cdk::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Protocol, Restart};
 use cdk::model::unit::{Bytes, Cpus, Span};
 use serde_json::{Value, json};
 

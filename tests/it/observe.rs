@@ -6,11 +6,12 @@ use std::rc::Rc;
 
 use async_trait::async_trait;
 use cdk::host::{Containers, Credentials, Host, HostError, Hosts};
-use cdk::model::container::{ContainerSpec, Limits, LiveContainer, Ownership, Restart};
+use cdk::model::container::{ContainerSpec, LiveContainer, Ownership};
 use cdk::model::host::{HostFacts, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, ImageRef, Resolution};
 use cdk::model::journal::{JOURNAL_RECORDS, journal_path};
 use cdk::model::name::{ClusterName, HostName};
+use cdk::model::setting::{Limits, Restart};
 use cdk::observe::{Observed, observe, read_document, schema};
 
 fn digest(letter: char) -> Digest {

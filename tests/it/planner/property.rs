@@ -381,8 +381,17 @@ fn assert_stateful_stays(desired: &Desired, plan: &Plan) -> Result<(), TestCaseE
     Ok(())
 }
 
+/// Each case goes through hundreds of states; the many are for `tests/run --full`.
+fn cases() -> u32 {
+    if std::env::var_os("CDK_TEST_FULL").is_some() {
+        1_000
+    } else {
+        48
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, max_shrink_iters: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, max_shrink_iters: 4000, ..ProptestConfig::default() })]
 
     #[test]
     fn a_cluster_goes_from_any_state_to_any_other(first in any_desired(), second in any_desired(), fate in any_fate()) {
