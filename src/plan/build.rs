@@ -34,10 +34,10 @@ pub(super) struct Builder<'i> {
     pulls_by_service: BTreeMap<ServiceName, BTreeSet<StepId>>,
     /// By host and name.
     volumes: BTreeMap<(HostName, String), StepId>,
-    /// The step that lets go of a port.
-    released: BTreeMap<HeldOn, StepId>,
-    /// The ports that a step needs.
-    taken: Vec<(StepId, Vec<HeldOn>)>,
+    /// The replica that lets go of a port, and the step after which it does not want it back.
+    released: BTreeMap<HeldOn, (Slot, StepId)>,
+    /// The ports that a step needs, and its replica.
+    taken: Vec<(StepId, Slot, Vec<HeldOn>)>,
 }
 
 impl<'i> Builder<'i> {
@@ -103,7 +103,7 @@ impl<'i> Builder<'i> {
                 parallelism: if rolls { policy.parallelism } else { 0 },
                 delay: policy.delay,
                 units,
-                cleanup,
+                cleanup: cleanup.into_iter().map(|step| self.append(step)).collect(),
             });
         }
         rollouts
@@ -179,18 +179,12 @@ impl<'i> Builder<'i> {
 
     /// Adds a step that waits for nothing yet.
     pub(super) fn push(&mut self, host: &HostName, slot: Option<&Slot>, op: Op, why: &str) -> StepId {
+        self.append(blank(host, slot, op, why))
+    }
+
+    fn append(&mut self, step: Step) -> StepId {
         let id = StepId(u32::try_from(self.steps.len()).unwrap_or(u32::MAX));
-        self.steps.push(Step {
-            id,
-            host: host.clone(),
-            slot: slot.cloned(),
-            op,
-            pre: Precondition::None,
-            after: Vec::new(),
-            settled: Vec::new(),
-            undo: Vec::new(),
-            why: why.to_owned(),
-        });
+        self.steps.push(Step { id, ..step });
         id
     }
 
@@ -217,8 +211,10 @@ impl<'i> Builder<'i> {
 
     /// Remembers that after this step a container's ports are free.
     pub(super) fn release(&mut self, standing: &Standing<'_>, id: StepId) {
+        let slot = &standing.container.owner.slot;
         for (host, protocol, port) in held(standing) {
-            self.released.insert((host.clone(), protocol, port), id);
+            let port = (host.clone(), protocol, port);
+            self.released.insert(port, (slot.clone(), id));
         }
     }
 
@@ -229,25 +225,35 @@ impl<'i> Builder<'i> {
             .map(|(host, protocol, port)| (host.clone(), protocol, port))
             .collect();
         if !ports.is_empty() {
-            self.taken.push((id, ports));
+            self.taken.push((id, slot.slot.clone(), ports));
         }
     }
 
-    /// A container is made only after another one has let go of its ports.
+    /// A container is made only after another replica has let go of its ports.
     fn join_ports(&mut self) {
-        for (id, ports) in std::mem::take(&mut self.taken) {
-            let released: BTreeSet<StepId> = ports
-                .iter()
-                .filter_map(|port| self.released.get(port).copied())
-                .collect();
+        for (id, slot, ports) in std::mem::take(&mut self.taken) {
+            let released = ports.iter().filter_map(|port| self.released.get(port));
+            let others: BTreeSet<StepId> = released.filter(|(from, _)| *from != slot).map(|(_, id)| *id).collect();
             self.edit(id, |step| {
-                let new: Vec<StepId> = released
-                    .into_iter()
-                    .filter(|other| !step.after.contains(other))
-                    .collect();
+                let new: Vec<StepId> = others.into_iter().filter(|other| !step.after.contains(other)).collect();
                 step.after.extend(new);
             });
         }
+    }
+}
+
+/// A step without a number that waits for nothing.
+pub(super) fn blank(host: &HostName, slot: Option<&Slot>, op: Op, why: &str) -> Step {
+    Step {
+        id: StepId(u32::MAX),
+        host: host.clone(),
+        slot: slot.cloned(),
+        op,
+        pre: Precondition::None,
+        after: Vec::new(),
+        settled: Vec::new(),
+        undo: Vec::new(),
+        why: why.to_owned(),
     }
 }
 

@@ -9,9 +9,9 @@ use crate::model::op::{ContainerOp, GateOp, Op};
 use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Span;
 use crate::place::live::Standing;
-use crate::plan::build::Builder;
+use crate::plan::build::{Builder, blank};
 use crate::plan::order::held;
-use crate::plan::step::{Precondition, StepId, Unit};
+use crate::plan::step::{Precondition, Step, StepId, Unit};
 
 /// A unit under construction.
 struct Draft<'d, 'a> {
@@ -24,6 +24,10 @@ struct Draft<'d, 'a> {
     diff: &'d SlotDiff<'a>,
     steps: Vec<StepId>,
     cleanup: Vec<Gone<'d, 'a>>,
+    /// Whether others may have its ports as soon as it lets go of them, and not only when it no longer wants them back.
+    yields: bool,
+    /// The containers that let go of their ports.
+    stopped: Vec<&'d Standing<'a>>,
 }
 
 /// A container that is removed once all went well, under the name that it has then.
@@ -81,9 +85,9 @@ impl<'i> Builder<'i> {
         });
     }
 
-    /// The steps for one replica; those that clean up after it are kept for [`Builder::cleanup`].
+    /// The steps for one replica, and those that clean up after it, which come once all replicas are done.
     /// `stop_first` overrules the service's order.
-    pub(super) fn unit(&mut self, diff: &SlotDiff<'_>, stop_first: bool) -> Option<(Unit, Vec<StepId>)> {
+    pub(super) fn unit(&mut self, diff: &SlotDiff<'_>, stop_first: bool) -> Option<(Unit, Vec<Step>)> {
         let host = diff.host.as_ref()?;
         let policy = self.policy(&diff.slot.service)?;
         let mut draft = Draft {
@@ -94,6 +98,8 @@ impl<'i> Builder<'i> {
             diff,
             steps: Vec::new(),
             cleanup: Vec::new(),
+            yields: stop_first,
+            stopped: Vec::new(),
         };
         let mut extras: Vec<&Standing<'_>> = diff.extras.iter().collect();
         if stop_first {
@@ -201,7 +207,7 @@ impl<'i> Builder<'i> {
         draft: &mut Draft<'d, 'a>,
         spec: &Arc<ContainerSpec>,
         old: Option<&'d Standing<'a>>,
-        drop: &[Standing<'_>],
+        drop: &'d [Standing<'a>],
         beside: bool,
     ) {
         for one in drop {
@@ -239,9 +245,13 @@ impl<'i> Builder<'i> {
         }
     }
 
-    fn stop(&mut self, draft: &mut Draft<'_, '_>, standing: &Standing<'_>, name: &str) {
+    fn stop<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, standing: &'d Standing<'a>, name: &str) {
         let id = self.act(draft, standing.host, stop(name), is(name, standing), vec![start(name)]);
-        self.release(standing, id);
+        if draft.yields {
+            self.release(standing, id);
+        } else {
+            draft.stopped.push(standing);
+        }
     }
 
     fn gate(&mut self, draft: &mut Draft<'_, '_>, gate: GateOp) {
@@ -268,7 +278,7 @@ impl<'i> Builder<'i> {
         id
     }
 
-    fn finish(&mut self, draft: Draft<'_, '_>, waits: bool, monitor: Span) -> (Unit, Vec<StepId>) {
+    fn finish(&mut self, draft: Draft<'_, '_>, waits: bool, monitor: Span) -> (Unit, Vec<Step>) {
         let last = draft.steps.last().copied();
         let watch = (waits && monitor > Span::default()).then(|| {
             let name = draft.name.clone();
@@ -277,13 +287,16 @@ impl<'i> Builder<'i> {
             self.edit(id, |step| step.after.extend(last));
             id
         });
-        let cleanup = draft.cleanup.iter().map(|gone| {
-            let id = self.push(gone.standing.host, Some(draft.slot), remove(&gone.name), draft.why);
-            self.edit(id, |step| {
-                step.pre = is(&gone.name, gone.standing);
-                step.after.extend(last.into_iter().chain(watch));
-            });
-            id
+        for standing in &draft.stopped {
+            if let Some(end) = watch.or(last) {
+                self.release(standing, end);
+            }
+        }
+        let after: Vec<StepId> = last.into_iter().chain(watch).collect();
+        let cleanup = draft.cleanup.iter().map(|gone| Step {
+            pre: is(&gone.name, gone.standing),
+            after: after.clone(),
+            ..blank(gone.standing.host, Some(draft.slot), remove(&gone.name), draft.why)
         });
         let cleanup = cleanup.collect();
         let unit = Unit {

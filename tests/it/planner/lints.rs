@@ -32,6 +32,8 @@ fn broken(change: impl FnOnce(&mut Plan)) -> BTreeSet<Lint> {
     found
 }
 
+type Break = Box<dyn FnOnce(&mut Plan)>;
+
 #[test]
 fn every_check_finds_what_it_is_for() {
     let plan = good();
@@ -40,7 +42,7 @@ fn every_check_finds_what_it_is_for() {
     let stop = find(&plan, "stop shop.web.1");
     let start = find(&plan, "start shop.web.1");
     let cleanup = find(&plan, "remove shop.web.1.old");
-    let cases: Vec<(Lint, Box<dyn FnOnce(&mut Plan)>)> = vec![
+    let cases: Vec<(Lint, Break)> = vec![
         (
             Lint::Numbered(StepId(999)),
             Box::new(move |plan| plan.steps[create].id = StepId(999)),
@@ -82,7 +84,7 @@ fn every_check_finds_what_it_is_for() {
         ),
         (
             Lint::StopBeforePull(id(stop)),
-            Box::new(move |plan| drop(plan.steps[stop].settled.pop())),
+            Box::new(move |plan| plan.steps[stop].settled.clear()),
         ),
         (
             Lint::EarlyCleanup(id(cleanup)),
