@@ -190,6 +190,7 @@ always\t'Always'
 never\t'Never'"
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s y -l yes -d 'Do not ask'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l dirty -d 'Apply uncommitted changes too'
+complete -c cdk -n "__fish_cdk_using_subcommand apply" -l allow-removals -d 'Remove even more than half of the cluster\'s containers'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s v -l verbose -d 'Tell every detail'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l no-input -d 'Never ask'

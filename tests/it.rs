@@ -8,10 +8,14 @@
 
 #[path = "it/check.rs"]
 mod check;
+#[path = "it/dialect.rs"]
+mod dialect;
 #[path = "it/e2e/mod.rs"]
 mod e2e;
 #[path = "it/execute.rs"]
 mod execute;
+#[path = "it/observe.rs"]
+mod observe;
 #[path = "it/planner.rs"]
 mod planner;
 #[path = "it/report.rs"]

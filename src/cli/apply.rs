@@ -14,7 +14,7 @@ use crate::cli::exit::{Ended, ExitCode, of_apply};
 use crate::cli::runtime::{Signals, block_on};
 use crate::execute::outcome::{Event, Outcome};
 use crate::execute::stop::Stopper;
-use crate::flow::{self, Failure, Session};
+use crate::flow::{self, Allowed, Failure, Session};
 use crate::plan::step::{PLAN_VERSION, Plan, PlanDocument};
 use crate::report::progress::{Detail, Lines, Reporter};
 use crate::report::terminal::Terminal;
@@ -36,9 +36,13 @@ pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ende
         Some(saved) => saved.revision.commit.clone(),
         None => args.rev.clone(),
     };
+    let allowed = Allowed {
+        dirty: args.dirty,
+        removals: args.allow_removals,
+    };
     block_on(async |signals| {
         let session = signals.unless(flow::begin_apply(&settings)).await?;
-        match agreed(context, signals, &session, saved, args.dirty, asks).await {
+        match agreed(context, signals, &session, saved, allowed, asks).await {
             Ok(true) => execute(context, signals, session).await,
             Ok(false) => {
                 session.close().await;
@@ -59,7 +63,7 @@ async fn agreed(
     signals: &mut Signals,
     session: &Session,
     saved: Option<Plan>,
-    dirty: bool,
+    allowed: Allowed,
     asks: bool,
 ) -> Result<bool, Ended> {
     let planned = session.planned();
@@ -68,7 +72,7 @@ async fn agreed(
         let saved = mask::unmask(saved, &planned.plan);
         session.expect_same(&saved)?;
     }
-    session.guard(dirty)?;
+    session.guard(allowed)?;
     match context.output {
         Output::Text => context.answer(&text(planned, context.style))?,
         Output::Json if context.quiet && !asks => {}

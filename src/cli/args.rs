@@ -194,6 +194,9 @@ pub struct ApplyArgs {
     /// Apply uncommitted changes too
     #[arg(long)]
     pub dirty: bool,
+    /// Remove even more than half of the cluster's containers
+    #[arg(long)]
+    pub allow_removals: bool,
 }
 
 /// Of `schema`.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crate::diff::field::{self, Changes, Difference};
 use crate::diff::{SlotDiff, Verdict, image};
-use crate::model::container::{ContainerSpec, ContainerState, Health, PortBinding, Protocol};
+use crate::model::container::{ContainerSpec, ContainerState, Health};
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::ImageDefaults;
 use crate::model::name::{HostName, Slot, retired_name};
 use crate::model::policy::Order;
+use crate::model::setting::{PortBinding, Protocol};
 use crate::observe::Observed;
 use crate::place::Assignment;
 use crate::place::live::Standing;

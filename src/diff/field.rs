@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::container::{EffectiveSpec, Healthcheck, Limits, Logging, Mount, PortBinding};
+use crate::model::container::EffectiveSpec;
+use crate::model::setting::{Healthcheck, Limits, Logging, Mount, PortBinding};
 use crate::model::unit::{Bytes, Cpus, Span};
 
 /// One field that differs.

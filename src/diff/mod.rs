@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use crate::diff::container::Judge;
 use crate::diff::field::Difference;
-use crate::model::container::{ContainerSpec, Limits, Restart};
+use crate::model::container::ContainerSpec;
 use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
+use crate::model::setting::{Limits, Restart};
 use crate::observe::Observed;
 use crate::place::Placement;
 use crate::place::live::{Standing, standing};

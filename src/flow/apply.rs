@@ -10,12 +10,12 @@ use crate::execute::stop::Stop;
 use crate::execute::{Options, execute};
 use crate::flow::credentials::{Passwords, passwords};
 use crate::flow::failure::Failure;
+use crate::flow::guard::{Allowed, guard};
 use crate::flow::plan::{Planned, plan_from};
 use crate::flow::{Seen, Settings, check};
 use crate::host::{ConnectOptions, Host, Hosts, close_all, connect_all};
 use crate::model::endpoint::Endpoint;
 use crate::model::name::HostName;
-use crate::model::op::{ImageOp, Op};
 use crate::observe::observe;
 use crate::plan::step::Plan;
 use crate::resolve::desired::{Availability, Desired};
@@ -106,28 +106,9 @@ impl Session {
     /// Whether apply may go on.
     ///
     /// # Errors
-    /// Uncommitted changes that were not asked for; a registry's password that a pull needs and nobody has.
-    pub fn guard(&self, dirty: bool) -> Result<(), Failure> {
-        let plan = &self.planned.plan;
-        if plan.revision.dirty && !dirty && !plan.is_empty() {
-            return Err(Failure::Guard(
-                "the repository has uncommitted changes: commit them, or say --dirty to apply them all the same".into(),
-            ));
-        }
-        for step in &plan.steps {
-            let Op::Image(ImageOp::Pull { image, .. }) = &step.op else {
-                continue;
-            };
-            let missing = image
-                .registry()
-                .and_then(|registry| self.connections.passwords.missing.get(registry));
-            if let Some(why) = missing {
-                return Err(Failure::Guard(format!(
-                    "{image} has to be pulled, but there is no password: {why}"
-                )));
-            }
-        }
-        Ok(())
+    /// Where it would do what nobody allowed, or needs a registry's password that nobody has.
+    pub fn guard(&self, allowed: Allowed) -> Result<(), Failure> {
+        guard(&self.planned, &self.connections.passwords.missing, allowed)
     }
 
     /// Whether a saved plan is still what would be done.

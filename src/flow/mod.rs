@@ -3,6 +3,7 @@
 mod apply;
 mod credentials;
 mod failure;
+mod guard;
 mod plan;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::source::Repository;
 
 pub use apply::Session;
 pub use failure::Failure;
+pub use guard::Allowed;
 pub use plan::Planned;
 
 use plan::plan_from;

@@ -6,8 +6,12 @@ use bollard::errors::Error;
 
 use crate::host::HostError;
 
-/// The deadline of a call that reads or changes something small.
+/// The deadline of a call that reads something small.
 pub const SMALL: Duration = Duration::from_secs(10);
+
+/// The deadline of a call that changes something: a busy engine takes its time to start a container, and to give up
+/// on one that it is about to start would only leave a doubt. A host that is gone is found by ssh's own beats before.
+pub const CHANGE: Duration = Duration::from_secs(60);
 
 /// Waits for an answer, at most `after`. `call` names it in errors: `create shop.web.1`.
 pub async fn within<T>(

@@ -15,14 +15,15 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::dialect::docker::engine::{self, ApiVersion};
 use crate::dialect::docker::{Unreadable, container, create, label};
-use crate::host::call::{SMALL, within};
+use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
 use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, files, images};
-use crate::model::container::{ContainerSpec, Limits, LiveContainer, Ownership, Restart};
+use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::name::{ClusterName, HostName};
+use crate::model::setting::{Limits, Restart};
 
 /// How many containers of one host are inspected at once. More gains nothing: the engine has to do the work.
 const INSPECTS: usize = 4;
@@ -85,7 +86,7 @@ impl Engine {
     async fn create_from(&self, name: &str, body: ContainerCreateBody) -> Result<(), HostError> {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
         let create = self.docker().create_container(Some(options), body);
-        within(&format!("create {name}"), SMALL, create).await.map(drop)
+        within(&format!("create {name}"), CHANGE, create).await.map(drop)
     }
 }
 
@@ -218,7 +219,7 @@ impl Host for Engine {
             ..VolumeCreateRequest::default()
         };
         let create = self.docker().create_volume(request);
-        within(&format!("create volume {name}"), SMALL, create).await.map(drop)
+        within(&format!("create volume {name}"), CHANGE, create).await.map(drop)
     }
 
     async fn create(
@@ -244,7 +245,7 @@ impl Host for Engine {
 
     async fn start(&self, name: &str) -> Result<(), HostError> {
         let start = self.docker().start_container(name, None::<StartContainerOptions>);
-        within(&format!("start {name}"), SMALL, start).await
+        within(&format!("start {name}"), CHANGE, start).await
     }
 
     async fn stop(&self, name: &str) -> Result<(), HostError> {
@@ -258,19 +259,19 @@ impl Host for Engine {
     async fn rename(&self, name: &str, to: &str) -> Result<(), HostError> {
         let options = RenameContainerOptionsBuilder::new().name(to).build();
         let rename = self.docker().rename_container(name, options);
-        within(&format!("rename {name}"), SMALL, rename).await
+        within(&format!("rename {name}"), CHANGE, rename).await
     }
 
     async fn update(&self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError> {
         let update = self.docker().update_container(name, create::update(limits, restart));
-        within(&format!("update {name}"), SMALL, update).await
+        within(&format!("update {name}"), CHANGE, update).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), HostError> {
         let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
         let remove = self.docker().remove_container(name, Some(options));
         // A running one is killed, and a big file system takes its time to go.
-        match within(&format!("remove {name}"), SMALL + AFTER_GRACE, remove).await {
+        match within(&format!("remove {name}"), CHANGE, remove).await {
             Err(HostError::NotFound(_)) => Ok(()),
             answer => answer,
         }

@@ -13,7 +13,7 @@ use bollard::query_parameters::{ListVolumesOptions, ListVolumesOptionsBuilder, R
 
 use crate::dialect::docker::label;
 use crate::host::HostError;
-use crate::host::call::{SMALL, within};
+use crate::host::call::{CHANGE, SMALL, within};
 use crate::model::name::{ClusterName, files_name};
 
 /// How often a write is tried again that another writer was faster than.
@@ -62,7 +62,7 @@ pub async fn write(docker: &Docker, cluster: &ClusterName, path: &str, text: &[u
             labels: Some(labels.clone()),
             ..VolumeCreateRequest::default()
         };
-        let made = within("write cdk's files", SMALL, docker.create_volume(request)).await?;
+        let made = within("write cdk's files", CHANGE, docker.create_volume(request)).await?;
         // An engine answers with what is there where the name is taken: somebody else wrote meanwhile.
         if made.labels == labels {
             remove_older(docker, cluster, &volumes).await;

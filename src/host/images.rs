@@ -9,7 +9,7 @@ use bollard::query_parameters::{CreateImageOptionsBuilder, ListImagesOptions, Ta
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::dialect::docker::engine;
-use crate::host::call::{SMALL, in_words, within};
+use crate::host::call::{CHANGE, SMALL, in_words, within};
 use crate::host::{Credentials, HostError};
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 
@@ -118,7 +118,7 @@ pub async fn pull(
         return Ok(());
     };
     let options = TagImageOptionsBuilder::new().repo(image.name()).tag(tag).build();
-    within(&format!("tag {name}"), SMALL, docker.tag_image(&name, Some(options))).await
+    within(&format!("tag {name}"), CHANGE, docker.tag_image(&name, Some(options))).await
 }
 
 /// How an engine is asked for an image: by its tag, or by its digest where git writes that alone.

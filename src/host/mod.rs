@@ -15,10 +15,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::container::{ContainerSpec, Limits, LiveContainer, Ownership, Restart};
+use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::name::{ClusterName, HostName};
+use crate::model::setting::{Limits, Restart};
 
 pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
 

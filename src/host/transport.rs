@@ -109,3 +109,68 @@ fn make_auth_url_safe(request: &mut BollardRequest) {
         value.set_sensitive(true);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bollard::auth::DockerCredentials;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    /// Answers two requests on one connection, and hands back their heads.
+    async fn engine(listener: UnixListener, answers: [&str; 2]) -> Vec<String> {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut heads = Vec::new();
+        for answer in answers {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            heads.push(String::from_utf8(head).unwrap());
+            let text = format!(
+                "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nServer: Docker/20.10\r\nContent-Length: {}\r\n\r\n{answer}",
+                answer.len()
+            );
+            stream.write_all(text.as_bytes()).await.unwrap();
+        }
+        heads
+    }
+
+    #[tokio::test]
+    async fn one_connection_serves_and_the_version_and_the_password_arrive() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let transport = Transport::over(&socket).unwrap();
+        // This password's credentials hold both `+` and `/` in plain base64.
+        let auth = DockerCredentials {
+            password: Some("~~~???>>>".to_owned()),
+            ..DockerCredentials::default()
+        };
+        let calls = async {
+            transport.docker.ping().await.unwrap();
+            transport
+                .docker
+                .inspect_registry_image("web", Some(auth))
+                .await
+                .unwrap()
+        };
+        let answer = r#"{"Descriptor": {}, "Platforms": []}"#;
+        let (heads, _) = tokio::join!(engine(listener, ["OK", answer]), calls);
+        assert!(heads[0].starts_with("GET /_ping HTTP/1.1"), "{}", heads[0]);
+        assert!(
+            heads[1].starts_with("GET /v1.41/distribution/web/json HTTP/1.1"),
+            "{}",
+            heads[1]
+        );
+        let sent = heads[1]
+            .lines()
+            .find_map(|line| line.strip_prefix("x-registry-auth: "))
+            .unwrap();
+        assert!(sent.contains(['-', '_']) && !sent.contains(['+', '/']), "{sent}");
+        let greeting = transport.greeting().unwrap();
+        assert_eq!(greeting.server, "Docker/20.10");
+        assert_eq!(greeting.api.unwrap(), ApiVersion::OLDEST);
+    }
+}

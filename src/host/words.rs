@@ -120,3 +120,75 @@ pub fn of_socket(state: Option<SocketState>, log: &str, user: &str, answer: &Hos
 fn without_ssh(line: &str) -> &str {
     line.strip_prefix("ssh: ").unwrap_or(line)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIVE: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn ssh_is_told_in_words_that_say_what_to_do() {
+        // As OpenSSH 9.2 and 10.0 wrote it.
+        for (log, said) in [
+            (
+                "No ED25519 host key is known for 10.77.0.11 and you have requested strict checking.\r\nHost key verification failed.\r\n",
+                "Denied: the host key of h1 is not known: accept it once with `ssh h1`",
+            ),
+            (
+                "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nHost key verification failed.\r\n",
+                "Denied: the host key of h1 has changed",
+            ),
+            (
+                "deploy@10.77.0.11: Permission denied (publickey).\r\n",
+                "Denied: h1 does not let us in (deploy@10.77.0.11: Permission denied (publickey).)",
+            ),
+            (
+                "ssh: connect to host 10.77.0.11 port 22: Connection timed out\r\n",
+                "Unreachable: connection timed out after 5s",
+            ),
+            (
+                "Connection timed out during banner exchange\r\nConnection to 10.77.0.11 port 22 timed out\r\n",
+                "Unreachable: connection timed out after 5s",
+            ),
+            (
+                "ssh: connect to host 10.77.0.11 port 2: Connection refused\r\n",
+                "Unreachable: connection refused: does sshd run there",
+            ),
+            (
+                "ssh: Could not resolve hostname h1: Name or service not known\r\n",
+                "Unreachable: the name does not resolve",
+            ),
+            (
+                "/etc/x: line 1: Bad configuration option: frob\r\n/etc/x: terminating, 1 bad configuration options\r\n",
+                "Denied: ssh refuses its configuration: /etc/x: line 1",
+            ),
+            (
+                "kex_exchange_identification: read: Connection reset by peer\r\n",
+                "dropped: the connection was dropped during the handshake",
+            ),
+            ("something else\r\n", "Unreachable: ssh: something else"),
+            ("", "Unreachable: ssh ended without a word"),
+        ] {
+            let told = match of_handshake(log, "h1", FIVE) {
+                Failure::Dropped(error) => format!("dropped: {error}"),
+                Failure::Final(HostError::Denied(why)) => format!("Denied: {why}"),
+                Failure::Final(HostError::Unreachable(why)) => format!("Unreachable: {why}"),
+                Failure::Final(error) => format!("{error:?}"),
+            };
+            assert!(told.starts_with(said), "{log}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_socket_that_does_not_answer_is_told_by_what_was_found_there() {
+        let answer = HostError::Unreachable("reset".to_owned());
+        let told = |state, log| of_socket(state, log, "deploy", &answer).to_string();
+        assert!(told(Some(SocketState::Closed), "").contains("usermod -aG docker deploy"));
+        assert!(told(Some(SocketState::Missing), "").contains("is Docker installed"));
+        assert!(told(Some(SocketState::Idle), "channel 1: open failed").contains("does not run"));
+        assert!(told(Some(SocketState::Open), "channel 1: open failed").contains("AllowStreamLocalForwarding"));
+        assert!(told(Some(SocketState::Open), "").contains("reset"));
+        assert_eq!(told(None, ""), "reset");
+    }
+}

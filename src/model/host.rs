@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::model::container::{LiveContainer, Protocol};
+use crate::model::container::LiveContainer;
 use crate::model::image::ImageFacts;
 use crate::model::journal::JournalRecord;
+use crate::model::setting::Protocol;
 use crate::model::unit::Bytes;
 
 /// A host's engine and machine.
@@ -65,8 +66,8 @@ pub struct HostState {
 }
 
 /// A host as it was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "HostDocument", into = "HostDocument")]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "HostDocument")]
 pub enum ObservedHost {
     /// It answered.
     Reachable(Box<HostState>),
@@ -84,36 +85,31 @@ impl ObservedHost {
     }
 }
 
-/// How an [`ObservedHost`] stands in a file: `{unreachable: WHY}`, or what was seen.
-#[derive(Serialize, Deserialize, JsonSchema)]
+/// A host as it stands in a file: `{unreachable: WHY}`, or what was seen.
+// The state is no `Option`: flattened, that would take a state with an error in it for none.
+#[derive(Deserialize, JsonSchema)]
 struct HostDocument {
     /// Why it did not answer; everything else is left out then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     unreachable: Option<String>,
-    #[serde(flatten, default)]
-    state: Option<HostState>,
+    #[serde(flatten)]
+    state: HostState,
 }
 
 impl From<HostDocument> for ObservedHost {
     fn from(document: HostDocument) -> Self {
         match document.unreachable {
             Some(why) => Self::Unreachable(why),
-            None => Self::Reachable(Box::new(document.state.unwrap_or_default())),
+            None => Self::Reachable(Box::new(document.state)),
         }
     }
 }
 
-impl From<ObservedHost> for HostDocument {
-    fn from(host: ObservedHost) -> Self {
-        match host {
-            ObservedHost::Reachable(state) => Self {
-                unreachable: None,
-                state: Some(*state),
-            },
-            ObservedHost::Unreachable(why) => Self {
-                unreachable: Some(why),
-                state: None,
-            },
+impl Serialize for ObservedHost {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Reachable(state) => state.serialize(serializer),
+            Self::Unreachable(why) => serializer.collect_map([("unreachable", why)]),
         }
     }
 }

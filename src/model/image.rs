@@ -7,7 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::container::Healthcheck;
+use crate::model::setting::Healthcheck;
 
 /// A text that is not an image reference, or not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

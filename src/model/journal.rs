@@ -6,9 +6,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::container::PortBinding;
 use crate::model::image::Digest;
 use crate::model::name::{HostName, Slot};
+use crate::model::setting::PortBinding;
 
 /// The version of the journal's format that this cdk writes; it refuses a newer one.
 pub const JOURNAL_VERSION: u32 = 1;

@@ -11,4 +11,5 @@ pub mod policy;
 pub mod problem;
 pub mod revision;
 pub mod secret;
+pub mod setting;
 pub mod unit;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::container::{ContainerSpec, Limits, Ownership, Restart};
+use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::image::{Digest, ImageRef};
+use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Span;
 
 /// One thing to do on one host.

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::container::PortBinding;
 use crate::model::host::ObservedHost;
 use crate::model::journal::{JournalRecord, PlacedSlot};
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::policy::Order;
+use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::filter::{Pool, Room};
 use crate::place::home::{Known, Seat, data};

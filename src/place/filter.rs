@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::container::{PortBinding, Protocol};
 use crate::model::host::{HeldPort, HostState};
 use crate::model::image::{ImageRef, Resolution};
 use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::setting::{PortBinding, Protocol};
 use crate::model::unit::{Bytes, Cpus, PortRange};
 use crate::place::reason::Obstacle;
 use crate::resolve::desired::{Attribute, Availability, Constraint, Host, HostPort, Service, ServicePort};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::container::{MountSource, PortBinding};
 use crate::model::host::HostState;
 use crate::model::journal::{JournalRecord, PlacedSlot};
 use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::setting::{MountSource, PortBinding};
 use crate::place::HostAnswer;
 use crate::place::filter::Room;
 use crate::place::live::Standing;

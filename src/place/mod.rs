@@ -10,8 +10,8 @@ mod survey;
 
 use std::collections::BTreeMap;
 
-use crate::model::container::PortBinding;
 use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::choose::Placer;
 use crate::place::reason::{Obstacle, Reason, Refusal};

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::model::container::Protocol;
 use crate::model::journal::PlacedSlot;
 use crate::model::name::HostName;
+use crate::model::setting::Protocol;
 use crate::model::unit::{Bytes, Cpus};
 use crate::resolve::desired::{Attribute, Constraint};
 

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::{SlotDiff, Verdict};
-use crate::model::container::{ContainerSpec, Protocol};
+use crate::model::container::ContainerSpec;
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::{Digest, ImageRef, Resolution};
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::op::{ContainerOp, ImageOp, Op, VolumeOp};
 use crate::model::policy::UpdatePolicy;
+use crate::model::setting::Protocol;
 use crate::place::live::Standing;
 use crate::plan::Input;
 use crate::plan::order::{arrange, held, made, wanted};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::{SlotDiff, Verdict};
-use crate::model::container::Protocol;
 use crate::model::name::{HostName, Slot};
+use crate::model::setting::Protocol;
 use crate::place::live::Standing;
 
 /// A port of a host.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::diff::{SlotDiff, Verdict};
-use crate::model::container::{ContainerSpec, Limits, Ownership, Restart};
+use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::name::{HostName, Slot, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
+use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Span;
 use crate::place::live::Standing;
 use crate::plan::build::{Builder, blank};

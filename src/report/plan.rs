@@ -156,25 +156,21 @@ impl Page {
         self.gap();
     }
 
+    /// A service that nothing happens to; what is not well stands below it.
     fn same(&mut self, change: &ServiceChange) {
-        let kept = change.slots.iter().filter(|slot| slot.action == Action::Keep).count();
-        let unknown = change.slots.len() - kept;
-        let name = change.service.as_str();
-        match (kept, unknown) {
-            (0, 0) => self.row(0, Action::Keep, name, "no replicas wanted"),
-            (0, _) => self.row(
-                0,
-                Action::Unknown,
-                name,
-                &format!("{} unknown", count(unknown, "replica")),
-            ),
-            (1, 0) => self.row(0, Action::Keep, name, "1 replica as it should be"),
-            (_, 0) => self.row(0, Action::Keep, name, &format!("{kept} replicas as they should be")),
-            (..) => {
-                let said = format!("{} as they should be, {unknown} unknown", count(kept, "replica"));
-                self.row(0, Action::Keep, name, &said);
-            }
-        }
+        let said = stays(&change.slots);
+        let kept = change.slots.iter().any(|slot| slot.action == Action::Keep);
+        let action = if kept || said.is_empty() {
+            Action::Keep
+        } else {
+            Action::Unknown
+        };
+        let said = if said.is_empty() {
+            "no replicas wanted".to_owned()
+        } else {
+            said.join(", ")
+        };
+        self.row(0, action, change.service.as_str(), &said);
         self.slots(change, is_odd);
     }
 
@@ -217,15 +213,9 @@ impl Page {
         self.slots(change, |slot| {
             acts(slot.action) || slot.action == Action::Unplaced || is_odd(slot)
         });
-        for (action, words) in [(Action::Keep, "as they should be"), (Action::Unknown, "unknown")] {
-            if let Some(&number) = counts.get(&action) {
-                let words = if number == 1 {
-                    words.replace("they", "it")
-                } else {
-                    words.to_owned()
-                };
-                self.row(4, action, &format!("{} {words}", count(number, "replica")), "");
-            }
+        let rest: Vec<SlotChange> = change.slots.iter().filter(|slot| !is_odd(slot)).cloned().collect();
+        for said in stays(&rest) {
+            self.row(4, Action::Keep, &said, "");
         }
     }
 
@@ -324,6 +314,23 @@ impl Page {
             ));
         }
     }
+}
+
+/// The replicas that nothing happens to, in counts: those as they should be, those not well, those that nobody knows of.
+fn stays(slots: &[SlotChange]) -> Vec<String> {
+    let number = |wanted: &dyn Fn(&SlotChange) -> bool| slots.iter().filter(|slot| wanted(slot)).count();
+    let kept = number(&|slot| slot.action == Action::Keep && !is_odd(slot));
+    let odd = number(&is_odd);
+    let unknown = number(&|slot| slot.action == Action::Unknown);
+    let as_it_is = if kept == 1 {
+        "as it should be"
+    } else {
+        "as they should be"
+    };
+    let said = [(kept, as_it_is), (odd, "not well"), (unknown, "unknown")];
+    let said = said.into_iter().filter(|(number, _)| *number > 0);
+    said.map(|(number, words)| format!("{} {words}", count(number, "replica")))
+        .collect()
 }
 
 fn because(why: &str) -> String {

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::container::{LiveContainer, PortBinding};
+use crate::model::container::LiveContainer;
 use crate::model::host::ObservedHost;
 use crate::model::journal::{JournalEnd, JournalRecord};
 use crate::model::name::{HostName, ServiceName, Slot, retired_name};
+use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::report::style::{Paint, Style};
 use crate::report::table::table;

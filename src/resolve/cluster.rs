@@ -227,6 +227,15 @@ fn registry(
         }
     }
     let place = locate(&decoded.node, &["password".into()]);
+    let file = decoded
+        .value
+        .password
+        .as_ref()
+        .and_then(|password| password.file.as_deref());
+    if file.is_some_and(|file| file.starts_with('~')) {
+        let problem = Problem::at(Some(place.clone()), "`file`: cdk does not know `~` here");
+        problems.push(problem.hint("write an absolute path, or one relative to cdk.yaml"));
+    }
     let RegistryShape { username, password } = decoded.value;
     let password = match password? {
         PasswordShape {

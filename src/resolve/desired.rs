@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::model::container::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
 use crate::model::endpoint::{Address, Ssh};
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName};
 use crate::model::policy::UpdatePolicy;
 use crate::model::revision::Revision;
+use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
 use crate::resolve::template::Text;
 
@@ -214,7 +214,7 @@ pub struct Service {
 impl Service {
     /// Whether its replicas write to a named volume or a path of their host, and so are bound to it.
     pub fn is_stateful(&self) -> bool {
-        use crate::model::container::MountSource;
+        use crate::model::setting::MountSource;
         self.mounts.iter().any(|mount| match mount.source {
             MountSource::Bind(_) | MountSource::Volume(_) => !mount.read_only,
             MountSource::Anonymous => false,

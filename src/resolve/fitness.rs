@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::container::Protocol;
 use crate::model::policy::Order;
 use crate::model::problem::{Place, Problem};
+use crate::model::setting::Protocol;
 use crate::model::unit::Bytes;
 use crate::resolve::desired::{HostPort, Mode, Service, ServicePort};
 use crate::resolve::problems::locate;

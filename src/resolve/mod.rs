@@ -35,6 +35,9 @@ use crate::resolve::shape::service::ServiceShape;
 use crate::source::manifest::Manifest;
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
+/// The sections of a file; what each may hold is `shape`'s.
+const SECTIONS: [&str; 6] = ["cluster", "hosts", "registries", "services", "vars", "volumes"];
+
 /// What a repository wants.
 ///
 /// # Errors
@@ -59,7 +62,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         revision,
     } = manifest;
     for (name, entry) in sections {
-        if !schema::keys("").contains(name) && !name.starts_with("x-") {
+        if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
             problems.push(refuse_key("", name, entry.key.clone()).0);
         }
     }
@@ -177,4 +180,14 @@ fn one(
         problems,
     };
     reading.service(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sections_are_those_of_the_schema() {
+        assert_eq!(schema::keys(""), SECTIONS);
+    }
 }

@@ -254,3 +254,21 @@ pub fn keys(path: &str) -> impl Iterator<Item = &'static str> {
     let rows = TABLE.iter().filter(move |(at, _, _, _)| *at == path);
     rows.flat_map(|(_, keys, _, _)| keys.iter().copied())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolve::schema;
+
+    #[test]
+    fn what_is_refused_is_not_taken_as_well() {
+        for (path, keys, _, hint) in TABLE {
+            let taken = schema::keys(path);
+            assert!(!taken.is_empty() || *path == "volumes.*", "{path} is no place");
+            assert!(!hint.is_empty(), "{path}");
+            for key in *keys {
+                assert!(!taken.iter().any(|one| one == key), "{path}: {key}");
+            }
+        }
+    }
+}

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::container::{Healthcheck, Limits, Logging, Mount, MountSource, Restart};
 use crate::model::name::{ClusterName, volume_name};
 use crate::model::policy::{Order, UpdatePolicy};
 use crate::model::problem::{Place, Problem};
+use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Restart};
 use crate::model::unit::{Bytes, Cpus, Span};
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
@@ -15,7 +15,7 @@ use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
 use crate::resolve::shape::deploy::{AmountShape, DeployShape, ModeShape, OrderShape, PlacementShape, UpdateShape};
 use crate::resolve::shape::mount::{MountShape, SourceShape};
-use crate::resolve::shape::plain::{Plain, Words};
+use crate::resolve::shape::plain::{Count, Plain, Words};
 use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
 use crate::resolve::suggest;
 use crate::resolve::template::Text;
@@ -125,13 +125,7 @@ impl Reading<'_> {
 
     /// What the shape means. None where something is missing that a service cannot be without.
     pub fn service(&mut self, decoded: Decoded<ServiceShape>) -> Option<Service> {
-        if decoded.value.image.is_none() && !decoded.has_lost("image") {
-            let problem = Problem::at(
-                Some(self.key.clone()),
-                format!("the service `{}` has no `image`", self.name),
-            );
-            self.problems.push(problem.hint("write `image: NAME:TAG`"));
-        }
+        self.need_image(&decoded);
         let ServiceShape {
             image,
             command,
@@ -161,33 +155,11 @@ impl Reading<'_> {
         } = placement.unwrap_or_default();
         let resources = resources.unwrap_or_default();
         let (limits, reserved) = (amount(resources.limits), amount(resources.reservations));
-        if mode == Some(ModeShape::Global) && replicas.is_some() {
-            let hint = "a global service has one replica on each host that fits".to_owned();
-            self.problem(
-                &["deploy", "replicas"],
-                None,
-                "`replicas` says nothing with `mode: global`",
-                Some(hint),
-            );
-        }
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
-        if let Some(folder) = &working_dir
-            && !folder.starts_with('/')
-        {
-            let hint = "write the path in the container from its root".to_owned();
-            self.problem(
-                &["working_dir"],
-                None,
-                format!("{folder:?} is not an absolute path"),
-                Some(hint),
-            );
-        }
+        let working_dir = self.folder(working_dir);
         let service = Service {
-            mode: match mode {
-                Some(ModeShape::Global) => Mode::Global,
-                Some(ModeShape::Replicated) | None => Mode::Replicated(replicas.map_or(1, |count| count.0.0)),
-            },
+            mode: self.mode(mode, replicas),
             command: self.words("command", command),
             entrypoint: self.words("entrypoint", entrypoint),
             environment: self.pairs("environment", environment),
@@ -210,6 +182,44 @@ impl Reading<'_> {
         };
         self.check(&service);
         Some(service)
+    }
+
+    fn need_image(&mut self, decoded: &Decoded<ServiceShape>) {
+        if decoded.value.image.is_none() && !decoded.has_lost("image") {
+            let problem = Problem::at(
+                Some(self.key.clone()),
+                format!("the service `{}` has no `image`", self.name),
+            );
+            self.problems.push(problem.hint("write `image: NAME:TAG`"));
+        }
+    }
+
+    fn mode(&mut self, mode: Option<ModeShape>, replicas: Option<Plain<Count<0>>>) -> Mode {
+        match mode {
+            Some(ModeShape::Global) => {
+                if replicas.is_some() {
+                    let hint = "a global service has one replica on each host that fits".to_owned();
+                    let message = "`replicas` says nothing with `mode: global`";
+                    self.problem(&["deploy", "replicas"], None, message, Some(hint));
+                }
+                Mode::Global
+            }
+            Some(ModeShape::Replicated) | None => Mode::Replicated(replicas.map_or(1, |count| count.0.0)),
+        }
+    }
+
+    fn folder(&mut self, folder: Option<String>) -> Option<String> {
+        let folder = folder?;
+        if !folder.starts_with('/') {
+            let hint = "write the path in the container from its root".to_owned();
+            self.problem(
+                &["working_dir"],
+                None,
+                format!("{folder:?} is not an absolute path"),
+                Some(hint),
+            );
+        }
+        Some(folder)
     }
 
     fn mounts(&mut self, shapes: Vec<MountShape>) -> BTreeSet<Mount> {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer, Restart};
+use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
+use crate::model::setting::Restart;
 use crate::sim::world::{Behaviour, World};
 
 /// From a container's end to the engine's next start of it.

@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use tokio::time::sleep;
 
 use crate::host::{Containers, Credentials, Host, HostError};
-use crate::model::container::{ContainerSpec, Limits, LiveContainer, Ownership, Restart};
+use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::{HostFacts, HostState, ObservedHost};
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::name::{ClusterName, HostName};
+use crate::model::setting::{Limits, Restart};
 use crate::sim::state::State;
 use crate::sim::world::{Kill, World};
 

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use crate::host::{Containers, ForeignContainer, HostError};
-use crate::model::container::{ContainerSpec, ContainerState, Limits, LiveContainer, MountSource, Ownership, Restart};
+use crate::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
 use crate::model::host::{HeldPort, HostFacts, HostState};
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::journal::{JournalRecord, journal_path};
 use crate::model::name::container_name;
+use crate::model::setting::{Limits, MountSource, Restart};
 use crate::sim::container::SimContainer;
 use crate::sim::world::World;
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cdk::model::container::{ContainerSpec, Limits, Logging, Restart};
+use cdk::model::container::ContainerSpec;
 use cdk::model::op::{ContainerOp, GateOp, Op};
+use cdk::model::setting::{Limits, Logging, Restart};
 use cdk::model::unit::Span;
 use cdk::plan::step::{Action, Plan, PlanDocument, Rollout, StepId, Unit};
 use cdk::report::estimate::{Estimate, estimate};
@@ -61,7 +62,7 @@ fn nothing_to_do_says_what_is_as_it_should_be() {
     };
     let shown = plan::text(&quiet, 1, Duration::ZERO, PLAIN);
     let wanted = "cluster shop · 3f2a1c9 main \"web 1.5.0\" · 1 host\n\n\
-                  = web            2 replicas as they should be, 1 unknown\n    \
+                  = web            1 replica as it should be, 1 replica not well, 1 replica unknown\n    \
                   = web.2      bj-02   as it should be, but unhealthy\n\n\
                   No changes. 2 replicas are as git says; 1 unknown\n";
     assert_eq!(shown, wanted);

@@ -9,11 +9,9 @@ use bollard::models::{
 };
 
 use crate::dialect::docker::{Unreadable, label};
-use crate::model::container::{
-    ContainerState, EffectiveSpec, Health, Healthcheck, Limits, LiveContainer, Logging, Mount, MountSource,
-    PortBinding, Protocol, Restart,
-};
+use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
 use crate::model::host::HeldPort;
+use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Protocol, Restart};
 use crate::model::unit::{Bytes, Cpus, Span};
 
 /// A replica's container, from what the engine's `inspect` says.

@@ -8,10 +8,9 @@ use bollard::models::{
 };
 
 use crate::dialect::docker::label;
-use crate::model::container::{
-    ContainerSpec, Healthcheck, Limits, Logging, Mount, MountSource, Ownership, PortBinding, Restart,
-};
+use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::name::ClusterName;
+use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
 use crate::model::unit::Span;
 
 /// A replica's container, to be made from `image`: an engine's name or id of it.

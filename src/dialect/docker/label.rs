@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::dialect::docker::Unreadable;
-use crate::model::container::{Fingerprint, Logging, Ownership};
+use crate::model::container::{Fingerprint, Ownership};
 use crate::model::name::ClusterName;
+use crate::model::setting::Logging;
 
 /// The version of the labels that this cdk writes; it refuses a newer one.
 pub const LABELS_VERSION: u32 = 1;

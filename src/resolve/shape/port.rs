@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use crate::model::container::Protocol;
+use crate::model::setting::Protocol;
 use crate::model::unit::PortRange;
 use crate::resolve::decode;
 use crate::resolve::desired::{HostPort, ServicePort};

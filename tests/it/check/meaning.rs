@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use cdk::model::container::{Healthcheck, MountSource, Restart};
 use cdk::model::endpoint::Address;
 use cdk::model::name::{HostName, Slot};
 use cdk::model::policy::Order;
+use cdk::model::setting::{Healthcheck, MountSource, Restart};
 use cdk::model::unit::{Bytes, Cpus, Span};
 use cdk::resolve::desired::{Availability, Desired, HostPort, Mode, PasswordSource, Service};
 use cdk::resolve::template::{Replica, Text};

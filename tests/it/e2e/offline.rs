@@ -51,6 +51,9 @@ fn a_person_can_write_what_is_live_by_hand() {
 #[test]
 fn a_saved_plan_is_applied_once_and_then_stale() {
     let scene = scene("saved");
+    // One host: among several, what other tests put there in the meantime would make the plan stale.
+    scene.write("hosts.yaml", "hosts: {h1: {address: h1}}\n");
+    scene.commit("one host");
     let file = scene.beside("plan.json");
     scene.cdk(&["plan", "--out", &file]).ended(0);
     scene.cdk(&["apply", &file]).ended(0);

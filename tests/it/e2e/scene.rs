@@ -82,7 +82,7 @@ impl Scene {
             "cdk.yaml",
             &format!(
                 "cluster:\n  name: {cluster}\n  include: [hosts.yaml, services/*.yaml]\n  ports: {ports}-{}\n  \
-                 ssh: {{config: {state}/ssh_config, connect_timeout: 5s}}\n\
+                 ssh: {{config: {state}/ssh_config, connect_timeout: 10s}}\n\
                  registries:\n  registry.lab:5000: {{username: ci, password: {{file: {state}/registry-password}}}}\n",
                 ports + 99
             ),

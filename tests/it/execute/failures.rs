@@ -149,7 +149,7 @@ async fn a_replica_that_ends_under_its_watch_is_taken_back_and_the_rollout_stops
     lab.behave("web:2", exits(4, 7));
     for step in &mut maker.plan.steps {
         if let Op::Container(ContainerOp::Create { spec, .. }) = &mut step.op {
-            std::sync::Arc::make_mut(spec).restart = cdk::model::container::Restart::No;
+            std::sync::Arc::make_mut(spec).restart = cdk::model::setting::Restart::No;
         }
     }
     // Healthy after 2 s, so the second begins; the first ends after 4 s, the second after it.

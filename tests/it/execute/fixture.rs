@@ -10,9 +10,7 @@ use cdk::execute::outcome::{Event, Outcome, StepEnd};
 use cdk::execute::stop::Stop;
 use cdk::execute::{Options, execute};
 use cdk::host::Host;
-use cdk::model::container::{
-    ContainerSpec, ContainerState, Healthcheck, Limits, LiveContainer, Logging, Ownership, Restart,
-};
+use cdk::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
 use cdk::model::host::{HostState, ObservedHost};
 use cdk::model::image::ImageFacts;
 use cdk::model::journal::{JournalRecord, PlacedSlot};
@@ -20,6 +18,7 @@ use cdk::model::name::{ClusterName, HostName, Slot, container_name, retired_name
 use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op};
 use cdk::model::policy::Order;
 use cdk::model::revision::Revision;
+use cdk::model::setting::{Healthcheck, Limits, Logging, Restart};
 use cdk::model::unit::Span;
 use cdk::plan::step::{Action, Plan, Precondition, Rollout, ServiceChange, SlotChange, Step, StepId, Unit};
 use cdk::sim::host::SimHost;

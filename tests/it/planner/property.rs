@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cdk::model::container::{ContainerState, Health, Limits, LiveContainer};
+use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, Resolution};
 use cdk::model::name::{HostName, Slot, SlotKey};
 use cdk::model::policy::Order;
+use cdk::model::setting::Limits;
 use cdk::model::unit::{Bytes, Cpus};
 use cdk::observe::Observed;
 use cdk::place::reason::Reason;
@@ -266,7 +267,7 @@ fn containers(observed: &Observed) -> impl Iterator<Item = (&HostName, &LiveCont
 /// Checks the placement against the words of the manual, independently of how it was made.
 fn assert_placed_right(desired: &Desired, observed: &Observed) -> Result<(), TestCaseError> {
     let placement = placed(desired, observed);
-    let mut ports: BTreeSet<(HostName, cdk::model::container::Protocol, u16)> = BTreeSet::new();
+    let mut ports: BTreeSet<(HostName, cdk::model::setting::Protocol, u16)> = BTreeSet::new();
     let mut replicas: BTreeMap<(&HostName, &str), u32> = BTreeMap::new();
     let mut fresh: BTreeMap<&HostName, u32> = BTreeMap::new();
     for (slot, placed) in placement
@@ -380,8 +381,17 @@ fn assert_stateful_stays(desired: &Desired, plan: &Plan) -> Result<(), TestCaseE
     Ok(())
 }
 
+/// Each case goes through hundreds of states; the many are for `tests/run --full`.
+fn cases() -> u32 {
+    if std::env::var_os("CDK_TEST_FULL").is_some() {
+        1_000
+    } else {
+        48
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, max_shrink_iters: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, max_shrink_iters: 4000, ..ProptestConfig::default() })]
 
     #[test]
     fn a_cluster_goes_from_any_state_to_any_other(first in any_desired(), second in any_desired(), fate in any_fate()) {

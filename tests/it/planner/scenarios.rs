@@ -1,8 +1,8 @@
 //! One cluster, one change, and what the plan says and does about it.
 
-use cdk::model::container::Limits;
 use cdk::model::name::HostName;
 use cdk::model::policy::Order;
+use cdk::model::setting::Limits;
 use cdk::model::unit::{Bytes, Cpus};
 use cdk::observe::Observed;
 use cdk::plan::step::{Action, Plan};

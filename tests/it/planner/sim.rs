@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cdk::model::container::{ContainerState, Health, LiveContainer, PortBinding, Protocol};
+use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
 use cdk::model::image::Resolution;
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord};
 use cdk::model::name::HostName;
 use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op, VolumeOp};
+use cdk::model::setting::{PortBinding, Protocol};
 use cdk::observe::Observed;
 use cdk::plan::step::{Plan, Precondition, Step, StepId};
 

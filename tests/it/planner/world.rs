@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cdk::diff::diff;
-use cdk::model::container::{Limits, Logging, Mount, MountSource, Protocol, Restart};
 use cdk::model::endpoint::{Address, Ssh};
 use cdk::model::name::{HostName, ServiceName, Slot};
 use cdk::model::policy::{Order, UpdatePolicy};
 use cdk::model::revision::Revision;
+use cdk::model::setting::{Limits, Logging, Mount, MountSource, Protocol, Restart};
 use cdk::model::unit::{Bytes, Cpus, Span};
 use cdk::observe::{ObservationDocument, Observed};
 use cdk::place::{Placement, place};

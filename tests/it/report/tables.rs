@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use cdk::model::container::{
-    ContainerState, EffectiveSpec, LiveContainer, Logging, Ownership, PortBinding, Protocol, Restart,
-};
+use cdk::model::container::{ContainerState, EffectiveSpec, LiveContainer, Ownership};
 use cdk::model::endpoint::{Address, Ssh};
 use cdk::model::host::{HostFacts, HostState, ObservedHost};
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, PlacedSlot};
 use cdk::model::policy::{Order, UpdatePolicy};
 use cdk::model::revision::Revision;
+use cdk::model::setting::{Logging, PortBinding, Protocol, Restart};
 use cdk::model::unit::{Bytes, Cpus, Span};
 use cdk::observe::Observed;
 use cdk::report::{hosts, ps, show};
