@@ -235,7 +235,9 @@ fn found(file: &str, text: &str, roots: &[&str], complaints: &mut Vec<String>) -
 const PURE: &[&str] = &[
     "model", "dialect", "resolve", "scale", "place", "render", "diff", "plan",
 ];
-/// What reaches beyond a function's input, or answers in no order.
+/// Those of them whose answers must be the same, byte for byte.
+const ORDERED: &[&str] = &["model", "scale", "place", "render", "diff", "plan"];
+/// What reaches beyond a function's input.
 const EFFECTS: &[&str] = &[
     "std::env",
     "std::fs",
@@ -246,8 +248,6 @@ const EFFECTS: &[&str] = &[
     "std::thread",
     "std::time::Instant",
     "std::time::SystemTime",
-    "std::collections::Hash",
-    "std::collections::hash",
     "tokio",
     "futures_util",
     "jiff::Timestamp::now",
@@ -257,7 +257,7 @@ const EFFECTS: &[&str] = &[
     "git2",
 ];
 
-/// Pure floors name no clock, no network, no environment, no file and no map without an order.
+/// Pure floors name no clock, no network, no environment and no file; the planning ones no map without an order.
 fn purity(tree: &[File]) -> Vec<String> {
     let mut complaints = Vec::new();
     for (file, text) in tree.iter().filter(|(file, _)| is_floor_file(file)) {
@@ -270,6 +270,13 @@ fn purity(tree: &[File]) -> Vec<String> {
             let path = one.parts.join("::");
             if EFFECTS.iter().any(|effect| path.starts_with(effect)) {
                 complaints.push(format!("{file}:{}: {path} in a floor that is pure", one.line));
+            }
+            let unordered = path.to_lowercase().starts_with("std::collections::hash");
+            if unordered && module.first().is_some_and(|floor| ORDERED.contains(&floor.as_str())) {
+                complaints.push(format!(
+                    "{file}:{}: {path} has no order: two plans would differ",
+                    one.line
+                ));
             }
         }
     }

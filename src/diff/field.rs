@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::container::EffectiveSpec;
+use crate::model::secret::{MASK, is_secret_name, masked_words};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, PortBinding};
 use crate::model::unit::{Bytes, Cpus, Span};
 
@@ -26,9 +27,6 @@ pub(super) struct Changes {
     /// Whether something differs that Docker can't change in place.
     pub(super) needs_new: bool,
 }
-
-const MASK: &str = "***";
-const SECRET: [&str; 4] = ["password", "secret", "token", "key"];
 
 /// The engine's own grace, which is what none means.
 const GRACE: Span = Span::seconds(10);
@@ -130,13 +128,8 @@ impl Changes {
     }
 }
 
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET.iter().any(|word| name.contains(word))
-}
-
 fn masked(key: &str, value: &str) -> String {
-    if is_secret(key) { MASK } else { value }.to_owned()
+    if is_secret_name(key) { MASK } else { value }.to_owned()
 }
 
 /// A list of words as a shell would take them; the values of options whose names say that they are secret are masked.
@@ -144,16 +137,7 @@ fn words(list: &[String]) -> Option<String> {
     if list.is_empty() {
         return None;
     }
-    let mut mask_next = false;
-    let shown = list.iter().map(|word| {
-        let masks_this = std::mem::take(&mut mask_next) && !word.starts_with('-');
-        let word = match word.split_once('=') {
-            Some((name, _)) if is_secret(name) => format!("{name}={MASK}"),
-            Some(_) | None => {
-                mask_next = word.starts_with('-') && !word.contains('=') && is_secret(word);
-                if masks_this { MASK.to_owned() } else { word.clone() }
-            }
-        };
+    let shown = masked_words(list).into_iter().map(|word| {
         if word.is_empty() || word.contains(char::is_whitespace) {
             format!("{word:?}")
         } else {

@@ -1,4 +1,4 @@
-//! Which names say that their value is a secret and is not to be shown. No values here.
+//! Which names say that their value is a secret, and what is shown in its place.
 
 /// The words that make a name a secret's.
 const WORDS: [&str; 4] = ["password", "secret", "token", "key"];
@@ -7,4 +7,39 @@ const WORDS: [&str; 4] = ["password", "secret", "token", "key"];
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase();
     WORDS.iter().any(|word| name.contains(word))
+}
+
+/// What stands in a secret's place.
+pub const MASK: &str = "***";
+
+/// A command's words with `--password=…`, and the word after `--password`, masked.
+pub fn masked_words(words: &[String]) -> Vec<String> {
+    let mut hide_next = false;
+    let masked = words.iter().map(|word| {
+        let hidden = std::mem::take(&mut hide_next);
+        match word.split_once('=') {
+            _ if hidden => MASK.to_owned(),
+            Some((name, _)) if is_secret_name(name) => format!("{name}={MASK}"),
+            None if word.starts_with('-') && is_secret_name(word) => {
+                hide_next = true;
+                word.clone()
+            }
+            Some(_) | None => word.clone(),
+        }
+    });
+    masked.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_secrets() {
+        assert!(is_secret_name("DB_PASSWORD") && is_secret_name("apiKey") && !is_secret_name("LOG_LEVEL"));
+        let line = ["app", "--token", "a", "--db-password=b", "key=c", "on=d"].map(str::to_owned);
+        let masked = ["app", "--token", MASK, "--db-password=***", "key=***", "on=d"];
+        assert_eq!(masked_words(&line), masked);
+        assert_eq!(masked_words(&masked_words(&line)), masked);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_yaml::{Mapping, Value};
 
-use crate::report::mask::{MASK, is_secret, words};
+use crate::model::secret::{MASK, is_secret_name, masked_words};
 use crate::resolve::desired::Desired;
 
 /// The whole cluster, or only what is named as `service/NAME` or `host/NAME`.
@@ -57,7 +57,7 @@ fn mask(value: &mut Value) {
 
 fn mask_entries(entries: &mut Mapping) {
     for (name, value) in entries.iter_mut() {
-        if name.as_str().is_some_and(is_secret) {
+        if name.as_str().is_some_and(is_secret_name) {
             *value = MASK.into();
         }
     }
@@ -68,7 +68,7 @@ fn mask_words(line: &mut [Value]) {
         .iter()
         .map(|word| word.as_str().unwrap_or_default().to_owned())
         .collect();
-    for (word, masked) in line.iter_mut().zip(words(&plain)) {
+    for (word, masked) in line.iter_mut().zip(masked_words(&plain)) {
         *word = masked.into();
     }
 }

@@ -133,7 +133,7 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         "services.*",
         &["pull_policy"],
         true,
-        "the tag is resolved anew at each plan until then",
+        "a tag is looked up once, and its digest kept, until then",
     ),
     (
         "services.*",

@@ -505,3 +505,49 @@ fn a_global_service_is_on_each_host_that_fits() {
         ["agent.h1 Remove on h1: h1 is draining"]
     );
 }
+
+#[test]
+fn of_a_cut_off_replacement_the_one_that_does_its_work_is_kept_to_go_back_to() {
+    let desired = desired(&["h1"], vec![("web", service("web:3", 1))]);
+    let with = |new: &str, old: &str| {
+        observed(&format!(
+            "hosts: {{h1: {{containers: [
+                {{id: n, name: shop.web.1, owner: {{slot: web.1, image: 'web:2'}}, state: {new}}},
+                {{id: o, name: shop.web.1.old, owner: {{slot: web.1, image: 'web:1'}}, state: {old}}}]}}}}"
+        ))
+    };
+    let well = planned(&desired, &with("{running: {}}", "{exited: {code: 0}}"));
+    assert_eq!(
+        steps(&well)[1..4],
+        [
+            "h1: remove shop.web.1.old",
+            "h1: stop shop.web.1",
+            "h1: rename shop.web.1 to shop.web.1.old"
+        ]
+    );
+    let broken = planned(&desired, &with("{exited: {code: 1}}", "{running: {}}"));
+    assert_eq!(
+        steps(&broken)[1..4],
+        [
+            "h1: remove shop.web.1",
+            "h1: stop shop.web.1.old",
+            "h1: create shop.web.1"
+        ]
+    );
+    let back: Vec<String> = broken.steps[3].undo.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        back,
+        [
+            "remove shop.web.1",
+            "rename shop.web.1.old to shop.web.1",
+            "start shop.web.1"
+        ]
+    );
+}
+
+#[test]
+fn few_replicas_of_the_service_count_before_few_containers() {
+    let desired = desired(&["h1", "h2"], vec![("web", service("web:1", 2))]);
+    let yaml = "hosts: {h1: {containers: [{owner: {slot: web.1, image: 'web:1'}}]}, h2: {other_containers: 9}}";
+    assert_eq!(hosts_of(&planned(&desired, &observed(yaml))), ["h1", "h2"]);
+}
