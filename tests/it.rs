@@ -3,7 +3,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test fails by panicking"
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and may wait"
 )]
 
 #[path = "it/check.rs"]
@@ -18,6 +19,8 @@ mod execute;
 mod observe;
 #[path = "it/planner.rs"]
 mod planner;
+#[path = "it/readme.rs"]
+mod readme;
 #[path = "it/report.rs"]
 mod report;
 mod tidy;

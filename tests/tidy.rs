@@ -42,16 +42,19 @@ const FUNCTION_LINES: usize = 80;
 
 // ---- the floors ----
 
-/// A path that begins at `crate`, `super` or `self`, as absolute as it can be made: its parts from the crate's root on.
+/// A path in the sources.
 struct Found {
     line: usize,
+    /// As written: from `crate`, `super`, `self` or another root on.
     parts: Vec<String>,
+    /// The module that it stands in.
+    module: Vec<String>,
     /// It stands in a `pub use`.
     republished: bool,
 }
 
-/// Every such path in the tokens: those of `use` trees, of macros, and those written as text in attributes (serde's `with`).
-fn paths(tokens: TokenStream, module: &[String], found: &mut Vec<Found>) {
+/// Every path from these roots in the tokens: in `use` trees, in macros, and as text in attributes (serde's `with`).
+fn paths(tokens: TokenStream, roots: &[&str], module: &[String], found: &mut Vec<Found>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut republished = false;
     let mut at = 0;
@@ -59,12 +62,12 @@ fn paths(tokens: TokenStream, module: &[String], found: &mut Vec<Found>) {
         match &tokens[at] {
             TokenTree::Ident(word) if word == "use" => republished = is_public(&tokens[..at]),
             TokenTree::Punct(mark) if mark.as_char() == ';' => republished = false,
-            TokenTree::Ident(word) if is_root(&word.to_string()) && !follows_colons(&tokens[..at]) => {
+            TokenTree::Ident(word) if roots.contains(&word.to_string().as_str()) && !follows_colons(&tokens[..at]) => {
                 let line = word.span().start().line;
                 let before = found.len();
                 at = path(&tokens, at, &[], line, found);
                 for one in &mut found[before..] {
-                    one.parts = absolute(module, &one.parts);
+                    one.module = module.to_vec();
                     one.republished = republished;
                 }
                 continue;
@@ -75,14 +78,14 @@ fn paths(tokens: TokenStream, module: &[String], found: &mut Vec<Found>) {
                 if let Some(name) = module_name(&tokens[..at], group.delimiter()) {
                     inner.push(name);
                 }
-                paths(group.stream(), &inner, found);
+                paths(group.stream(), roots, &inner, found);
             }
             TokenTree::Literal(text) => {
                 let text = text.to_string();
                 if let Ok(quoted) = text.trim_matches('"').parse::<TokenStream>()
                     && text.starts_with("\"crate::")
                 {
-                    paths(quoted, module, found);
+                    paths(quoted, roots, module, found);
                 }
             }
             TokenTree::Ident(_) | TokenTree::Punct(_) => {}
@@ -119,13 +122,10 @@ fn path(tokens: &[TokenTree], mut at: usize, head: &[String], line: usize, found
     found.push(Found {
         line,
         parts,
+        module: Vec::new(),
         republished: false,
     });
     at
-}
-
-fn is_root(word: &str) -> bool {
-    matches!(word, "crate" | "super" | "self")
 }
 
 fn is_colons(tokens: &[TokenTree], at: usize) -> bool {
@@ -197,21 +197,9 @@ fn imports(tree: &[File]) -> Vec<String> {
             complaints.push(format!("{file}: no floor of this name is in the table"));
             continue;
         };
-        let tokens = match text.parse::<TokenStream>() {
-            Ok(tokens) => tokens,
-            Err(error) => {
-                complaints.push(format!("{file}: not Rust: {error}"));
-                continue;
-            }
-        };
-        let mut found = Vec::new();
-        paths(tokens, &module, &mut found);
-        for Found {
-            line,
-            parts,
-            republished,
-        } in found
-        {
+        for one in found(file, text, &["crate", "super", "self"], &mut complaints) {
+            let Found { line, republished, .. } = one;
+            let parts = absolute(&one.module, &one.parts);
             let Some(target) = parts.first().filter(|first| *first != "*") else {
                 complaints.push(format!("{file}:{line}: names the whole crate: name the floor"));
                 continue;
@@ -227,6 +215,68 @@ fn imports(tree: &[File]) -> Vec<String> {
             }
             if republished {
                 complaints.push(format!("{file}:{line}: publishes {target}'s again"));
+            }
+        }
+    }
+    complaints
+}
+
+/// All paths of a file from these roots; a file that is no Rust is a complaint.
+fn found(file: &str, text: &str, roots: &[&str], complaints: &mut Vec<String>) -> Vec<Found> {
+    let mut found = Vec::new();
+    match text.parse::<TokenStream>() {
+        Ok(tokens) => paths(tokens, roots, &module_of(file), &mut found),
+        Err(error) => complaints.push(format!("{file}: not Rust: {error}")),
+    }
+    found
+}
+
+/// The floors that are functions of their input alone.
+const PURE: &[&str] = &[
+    "model", "dialect", "resolve", "scale", "place", "render", "diff", "plan",
+];
+/// Those of them whose answers must be the same, byte for byte.
+const ORDERED: &[&str] = &["model", "scale", "place", "render", "diff", "plan"];
+/// What reaches beyond a function's input.
+const EFFECTS: &[&str] = &[
+    "std::env",
+    "std::fs",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::os",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "tokio",
+    "futures_util",
+    "jiff::Timestamp::now",
+    "jiff::Zoned::now",
+    "tempfile",
+    "openssh",
+    "git2",
+];
+
+/// Pure floors name no clock, no network, no environment and no file; the planning ones no map without an order.
+fn purity(tree: &[File]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (file, text) in tree.iter().filter(|(file, _)| is_floor_file(file)) {
+        let module = module_of(file);
+        if !module.first().is_some_and(|floor| PURE.contains(&floor.as_str())) {
+            continue;
+        }
+        let roots = ["std", "tokio", "futures_util", "jiff", "tempfile", "openssh", "git2"];
+        for one in found(file, text, &roots, &mut complaints) {
+            let path = one.parts.join("::");
+            if EFFECTS.iter().any(|effect| path.starts_with(effect)) {
+                complaints.push(format!("{file}:{}: {path} in a floor that is pure", one.line));
+            }
+            let unordered = path.to_lowercase().starts_with("std::collections::hash");
+            if unordered && module.first().is_some_and(|floor| ORDERED.contains(&floor.as_str())) {
+                complaints.push(format!(
+                    "{file}:{}: {path} has no order: two plans would differ",
+                    one.line
+                ));
             }
         }
     }
@@ -485,6 +535,11 @@ fn floors_import_only_what_their_rows_name() {
 }
 
 #[test]
+fn pure_floors_are_pure() {
+    clean(&purity(&repository(&["src"])));
+}
+
+#[test]
 fn every_file_says_what_lives_there() {
     clean(&headers(&repository(&["src", "tests", "benches", "examples"])));
 }
@@ -629,6 +684,26 @@ fn globs_and_republishing_across_floors_are_seen() {
         )]),
         &[":1:", ":3:"],
     );
+}
+
+#[test]
+fn effects_in_pure_floors_are_seen() {
+    let plan = |text: &str| purity(&[file("src/plan/x.rs", text)]);
+    complains(
+        &plan("use std::{fmt, time::{Duration, Instant}};"),
+        &["src/plan/x.rs:1: std::time::Instant"],
+    );
+    complains(
+        &plan("fn f() -> bool { std::env::var(\"A\").is_ok() }"),
+        &["std::env::var"],
+    );
+    complains(
+        &plan("use std::collections::{BTreeMap, HashMap};"),
+        &["std::collections::HashMap"],
+    );
+    complains(&plan("fn f() { g!(tokio::spawn(h())) }"), &["tokio::spawn"]);
+    complains(&plan("use std::net::IpAddr;\nuse std::time::Duration;"), &[]);
+    complains(&purity(&[file("src/host/x.rs", "use std::env;")]), &[]);
 }
 
 #[test]
