@@ -9,7 +9,7 @@ use super::scene::{Scene, service};
 const HEALTH: &str = "    healthcheck: {test: [CMD, /app, --health], interval: 1s, retries: 2}\n";
 
 /// What the engines tell of a cluster's containers since a moment: when, `start` or `die`, and the name; in order.
-fn events(scene: &Scene, since: u64) -> Vec<(u64, String, String)> {
+fn events(scene: &Scene, since: &str) -> Vec<(u64, String, String)> {
     let mut all = lab::everywhere(&scene.hosts, |host| {
         let path = format!("http://engine/v1.41/events?since={since}&until={}", now());
         let told = lab::lab(&["exec", host, "curl", "-sS", "--unix-socket", "/run/docker.sock", &path]);
@@ -35,13 +35,12 @@ fn events(scene: &Scene, since: u64) -> Vec<(u64, String, String)> {
     all
 }
 
-/// The hosts are containers of this machine, so there is one clock. In whole seconds since the epoch, the next one.
-fn now() -> u64 {
-    std::time::SystemTime::now()
+/// The hosts are containers of this machine, so there is one clock. In seconds since the epoch, as the engine's API takes it.
+fn now() -> String {
+    let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-        + 1
+        .unwrap();
+    format!("{}.{:09}", now.as_secs(), now.subsec_nanos())
 }
 
 /// The most replicas that were down at once, and when each came up.
@@ -75,7 +74,7 @@ fn a_changed_image_rolls_by_parallelism_and_delay() {
     scene.something_to_do().says("2 at a time").says("6 to replace");
     let since = now();
     scene.apply();
-    let (most, starts) = reading(&events(&scene, since));
+    let (most, starts) = reading(&events(&scene, &since));
     assert_eq!(starts.len(), 6);
     assert_eq!(most, 2, "two at a time");
     for pair in starts.windows(3) {
@@ -105,7 +104,7 @@ fn start_first_leaves_nobody_without_a_replica() {
     scene.commit("web 2");
     let since = now();
     scene.apply();
-    let told = events(&scene, since);
+    let told = events(&scene, &since);
     let order: Vec<&str> = told.iter().map(|(_, what, _)| what.as_str()).collect();
     assert_eq!(order, ["start", "die", "start", "die"], "{told:?}");
     scene.runs("web", 2, &lab::app(2));

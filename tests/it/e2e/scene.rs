@@ -277,8 +277,9 @@ pub struct Running(Child);
 impl Running {
     /// Sends a signal: `TERM`, `KILL`.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([&format!("-{name}"), &self.0.id().to_string()])
+        // The shell's own: not every machine has a program of that name.
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {}", self.0.id())])
             .status()
             .unwrap();
         assert!(sent.success());
