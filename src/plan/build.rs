@@ -140,7 +140,7 @@ impl<'i> Builder<'i> {
 
     fn needs_pull(&self, state: &HostState, image: &ImageRef) -> bool {
         match self.input.observed.images.get(&image.to_string()) {
-            Some(Resolution::Digest(digest)) => !state.images.values().any(|facts| facts.has_digest(digest)),
+            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => !state.images.values().any(|facts| facts.has_digest(digest)),
             Some(Resolution::Local) => false,
             Some(Resolution::Unknown(_)) | None => !state.images.values().any(|facts| facts.is_named(image)),
         }
@@ -149,7 +149,7 @@ impl<'i> Builder<'i> {
     /// The digest that an image is used by: the registry's, or the one that git pins.
     pub(super) fn digest(&self, image: &ImageRef) -> Option<Digest> {
         match self.input.observed.images.get(&image.to_string()) {
-            Some(Resolution::Digest(digest)) => Some(digest.clone()),
+            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => Some(digest.clone()),
             Some(Resolution::Local) => None,
             Some(Resolution::Unknown(_)) | None => image.digest().cloned(),
         }
