@@ -88,7 +88,7 @@ pub(super) fn observe(context: &Context) -> Result<ExitCode, Ended> {
                 version: OBSERVATION_VERSION,
                 cluster: Some(seen.desired.cluster.name.to_string()),
                 at: Some(now()),
-                observed: seen.observed,
+                observed: report::mask::observed(seen.observed),
             };
             context.answer_as(String::new, || report::json::pretty(&document))?;
         }

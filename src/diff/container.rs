@@ -180,6 +180,7 @@ impl<'a> Judge<'_, 'a> {
                     let facts = case.state.images.get(&container.image_id);
                     let none = ImageDefaults::default();
                     let wanted = spec.effective(facts.map_or(&none, |facts| &facts.defaults));
+                    let wanted = if container.masked { wanted.masked() } else { wanted };
                     field::compare(effective, &wanted)
                 }
             }

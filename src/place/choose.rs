@@ -372,10 +372,9 @@ impl<'a> Placer<'a> {
 /// Whether a host that has this obstacle is none of a global service's, rather than one that it waits for.
 fn is_lasting(obstacle: &Obstacle) -> bool {
     match obstacle {
-        Obstacle::Draining | Obstacle::Paused | Obstacle::Down | Obstacle::Unreachable | Obstacle::Constraint(_) => {
-            true
-        }
-        Obstacle::Image(_)
+        Obstacle::Draining | Obstacle::Paused | Obstacle::Down | Obstacle::Constraint(_) => true,
+        Obstacle::Unreachable
+        | Obstacle::Image(_)
         | Obstacle::Full(_)
         | Obstacle::Replicas(_)
         | Obstacle::Cpus(_)

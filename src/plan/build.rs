@@ -38,6 +38,8 @@ pub(super) struct Builder<'i> {
     released: BTreeMap<HeldOn, (Slot, StepId)>,
     /// The ports that a step needs, and its replica.
     taken: Vec<(StepId, Slot, Vec<HeldOn>)>,
+    /// The removal of a global service's replica that stands under its host's former name, by host and service.
+    pub(super) vacated: BTreeMap<(HostName, ServiceName), StepId>,
 }
 
 impl<'i> Builder<'i> {
@@ -50,6 +52,7 @@ impl<'i> Builder<'i> {
             volumes: BTreeMap::new(),
             released: BTreeMap::new(),
             taken: Vec::new(),
+            vacated: BTreeMap::new(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::diff::field::Difference;
 use crate::diff::{Diff, ServiceDiff, SlotDiff, Verdict};
+use crate::model::host::ObservedHost;
 use crate::model::image::Digest;
 use crate::model::journal::{EarlierVersion, JOURNAL_VERSIONS, JournalEnd, Memory, PlacedSlot};
 use crate::model::name::{HostName, ServiceName, Slot};
@@ -122,6 +123,11 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
             slot: slot.slot.clone(),
             why: slot.why.clone(),
         });
+    }
+    let mut seen = observed.hosts.values().filter_map(ObservedHost::state);
+    if seen.any(|state| state.containers.iter().any(|container| container.masked)) {
+        let words = "the observation is masked: whether secrets in variables, labels or commands differ cannot be seen in it";
+        notes.push(Note::Text(words.to_owned()));
     }
     notes.extend(placement.notes.iter().cloned().map(Note::Text));
     notes

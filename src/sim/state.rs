@@ -125,6 +125,7 @@ impl State {
             started_at: String::new(),
             restarts: 0,
             spec: Some(Box::new(spec.effective(&facts.defaults))),
+            masked: false,
         };
         let volumes = spec.mounts.iter().filter_map(|mount| match &mount.source {
             MountSource::Volume(name) => Some(name.clone()),

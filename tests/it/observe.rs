@@ -1,7 +1,7 @@
 //! Observing: what images stand for, journals, hosts that fail half way, and observations as files.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use async_trait::async_trait;
@@ -11,8 +11,9 @@ use cdk::model::host::{HostFacts, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, ImageRef, Resolution};
 use cdk::model::journal::{JOURNAL_RECORDS, journal_path};
 use cdk::model::name::{ClusterName, HostName};
+use cdk::model::policy::PullPolicy;
 use cdk::model::setting::{Limits, Restart};
-use cdk::observe::{Observed, observe, read_document, schema};
+use cdk::observe::{Observed, Wanted, observe, read_document, schema};
 
 fn digest(letter: char) -> Digest {
     format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
@@ -67,6 +68,7 @@ impl Scripted {
             started_at: String::new(),
             restarts: 0,
             spec: None,
+            masked: false,
         });
         self
     }
@@ -154,7 +156,11 @@ fn seen(scripted: Vec<Scripted>, images: &[&str]) -> (Observed, Vec<String>) {
         .iter()
         .map(|host| (host.name.clone(), Ok(Rc::clone(host) as Rc<dyn Host>)))
         .collect();
-    let wanted: BTreeSet<ImageRef> = images.iter().map(|text| text.parse().unwrap()).collect();
+    let images = images.iter().map(|text| (text.parse().unwrap(), PullPolicy::Missing));
+    let wanted = Wanted {
+        images: images.collect(),
+        revision: None,
+    };
     let credentials = BTreeMap::from([(
         "reg.lab:5000".to_owned(),
         Credentials {
