@@ -9,7 +9,7 @@ use crate::model::name::{HostName, Slot};
 use crate::observe::Observed;
 use crate::place::HostAnswer;
 use crate::place::live::newest_record;
-use crate::resolve::desired::Desired;
+use crate::resolve::desired::{Desired, Service};
 
 /// What the journal says, in the words of today's hosts.yaml.
 pub(super) struct Roll {
@@ -72,7 +72,7 @@ impl Roll {
         for name in names {
             let answer = match observed.hosts.get(&name) {
                 Some(ObservedHost::Reachable(state)) => {
-                    correct(record, &name, state);
+                    correct(record, &name, state, desired);
                     HostAnswer::Gone(None)
                 }
                 Some(ObservedHost::Unreachable(why)) => HostAnswer::Gone(Some(why.clone())),
@@ -120,11 +120,13 @@ impl Roll {
 }
 
 /// A gone host that answers says itself what it holds: what was removed there by hand is there no more.
-fn correct(record: &mut JournalRecord, name: &HostName, state: &HostState) {
+/// What it wrote is there all the same.
+fn correct(record: &mut JournalRecord, name: &HostName, state: &HostState, desired: &Desired) {
+    let writes = |slot: &Slot| desired.services.get(&slot.service).is_some_and(Service::is_stateful);
     let live: BTreeSet<&Slot> = state.containers.iter().map(|container| &container.owner.slot).collect();
     record
         .placement
-        .retain(|slot, placed| placed.host != *name || live.contains(slot));
+        .retain(|slot, placed| placed.host != *name || live.contains(slot) || writes(slot));
     for slot in live {
         record.placement.entry(slot.clone()).or_insert_with(|| PlacedSlot {
             host: name.clone(),

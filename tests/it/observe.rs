@@ -236,7 +236,12 @@ fn what_no_registry_has_is_local_where_a_host_has_it_and_else_unknown_with_the_r
         Resolution::Unknown("reg.lab:5000, asked by h1: unauthorized".to_owned())
     );
     assert_eq!(asked.len(), 1, "another host would hear the same: {asked:?}");
+    // Who may not look cannot say that there is none.
     let (observed, _) = seen(vec![refusing("h1"), refusing("h2").with_tag(WEB)], &[WEB]);
+    assert!(matches!(observed.images[WEB], Resolution::Unknown(_)));
+    let mut lacking = Scripted::new("h1").with_tag(WEB);
+    lacking.registry = Err(HostError::NotFound("manifest unknown".to_owned()));
+    let (observed, _) = seen(vec![lacking], &[WEB]);
     assert_eq!(observed.images[WEB], Resolution::Local);
     let (observed, asked) = seen(vec![Scripted::new("h1").with_tag("web:latest")], &["web", "redis"]);
     assert_eq!(
