@@ -160,6 +160,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand observe" -s h -l help -d 'Print 
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l out -d 'Save the plan here too, for `cdk apply FILE`' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l live -d 'Plan against this saved observation, not against the hosts' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l rev -d 'Take the repository as it was at this git revision' -r
+complete -c cdk -n "__fish_cdk_using_subcommand plan" -l forget -d 'Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s e -l environment -d 'The environment' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l host -d 'Only this host; may be given several times' -r
@@ -177,6 +178,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand plan" -s q -l quiet -d 'Tell onl
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l rev -d 'Take the repository as it was at this git revision' -r
+complete -c cdk -n "__fish_cdk_using_subcommand apply" -l forget -d 'Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s e -l environment -d 'The environment' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l host -d 'Only this host; may be given several times' -r
@@ -191,6 +193,7 @@ never\t'Never'"
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s y -l yes -d 'Do not ask'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l dirty -d 'Apply uncommitted changes too'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l allow-removals -d 'Remove even more than half of the cluster\'s containers'
+complete -c cdk -n "__fish_cdk_using_subcommand apply" -l new-cluster -d 'Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s v -l verbose -d 'Tell every detail'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l no-input -d 'Never ask'

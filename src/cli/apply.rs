@@ -36,9 +36,18 @@ pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ende
         Some(saved) => saved.revision.commit.clone(),
         None => args.rev.clone(),
     };
+    settings.pinned = match &saved {
+        Some(saved) => saved.pinned,
+        None => args.rev.is_some(),
+    };
+    settings.forget = match &saved {
+        Some(saved) => saved.forgets.iter().cloned().chain(args.forget).collect(),
+        None => args.forget,
+    };
     let allowed = Allowed {
         dirty: args.dirty,
         removals: args.allow_removals,
+        new_cluster: args.new_cluster,
     };
     block_on(async |signals| {
         let session = signals.unless(flow::begin_apply(&settings)).await?;

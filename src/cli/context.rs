@@ -62,6 +62,8 @@ impl Context {
                 services: global.services,
                 parallel: global.parallel.map(Into::into),
                 keep_connections: !ci,
+                forget: Vec::new(),
+                pinned: false,
             },
         })
     }

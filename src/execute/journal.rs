@@ -26,6 +26,8 @@ impl<'a> Run<'a> {
             end: JournalEnd::Begun,
             placement: self.plan.placement.clone(),
             digests: self.plan.digests.clone(),
+            committed_at: self.plan.revision.committed_at,
+            memory: self.plan.memory.clone(),
         };
         let hosts = self.plan.hosts.iter().collect();
         let (written, failed) = self.write(&record, hosts, options).await;
@@ -55,6 +57,8 @@ impl<'a> Run<'a> {
             end,
             placement: self.reached(outcome),
             digests: self.plan.digests.clone(),
+            committed_at: self.plan.revision.committed_at,
+            memory: self.plan.memory.clone(),
         };
         self.write(&record, hosts, options).await;
     }

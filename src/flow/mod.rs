@@ -6,6 +6,7 @@ mod failure;
 mod guard;
 mod plan;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,10 @@ pub struct Settings {
     pub parallel: Option<usize>,
     /// Whether connections are kept for the next run.
     pub keep_connections: bool,
+    /// Hosts that are gone from hosts.yaml and given up.
+    pub forget: Vec<HostName>,
+    /// Whether the revision was named by a person, and not simply is what a saved plan was made from: it may be older.
+    pub pinned: bool,
 }
 
 /// What git wants, and what is live.
@@ -97,7 +102,7 @@ pub async fn plan(settings: &Settings, live: Option<&Path>) -> Result<Planned, F
         observed: document.observed,
         took: began.elapsed(),
     };
-    plan_from(settings, seen, Vec::new())
+    plan_from(settings, seen, &BTreeMap::new())
 }
 
 /// Plans against the hosts and keeps their connections, so that the plan can be applied.

@@ -1,5 +1,10 @@
 //! Which names say that their value is a secret, and what is shown in its place.
 
+use std::collections::BTreeMap;
+
+use crate::model::container::EffectiveSpec;
+use crate::model::image::ImageDefaults;
+
 /// The words that make a name a secret's.
 const WORDS: [&str; 4] = ["password", "secret", "token", "key"];
 
@@ -28,6 +33,45 @@ pub fn masked_words(words: &[String]) -> Vec<String> {
         }
     });
     masked.collect()
+}
+
+/// Masks the values of a map whose names say that they are secret.
+pub fn mask_values(map: &mut BTreeMap<String, String>) {
+    for (name, value) in map {
+        if is_secret_name(name) {
+            MASK.clone_into(value);
+        }
+    }
+}
+
+impl EffectiveSpec {
+    /// The same with its secrets masked.
+    #[must_use]
+    pub fn masked(mut self) -> Self {
+        [&mut self.environment, &mut self.labels, &mut self.logging.options]
+            .into_iter()
+            .for_each(mask_values);
+        self.command = masked_words(&self.command);
+        self.entrypoint = masked_words(&self.entrypoint);
+        if let Some(check) = &mut self.healthcheck {
+            check.test = masked_words(&check.test);
+        }
+        self
+    }
+}
+
+impl ImageDefaults {
+    /// The same with its secrets masked.
+    #[must_use]
+    pub fn masked(mut self) -> Self {
+        [&mut self.environment, &mut self.labels].into_iter().for_each(mask_values);
+        self.command = masked_words(&self.command);
+        self.entrypoint = masked_words(&self.entrypoint);
+        if let Some(check) = &mut self.healthcheck {
+            check.test = masked_words(&check.test);
+        }
+        self
+    }
 }
 
 #[cfg(test)]

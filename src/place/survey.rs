@@ -22,10 +22,10 @@ pub(super) struct Survey<'a> {
 }
 
 impl<'a> Placer<'a> {
-    /// Notes what the journal says of hosts that do not answer.
+    /// Notes what the journal says of hosts that do not answer, or are gone.
     pub(super) fn note_held(&mut self, known: &Known<'_>) {
         for (slot, placed) in known.record.iter().flat_map(|record| &record.placement) {
-            if let Some(HostAnswer::Silent(_)) = known.hosts.get(&placed.host) {
+            if let Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) = known.hosts.get(&placed.host) {
                 self.done
                     .held
                     .entry(placed.host.clone())
@@ -55,7 +55,9 @@ impl<'a> Placer<'a> {
                 match known.home(slot.clone(), name, service, &self.rooms) {
                     Home::At(seat) => seats.push(seat),
                     Home::Held(placed) => {
-                        self.assign(slot, placed.host.clone(), placed.ports.clone(), Reason::Held);
+                        let gone = matches!(known.hosts.get(&placed.host), Some(HostAnswer::Gone(_)));
+                        let reason = if gone { Reason::Gone } else { Reason::Held };
+                        self.assign(slot, placed.host.clone(), placed.ports.clone(), reason);
                     }
                     Home::Lost(placed, obstacle) => match (service.mode, obstacle) {
                         (Mode::Global, obstacle) => {
@@ -66,7 +68,7 @@ impl<'a> Placer<'a> {
                     Home::Nowhere(from) => match service.mode {
                         Mode::Global => globals.push((slot, at)),
                         Mode::Replicated(_) => {
-                            if let Some(host) = from.filter(|host| !known.hosts.contains_key(*host)) {
+                            if let Some(host) = from.filter(|host| self.forgotten.contains(*host)) {
                                 lost.entry(host).or_default().push(slot.to_string());
                             }
                             new.push(slot);
@@ -78,7 +80,7 @@ impl<'a> Placer<'a> {
         }
         self.done.notes.extend(lost.iter().map(|(host, slots)| {
             let slots = slots.join(", ");
-            format!("{host} is no longer in hosts.yaml; by the journal it held {slots}: made elsewhere, and what may still run on {host} is left alone")
+            format!("{host} is given up; by the journal it held {slots}: made elsewhere, and what may still run on {host} is left alone")
         }));
         Survey { seats, fresh, globals }
     }

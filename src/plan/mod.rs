@@ -4,9 +4,12 @@ pub mod lint;
 pub mod step;
 
 mod build;
+mod images;
 mod order;
 mod tell;
 mod unit;
+
+use std::collections::BTreeSet;
 
 use crate::diff::Diff;
 use crate::model::host::ObservedHost;
@@ -43,11 +46,13 @@ pub fn plan(input: Input<'_>) -> Plan {
         .hosts
         .iter()
         .filter(|(_, answer)| **answer == HostAnswer::Answers);
+    let mut notes = tell::notes(input);
+    notes.extend(images::notes(input, &work.steps));
     Plan {
         cluster: target.cluster.clone(),
         revision: target.revision.clone(),
         services: tell::services(diff, &work.rollouts),
-        notes: tell::notes(input),
+        notes,
         steps: work.steps,
         rollouts: work.rollouts,
         placement: tell::placement(placement, diff),
@@ -57,5 +62,8 @@ pub fn plan(input: Input<'_>) -> Plan {
             .filter(|(host, _)| observed.hosts.get(*host).and_then(ObservedHost::state).is_some())
             .map(|(host, _)| host.clone())
             .collect(),
+        memory: tell::memory(target, placement, observed),
+        forgets: BTreeSet::new(),
+        pinned: false,
     }
 }

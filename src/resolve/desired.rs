@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::model::endpoint::{Address, Ssh};
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName};
-use crate::model::policy::UpdatePolicy;
+use crate::model::policy::{PullPolicy, UpdatePolicy};
 use crate::model::revision::Revision;
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
@@ -173,6 +173,8 @@ pub struct Service {
     pub mode: Mode,
     /// The image as git writes it.
     pub image: ImageRef,
+    /// When a registry is asked for it.
+    pub pull_policy: PullPolicy,
     /// What runs instead of the image's command.
     pub command: Option<Vec<Text>>,
     /// What runs instead of the image's entrypoint.

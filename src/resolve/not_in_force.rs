@@ -131,12 +131,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
     ),
     (
         "services.*",
-        &["pull_policy"],
-        true,
-        "a tag is looked up once, and its digest kept, until then",
-    ),
-    (
-        "services.*",
         &[
             "annotations",
             "blkio_config",

@@ -128,6 +128,7 @@ impl Reading<'_> {
         self.need_image(&decoded);
         let ServiceShape {
             image,
+            pull_policy,
             command,
             entrypoint,
             environment,
@@ -179,6 +180,7 @@ impl Reading<'_> {
             max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
             update: update(update_config.unwrap_or_default()),
             image: image?,
+            pull_policy: pull_policy.map(|policy| policy.0).unwrap_or_default(),
         };
         self.check(&service);
         Some(service)

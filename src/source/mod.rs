@@ -11,7 +11,7 @@ pub mod yaml;
 
 use std::path::{Path, PathBuf};
 
-use crate::model::revision::Revision;
+use crate::model::revision::{Relation, Revision};
 pub use crate::source::error::{ReadError, SourceError};
 use crate::source::files::WorkTree;
 use crate::source::git::Git;
@@ -53,6 +53,18 @@ impl Repository {
             Some(rev) => self.read_revision(git.as_ref(), rev),
             None => self.read_work_tree(git.as_ref()),
         }
+    }
+
+    /// How one commit stands to another, both by their whole ids.
+    ///
+    /// # Errors
+    /// Where the repository is not in git, or git cannot be read.
+    pub fn relation(&self, ours: &str, other: &str) -> Result<Relation, SourceError> {
+        let git = Git::open(&self.root)?.ok_or_else(|| SourceError::NotInGit {
+            root: self.root.clone(),
+            rev: ours.to_owned(),
+        })?;
+        Ok(git.relation(ours, other))
     }
 
     fn read_revision(&self, git: Option<&Git>, rev: &str) -> Result<Manifest, ReadError> {

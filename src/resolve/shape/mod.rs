@@ -5,6 +5,7 @@ pub mod deploy;
 pub mod mount;
 pub mod plain;
 pub mod port;
+pub mod pull;
 pub mod service;
 
 use std::collections::BTreeMap;

@@ -16,6 +16,7 @@ use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
 use crate::resolve::shape::mount::MountShape;
 use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
 use crate::resolve::shape::port::PortShape;
+use crate::resolve::shape::pull::PullShape;
 
 /// A service. Variables and labels stand here as a map; a list of them is made one before.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -24,6 +25,9 @@ use crate::resolve::shape::port::PortShape;
 pub struct ServiceShape {
     /// The image. Required.
     pub image: Option<ImageRef>,
+    /// `missing` (a tag is looked up once, and its digest stays), `always` (it is looked up at each plan) or `never` (the image lies on
+    /// the hosts). `missing` unless given.
+    pub pull_policy: Option<PullShape>,
     /// What runs instead of the image's command.
     pub command: Option<Words>,
     /// What runs instead of the image's entrypoint; the image's command is then left out too.
