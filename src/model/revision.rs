@@ -19,6 +19,9 @@ pub struct Revision {
     pub subject: String,
     /// Whether the files that were read differ from the commit.
     pub dirty: bool,
+    /// The environment that it was read for; none where the repository has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
 }
 
 impl Revision {

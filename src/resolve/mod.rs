@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod constraint;
 pub mod decode;
 pub mod desired;
+pub mod environment;
 pub mod fitness;
 pub mod hosts;
 pub mod layers;
@@ -16,6 +17,7 @@ pub mod service;
 pub mod shape;
 pub mod suggest;
 pub mod template;
+pub mod unique;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -57,12 +59,14 @@ pub fn resolve(manifest: &Manifest) -> Result<Desired, Rejected> {
 fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let Manifest {
         root,
-        sections,
+        sections: _,
+        environment: _,
         texts: _,
         files: _,
         revision,
     } = manifest;
-    for (name, entry) in sections {
+    let sections = environment::sections(manifest, problems);
+    for (name, entry) in &sections {
         if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
             problems.push(refuse_key("", name, entry.key.clone()).0);
         }

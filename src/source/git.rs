@@ -105,6 +105,7 @@ impl Git {
             tag: self.tag_at(id)?,
             subject: commit.summary().ok().flatten().unwrap_or_default().to_owned(),
             dirty: false,
+            environment: None,
         };
         let (repository, prefix) = (&self.repository, self.prefix.as_path());
         Ok((

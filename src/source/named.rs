@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use crate::model::suggest::nearest;
 use crate::source::error::SourceError;
 use crate::source::files::{Files, Listed};
 use crate::source::yaml::{Kind, Map, Node};
@@ -230,14 +231,11 @@ impl Reader<'_> {
             return Ok(None);
         };
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let near = self
+        let files = self
             .folder(&folder)?
             .iter()
             .filter(|(_, listed)| **listed == Listed::File);
-        let near = near
-            .map(|(other, _)| (strsim::damerau_levenshtein(name, other), other))
-            .filter(|(distance, _)| *distance <= (name.len() / 3).clamp(1, 3))
-            .min();
-        Ok(near.map(|(_, other)| folder.join(other).display().to_string()))
+        let near = nearest(name, files.map(|(other, _)| other.as_str()));
+        Ok(near.map(|other| folder.join(other).display().to_string()))
     }
 }

@@ -105,6 +105,7 @@ pub fn empty() -> Plan {
             tag: None,
             subject: "web 1.5.0".to_owned(),
             dirty: false,
+            environment: None,
         },
         services: Vec::new(),
         notes: Vec::new(),
