@@ -83,6 +83,12 @@ impl Named {
         }
     }
 
+    /// The path from the root of a file that is there.
+    pub fn path(&self, name: &str) -> Option<&Path> {
+        let (path, _) = self.0.get_key_value(&inside(name)?)?;
+        Some(path)
+    }
+
     /// The files that are there, by path from the root.
     pub fn found(&self) -> impl Iterator<Item = (&Path, &Arc<[u8]>)> {
         let all = self.0.iter();

@@ -12,6 +12,8 @@ use cdk::resolve::resolve;
 use cdk::source::{ReadError, Repository};
 use proptest::prelude::*;
 
+#[path = "check/env_files.rs"]
+mod env_files;
 #[path = "check/environments.rs"]
 mod environments;
 #[path = "check/meaning.rs"]

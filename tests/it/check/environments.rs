@@ -119,10 +119,7 @@ hosts: {three: {address: 10.0.0.3}, one: {labels: {disk: ssd}}}
     assert_eq!(web["healthcheck"]["test"][1], "new");
     assert_eq!(web["healthcheck"]["interval"], "3s");
     assert_eq!(web["logging"]["driver"], "journald");
-    assert!(
-        web["logging"]["options"].is_null(),
-        "another driver's options"
-    );
+    assert!(web["logging"]["options"].is_null(), "another driver's options");
     assert_eq!(web["mode"]["replicated"], 5);
     assert_eq!(web["constraints"].as_sequence().unwrap().len(), 2);
     assert_eq!(all["services"]["new"]["image"], "new");
