@@ -96,12 +96,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
     ),
     (
         "services.*",
-        &["env_file"],
-        true,
-        "write the variables under `environment` until then",
-    ),
-    (
-        "services.*",
         &["configs", "secrets", "tmpfs"],
         true,
         "bind a file or a folder of the host until then",
@@ -154,7 +148,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
             "init",
             "ipc",
             "isolation",
-            "label_file",
             "mem_swappiness",
             "memswap_limit",
             "models",

@@ -19,6 +19,7 @@ use crate::resolve::shape::plain::{Count, Plain, Words};
 use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
 use crate::resolve::suggest;
 use crate::resolve::template::Text;
+use crate::source::named::Named;
 use crate::source::yaml::Node;
 
 /// What a service is read against.
@@ -29,6 +30,8 @@ pub struct Around<'a> {
     pub volumes: &'a BTreeSet<String>,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
+    /// The files that services name.
+    pub files: &'a Named,
 }
 
 /// A service's shape, and what is needed to say where something in it stands.
@@ -132,7 +135,9 @@ impl Reading<'_> {
             command,
             entrypoint,
             environment,
+            env_file,
             labels,
+            label_file,
             ports,
             volumes,
             healthcheck,
@@ -159,12 +164,16 @@ impl Reading<'_> {
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
         let working_dir = self.folder(working_dir);
+        let mut environment = self.pairs("environment", environment);
+        self.beneath("env_file", env_file, &mut environment);
+        let mut labels = self.pairs("labels", labels);
+        self.beneath("label_file", label_file, &mut labels);
         let service = Service {
             mode: self.mode(mode, replicas),
             command: self.words("command", command),
             entrypoint: self.words("entrypoint", entrypoint),
-            environment: self.pairs("environment", environment),
-            labels: self.pairs("labels", labels),
+            environment,
+            labels,
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),

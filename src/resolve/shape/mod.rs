@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod deploy;
+pub mod env_file;
 pub mod mount;
 pub mod plain;
 pub mod port;

@@ -13,6 +13,7 @@ use crate::model::setting::Restart;
 use crate::model::unit::Span;
 use crate::resolve::decode;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
+use crate::resolve::shape::env_file::EnvFiles;
 use crate::resolve::shape::mount::MountShape;
 use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
 use crate::resolve::shape::port::PortShape;
@@ -35,9 +36,13 @@ pub struct ServiceShape {
     /// Variables.
     #[schemars(schema_with = "pairs_schema")]
     pub environment: Option<BTreeMap<String, Plain<String>>>,
+    /// Files of variables, which lie beneath `environment`.
+    pub env_file: Option<EnvFiles>,
     /// Labels of the containers.
     #[schemars(schema_with = "pairs_schema")]
     pub labels: Option<BTreeMap<String, Plain<String>>>,
+    /// Files of labels, which lie beneath `labels`.
+    pub label_file: Option<EnvFiles>,
     /// Ports. A container's port alone gets a host port from cdk.
     pub ports: Option<Vec<PortShape>>,
     /// Volumes and bind mounts.

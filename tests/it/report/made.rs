@@ -108,6 +108,7 @@ pub fn empty() -> Plan {
             subject: "web 1.5.0".to_owned(),
             dirty: false,
             committed_at: None,
+            environment: None,
         },
         services: Vec::new(),
         notes: Vec::new(),
