@@ -1,13 +1,14 @@
 //! What an apply writes to the hosts: what it means to do, how it ended, and where every replica stands. The format only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::image::Digest;
-use crate::model::name::{HostName, Slot};
+use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::order::JobVersion;
 use crate::model::setting::PortBinding;
 
 /// The version of the journal's format that this cdk writes; it refuses a newer one.
@@ -85,4 +86,10 @@ pub struct JournalRecord {
     /// The digest that each image reference stood for.
     #[serde(default)]
     pub digests: BTreeMap<String, Digest>,
+    /// The versions of jobs that succeeded, by replica, the oldest first: those of earlier applies too.
+    #[serde(default)]
+    pub jobs: BTreeMap<Slot, Vec<JobVersion>>,
+    /// Which services depended on which: once git knows them no more, they are still removed in the right order.
+    #[serde(default)]
+    pub depends_on: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
 }

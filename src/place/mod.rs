@@ -8,7 +8,7 @@ mod filter;
 mod home;
 mod survey;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::setting::PortBinding;
@@ -16,6 +16,7 @@ use crate::observe::Observed;
 use crate::place::choose::Placer;
 use crate::place::reason::{Obstacle, Reason, Refusal};
 use crate::resolve::desired::Desired;
+use crate::scale::job::Jobs;
 
 /// Whether a host of hosts.yaml can be worked with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,10 @@ pub struct Placement {
     pub counts: BTreeMap<ServiceName, u32>,
     /// The hosts of hosts.yaml.
     pub hosts: BTreeMap<HostName, HostAnswer>,
+    /// The replicas of jobs that have run in the version that git wants: they need no place any more.
+    pub finished: BTreeSet<Slot>,
+    /// The jobs, and what of them has run.
+    pub jobs: Jobs,
     /// What the newest journal record says that hosts which do not answer hold, wanted or not.
     pub held: BTreeMap<HostName, Vec<Slot>>,
     /// What a person should know, in sentences.

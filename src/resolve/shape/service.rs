@@ -12,6 +12,7 @@ use crate::model::image::ImageRef;
 use crate::model::setting::Restart;
 use crate::model::unit::Span;
 use crate::resolve::decode;
+use crate::resolve::shape::depends::DependsShape;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
 use crate::resolve::shape::mount::MountShape;
 use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
@@ -24,6 +25,8 @@ use crate::resolve::shape::port::PortShape;
 pub struct ServiceShape {
     /// The image. Required.
     pub image: Option<ImageRef>,
+    /// The services that are waited for: a list of names, or a map with a `condition` for each.
+    pub depends_on: Option<DependsShape>,
     /// What runs instead of the image's command.
     pub command: Option<Words>,
     /// What runs instead of the image's entrypoint; the image's command is then left out too.
@@ -40,7 +43,7 @@ pub struct ServiceShape {
     pub volumes: Option<Vec<MountShape>>,
     /// How the engine asks whether a replica is healthy.
     pub healthcheck: Option<HealthShape>,
-    /// What the engine does when a container ends; `unless-stopped` unless given.
+    /// What the engine does when a container ends; `unless-stopped` unless given, and `no` for a job.
     pub restart: Option<Restart>,
     /// Who runs it.
     pub user: Option<Plain<String>>,
