@@ -16,7 +16,7 @@ pub enum Order {
 }
 
 /// How a service's replicas are replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct UpdatePolicy {
     /// How many at once; 0 is all, which is what a job has unless given.
     pub parallelism: u32,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::model::container::{ContainerState, Fingerprint, LiveContainer};
@@ -10,11 +11,8 @@ use crate::model::image::Resolution;
 use crate::model::journal::JournalRecord;
 use crate::model::name::{ClusterName, ServiceName, Slot, container_name};
 use crate::model::order::{JobVersion, VERSIONS_KEPT};
-use crate::model::policy::UpdatePolicy;
-use crate::model::setting::{Limits, Logging, Restart};
-use crate::model::unit::{Bytes, Cpus};
 use crate::observe::Observed;
-use crate::resolve::desired::{Desired, Mode, Service};
+use crate::resolve::desired::{Desired, Service};
 use crate::resolve::template::Text;
 
 /// The cluster's jobs.
@@ -56,42 +54,69 @@ impl Jobs {
     }
 }
 
-/// What a job runs, in which image. All that only says where, how many, how labelled, logged, limited or watched it is makes
-/// no other version; what is a replica's own (`slot`, `host`) neither.
+/// What of a service makes no other version of a job: where, how many, how labelled, logged, limited or watched it is.
+const UNCOUNTED: [&str; 13] = [
+    "mode",
+    "depends_on",
+    "labels",
+    "healthcheck",
+    "restart",
+    "logging",
+    "stop_grace_period",
+    "limits",
+    "reserved_cpus",
+    "reserved_memory",
+    "constraints",
+    "max_replicas_per_node",
+    "update",
+];
+
+/// What a job runs, in which image. A key that comes with a later cdk counts, but only where it is given.
 fn version(service: &Service, resolution: Option<&Resolution>) -> JobVersion {
-    let shared = |texts: &[Text]| texts.iter().map(|text| Text::Plain(text.shared())).collect();
-    let environment = service.environment.iter();
-    let counts = Service {
-        mode: Mode::GlobalJob,
-        depends_on: BTreeMap::new(),
-        command: service.command.as_deref().map(shared),
-        entrypoint: service.entrypoint.as_deref().map(shared),
-        environment: environment
-            .map(|(name, text)| (name.clone(), Text::Plain(text.shared())))
-            .collect(),
-        labels: BTreeMap::new(),
-        healthcheck: None,
-        restart: Restart::No,
-        logging: Logging::default(),
-        stop_grace_period: None,
-        limits: Limits::default(),
-        reserved_cpus: Cpus::default(),
-        reserved_memory: Bytes::default(),
-        constraints: Vec::new(),
-        max_replicas_per_node: None,
-        update: UpdatePolicy::default(),
-        // A key that comes later counts, unless it is named above.
-        ..service.clone()
-    };
     // Plain data with text keys always serialises.
-    let text = serde_json::to_string(&counts).unwrap_or_default();
-    let hash = Sha256::digest(text.as_bytes());
+    let mut counts = serde_json::to_value(shared(service)).unwrap_or_default();
+    if let Some(keys) = counts.as_object_mut() {
+        keys.retain(|key, _| !UNCOUNTED.contains(&key.as_str()));
+    }
+    prune(&mut counts);
+    let hash = Sha256::digest(counts.to_string().as_bytes());
     let fingerprint = Fingerprint(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect());
     let digest = match resolution {
         Some(Resolution::Digest(digest)) => Some(digest),
         Some(Resolution::Local | Resolution::Unknown(_)) | None => service.image.digest(),
     };
     JobVersion::new(&fingerprint, digest)
+}
+
+/// A service without what is a replica's own in its texts.
+fn shared(service: &Service) -> Service {
+    let list = |texts: &[Text]| texts.iter().map(|text| Text::Plain(text.shared())).collect();
+    let environment = service.environment.iter();
+    Service {
+        command: service.command.as_deref().map(list),
+        entrypoint: service.entrypoint.as_deref().map(list),
+        environment: environment
+            .map(|(name, text)| (name.clone(), Text::Plain(text.shared())))
+            .collect(),
+        ..service.clone()
+    }
+}
+
+/// Takes out what is not given.
+fn prune(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.values_mut().for_each(prune);
+            map.retain(|_, value| match value {
+                Value::Null | Value::Bool(false) => false,
+                Value::Array(items) => !items.is_empty(),
+                Value::Object(map) => !map.is_empty(),
+                Value::Bool(true) | Value::Number(_) | Value::String(_) => true,
+            });
+        }
+        Value::Array(items) => items.iter_mut().for_each(prune),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Every version that any host's journal remembers, or whose container ended well: an apply that was cut off could not write

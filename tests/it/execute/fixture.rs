@@ -71,6 +71,7 @@ fn owner(of: &Slot, image: &str) -> Ownership {
         revision: None,
         image: Some(image.parse().unwrap()),
         digest: None,
+        job: None,
     }
 }
 
@@ -229,6 +230,8 @@ impl Maker {
             digests: BTreeMap::new(),
             sequence: 19,
             hosts: Vec::new(),
+            jobs: BTreeMap::new(),
+            depends_on: BTreeMap::new(),
         };
         Self {
             plan,

@@ -342,7 +342,10 @@ fn assert_nothing_moves_idly(desired: &Desired, observed: &Observed) -> Result<(
         let wanted = match (&slot.key, service.mode) {
             (SlotKey::Index(index), Mode::Replicated(count)) => *index <= count,
             (SlotKey::Host(_), Mode::Global) => true,
-            (SlotKey::Index(_), Mode::Global) | (SlotKey::Host(_), Mode::Replicated(_)) => false,
+            // A job that has run needs no place.
+            (SlotKey::Index(_) | SlotKey::Host(_), Mode::ReplicatedJob(_) | Mode::GlobalJob)
+            | (SlotKey::Index(_), Mode::Global)
+            | (SlotKey::Host(_), Mode::Replicated(_)) => false,
         };
         let fits = matches!(host.state, Availability::Active | Availability::Pause)
             && service

@@ -47,6 +47,7 @@ pub fn service(image: &str, replicas: u32) -> Service {
     Service {
         mode: Mode::Replicated(replicas),
         image: image.parse().unwrap(),
+        depends_on: BTreeMap::new(),
         command: None,
         entrypoint: None,
         environment: BTreeMap::new(),
@@ -194,6 +195,7 @@ pub fn texts(plan: &Plan) -> Vec<String> {
     let texts = plan.notes.iter().map(|note| match note {
         Note::Unreachable { host, why, holds } => format!("{host} unreachable: {why}; holds {}", holds.len()),
         Note::Unplaced { slot, why } => format!("{slot} unplaced: {why}"),
+        Note::Waits { service, why } => format!("{service} {why}"),
         Note::Interrupted { steps } => format!("interrupted, {steps} steps"),
         Note::Text(text) => text.clone(),
     });

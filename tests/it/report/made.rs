@@ -114,6 +114,8 @@ pub fn empty() -> Plan {
         digests: BTreeMap::new(),
         sequence: 7,
         hosts: Vec::new(),
+        jobs: BTreeMap::new(),
+        depends_on: BTreeMap::new(),
     }
 }
 
@@ -231,6 +233,7 @@ pub fn owner(of: &str) -> Ownership {
         revision: None,
         image: None,
         digest: None,
+        job: None,
     }
 }
 

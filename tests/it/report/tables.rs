@@ -36,6 +36,7 @@ fn web() -> Service {
     Service {
         mode: Mode::Replicated(2),
         image: "reg:5000/web:1.5.0".parse().unwrap(),
+        depends_on: BTreeMap::new(),
         command: Some(vec![plain("app"), plain("--token=hunter2")]),
         entrypoint: None,
         environment: BTreeMap::from([
@@ -142,6 +143,8 @@ fn observed() -> Observed {
         end,
         placement,
         digests: BTreeMap::new(),
+        jobs: BTreeMap::new(),
+        depends_on: BTreeMap::new(),
     };
     let mut retired = container("shop.web.1.old", "");
     retired.state = ContainerState::Exited { code: 137 };

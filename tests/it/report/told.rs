@@ -182,6 +182,8 @@ fn status_tells_health_and_git_apart() {
             },
         )]),
         digests: BTreeMap::new(),
+        jobs: BTreeMap::new(),
+        depends_on: BTreeMap::new(),
     };
     let mut state = HostState {
         containers: vec![
