@@ -46,7 +46,11 @@ impl<'a> Judge<'_, 'a> {
         let (Some(spec), Some(state)) = (spec, state) else {
             return vec![entry(slot, host, Verdict::Unknown, assignment.reason.to_string())];
         };
-        let is_job = self.target.services.get(&slot.service).is_some_and(|service| service.job.is_some());
+        let is_job = self
+            .target
+            .services
+            .get(&slot.service)
+            .is_some_and(|service| service.job.is_some());
         if is_job {
             return vec![self.job(slot, assignment, (spec, state), standings)];
         }

@@ -85,7 +85,12 @@ fn hold_removals(diff: &mut Diff<'_>, grounds: Grounds<'_>) {
             continue;
         }
         for name in needs.iter().filter(|name| !grounds.target.services.contains_key(*name)) {
-            for slot in diff.services.get_mut(name).into_iter().flat_map(|service| &mut service.slots) {
+            for slot in diff
+                .services
+                .get_mut(name)
+                .into_iter()
+                .flat_map(|service| &mut service.slots)
+            {
                 if let Verdict::Remove { .. } = slot.verdict {
                     slot.verdict = Verdict::Waits { stands: true };
                     slot.why = format!("{dependant} waits, and needs it until then");
@@ -131,7 +136,10 @@ type Of<'s, 'a> = (&'s SlotDiff<'a>, bool);
 fn slots<'s, 'a>(diff: &'s Diff<'a>, whole: Option<&'s Diff<'a>>, name: &ServiceName) -> Vec<Of<'s, 'a>> {
     let of = |diff: &'s Diff<'a>| diff.services.get(name).into_iter().flat_map(|one| &one.slots);
     let own: BTreeMap<_, _> = of(diff).map(|slot| (&slot.slot, slot)).collect();
-    let left_out = whole.into_iter().flat_map(of).filter(|slot| !own.contains_key(&slot.slot));
+    let left_out = whole
+        .into_iter()
+        .flat_map(of)
+        .filter(|slot| !own.contains_key(&slot.slot));
     let own = of(diff).map(|slot| (slot, true));
     own.chain(left_out.map(|slot| (slot, false))).collect()
 }
@@ -231,7 +239,8 @@ impl Side<'_, '_> {
             let (host, name) = (slot.host.as_ref()?, container_name(&target.cluster, &slot.slot));
             let state = observed.hosts.get(host).and_then(ObservedHost::state)?;
             let mut containers = state.containers.iter();
-            let live = containers.find(|live| live.owner.slot == slot.slot && (live.name.is_empty() || live.name == name))?;
+            let live =
+                containers.find(|live| live.owner.slot == slot.slot && (live.name.is_empty() || live.name == name))?;
             let waits = match live.state {
                 ContainerState::Running { health } => match health {
                     Some(Health::Starting | Health::Unhealthy) => true,
@@ -259,7 +268,11 @@ fn in_order(target: &Target) -> Vec<&ServiceName> {
             order.push(name);
         } else if seen.insert(name) {
             stack.push((name, true));
-            let needs = target.services.get(name).into_iter().flat_map(|one| one.depends_on.keys());
+            let needs = target
+                .services
+                .get(name)
+                .into_iter()
+                .flat_map(|one| one.depends_on.keys());
             stack.extend(needs.filter(|need| !seen.contains(need)).map(|need| (need, false)));
         }
     }

@@ -28,7 +28,10 @@ impl<'a> Judge<'_, 'a> {
         };
         let at = standings.iter().position(|one| is_run(one) && usable(one));
         let here = at.map(|at| standings.remove(at));
-        if here.as_ref().is_some_and(|here| here.container.state == ContainerState::Paused) {
+        if here
+            .as_ref()
+            .is_some_and(|here| here.container.state == ContainerState::Paused)
+        {
             let why = "it is paused: unpause it, or remove its container".to_owned();
             return entry(slot, host, Verdict::Waits { stands: true }, why);
         }
@@ -69,7 +72,9 @@ impl<'a> Judge<'_, 'a> {
         mut standings: Vec<Standing<'a>>,
     ) -> Vec<SlotDiff<'a>> {
         let stays = |one: &Standing<'_>| {
-            one.in_place && one.container.owner.job.is_some() && (!one.is_live() || placement.jobs.is_wanted(one.container))
+            one.in_place
+                && one.container.owner.job.is_some()
+                && (!one.is_live() || placement.jobs.is_wanted(one.container))
         };
         standings.sort_by_key(|one| !(stays(one) && self.is_wanted(one.container)));
         let at = standings.iter().position(stays);

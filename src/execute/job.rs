@@ -9,9 +9,9 @@ use crate::execute::run::{Failure, Run};
 use crate::execute::stop::Urgency;
 use crate::host::Host;
 use crate::model::container::ContainerState;
+use crate::model::name::Slot;
 use crate::model::op::{GateOp, Op};
 use crate::model::order::JobVersion;
-use crate::model::name::Slot;
 use crate::model::unit::Span;
 use crate::plan::step::{Step, StepId, Unit};
 
@@ -36,7 +36,12 @@ impl Run<'_> {
         let deadline = timeout.map(|timeout| (timeout, Instant::now() + timeout.0));
         let mut looker = Looker::new(host, name);
         loop {
-            match looker.look().await.map_err(End::Unknown)?.map(|container| container.state) {
+            match looker
+                .look()
+                .await
+                .map_err(End::Unknown)?
+                .map(|container| container.state)
+            {
                 Some(ContainerState::Exited { code: 0 }) => return Ok(()),
                 Some(ContainerState::Exited { code }) => {
                     return Err(End::Ended(Failure::replica(format!("{name} exited with code {code}"))));

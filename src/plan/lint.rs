@@ -201,7 +201,13 @@ fn told(plan: &Plan, found: &mut BTreeSet<Lint>) {
     for slot in plan.services.iter().flat_map(|service| &service.slots) {
         match slot.action {
             Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait => {}
-            Action::Run | Action::Create | Action::Update | Action::Start | Action::Replace | Action::Move | Action::Remove => {
+            Action::Run
+            | Action::Create
+            | Action::Update
+            | Action::Start
+            | Action::Replace
+            | Action::Move
+            | Action::Remove => {
                 changed.insert(&slot.slot);
             }
         }

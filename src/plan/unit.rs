@@ -282,7 +282,13 @@ impl<'i> Builder<'i> {
             timeout: timeout.filter(|timeout| *timeout != Span::default()),
         });
         // Taken back only where the deadline passed; what ended by itself, or may still run, is left.
-        self.act(draft, draft.host, gate, Precondition::None, vec![stop(&name), remove(&name)]);
+        self.act(
+            draft,
+            draft.host,
+            gate,
+            Precondition::None,
+            vec![stop(&name), remove(&name)],
+        );
     }
 
     fn stop_extras<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, extras: Vec<&'d Standing<'a>>) {

@@ -93,7 +93,9 @@ pub fn status(observed: &Observed, plan: &Plan) -> Status {
         })
         .collect();
     // A job's run that succeeded may have been removed since.
-    let forgotten = slots().filter(|slot| slot.action == Action::Keep && slot.host.is_none()).count();
+    let forgotten = slots()
+        .filter(|slot| slot.action == Action::Keep && slot.host.is_none())
+        .count();
     let missing = slots().any(|slot| slot.action == Action::Create);
     Status {
         cluster: plan.cluster.to_string(),
@@ -134,10 +136,7 @@ fn is_well(live: &LiveContainer) -> bool {
             None | Some(Health::Healthy) => true,
             Some(Health::Starting | Health::Unhealthy) => false,
         },
-        ContainerState::Created
-        | ContainerState::Paused
-        | ContainerState::Restarting
-        | ContainerState::Dead => false,
+        ContainerState::Created | ContainerState::Paused | ContainerState::Restarting | ContainerState::Dead => false,
         ContainerState::Exited { code } => code == 0 && live.owner.job.is_some(),
     }
 }

@@ -99,14 +99,20 @@ impl Reading<'_> {
         } = link;
         if restart == Some(true) {
             let message = "`restart: true` is not taken by cdk: it compares what is with git, and a restart leaves nothing to compare";
-            let hint = "leave it out: let the service connect again by itself, or change something of it along with the other";
+            let hint =
+                "leave it out: let the service connect again by itself, or change something of it along with the other";
             self.problem(&["depends_on", name, "restart"], None, message, Some(hint.to_owned()));
         }
         let condition = match condition {
             Some(ConditionShape::ServiceStarted) => Condition::ServiceStarted,
             Some(ConditionShape::ServiceHealthy) => Condition::ServiceHealthy,
             Some(ConditionShape::ServiceCompletedSuccessfully) => Condition::ServiceCompletedSuccessfully,
-            None if lost.iter().any(|path| path.starts_with(&["depends_on".into(), name.into()])) => return None,
+            None if lost
+                .iter()
+                .any(|path| path.starts_with(&["depends_on".into(), name.into()])) =>
+            {
+                return None;
+            }
             None => {
                 let problem = Problem::at(Some(place.clone()), format!("`{name}` has no `condition`"));
                 let hint =

@@ -25,8 +25,8 @@ use minijinja::Value;
 
 use crate::model::name::{HostName, ServiceName, VolumeName};
 use crate::model::problem::{Problem, Rejected};
-use crate::resolve::depends::Link;
 use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
+use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
 use crate::resolve::problems::Problems;
@@ -149,7 +149,15 @@ fn check_alone(defaults: &Node, names: &Arc<Names>, around: &Around<'_>, problem
     }
     if let Ok(name) = "none".parse() {
         let key = alone.place.clone();
-        one(&name, Entry { key, value: alone }, None, names, around, &mut Vec::new(), problems);
+        one(
+            &name,
+            Entry { key, value: alone },
+            None,
+            names,
+            around,
+            &mut Vec::new(),
+            problems,
+        );
     }
 }
 

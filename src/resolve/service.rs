@@ -174,7 +174,11 @@ impl Reading<'_> {
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),
-            restart: restart.unwrap_or(if mode.is_job() { Restart::No } else { Restart::UnlessStopped }),
+            restart: restart.unwrap_or(if mode.is_job() {
+                Restart::No
+            } else {
+                Restart::UnlessStopped
+            }),
             user: user.map(|user| user.0),
             working_dir,
             logging: log_words(logging.unwrap_or_default()),

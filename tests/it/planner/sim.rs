@@ -83,6 +83,12 @@ pub fn state<'o>(observed: &'o mut Observed, host: &HostName) -> Result<&'o mut 
 fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
     let images = observed.images.clone();
     let fresh = format!("c{}-{}", step.id, observed_generation(observed));
+    if let Op::Container(ContainerOp::Create { owner, name, .. }) = &step.op
+        && let Some(version) = &owner.job
+        && has_run(observed, name, &owner.slot, version)
+    {
+        return Err(format!("{version} of {} has run before", owner.slot));
+    }
     let state = state(observed, &step.host)?;
     match &step.pre {
         Precondition::None => {}
@@ -138,6 +144,18 @@ fn succeeded(plan: &Plan, done: &BTreeSet<StepId>) -> BTreeMap<Slot, Vec<JobVers
         }
     }
     all
+}
+
+/// Whether a host that answers knows of a success of this version.
+fn has_run(observed: &Observed, name: &str, slot: &Slot, version: &JobVersion) -> bool {
+    let mut states = observed.hosts.values().filter_map(ObservedHost::state);
+    states.any(|state| {
+        let mut records = state.journal.iter().filter_map(|record| record.jobs.get(slot));
+        let mut ended = state.containers.iter().filter(|one| one.name == name);
+        records.any(|versions| versions.contains(version))
+            || ended
+                .any(|one| one.owner.job.as_ref() == Some(version) && one.state == (ContainerState::Exited { code: 0 }))
+    })
 }
 
 /// Something that differs from apply to apply, for ids that are never used twice.
