@@ -7,6 +7,7 @@ pub mod image;
 pub mod journal;
 pub mod name;
 pub mod op;
+pub mod order;
 pub mod policy;
 pub mod problem;
 pub mod revision;

@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod constraint;
 pub mod decode;
+pub mod depends;
 pub mod desired;
 pub mod dotenv;
 pub mod env_file;
@@ -30,6 +31,7 @@ use minijinja::Value;
 use crate::model::name::{HostName, ServiceName, VolumeName};
 use crate::model::problem::{Problem, Rejected};
 use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
+use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
 use crate::resolve::problems::Problems;
@@ -133,7 +135,8 @@ fn services(
     let map = section
         .map(|section| entries("services", section.value.clone(), problems))
         .unwrap_or_default();
-    let mut all = BTreeMap::new();
+    let (mut all, mut links) = (BTreeMap::new(), Vec::new());
+    let written: BTreeSet<String> = map.keys().cloned().collect();
     if map.is_empty()
         && let Some(defaults) = &defaults
     {
@@ -145,8 +148,10 @@ fn services(
             problems.push(Problem::at(Some(entry.key.clone()), error.to_string()));
         }
         let Ok(parsed) = parsed else { continue };
-        all.extend(one(&parsed, entry, defaults.as_ref(), names, around, problems).map(|service| (parsed, service)));
+        let service = one(&parsed, entry, defaults.as_ref(), names, around, &mut links, problems);
+        all.extend(service.map(|service| (parsed, service)));
     }
+    depends::check(&links, &all, &written, problems);
     all
 }
 
@@ -160,7 +165,15 @@ fn check_alone(defaults: &Node, names: &Arc<Names>, around: &Around<'_>, problem
     }
     if let Ok(name) = "none".parse() {
         let key = alone.place.clone();
-        one(&name, Entry { key, value: alone }, None, names, around, problems);
+        one(
+            &name,
+            Entry { key, value: alone },
+            None,
+            names,
+            around,
+            &mut Vec::new(),
+            problems,
+        );
     }
 }
 
@@ -170,6 +183,7 @@ fn one(
     defaults: Option<&Node>,
     names: &Arc<Names>,
     around: &Around<'_>,
+    links: &mut Vec<Link>,
     problems: &mut Problems,
 ) -> Option<Service> {
     let Entry { key, value: mut node } = entry;
@@ -193,6 +207,7 @@ fn one(
         waiting: &waiting,
         names: &names,
         around,
+        links,
         problems,
     };
     reading.service(decoded)

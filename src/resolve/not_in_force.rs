@@ -102,12 +102,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
     ),
     (
         "services.*",
-        &["depends_on"],
-        true,
-        "services start in no order until then: let the image wait for what it needs",
-    ),
-    (
-        "services.*",
         &[
             "networks",
             "network_mode",

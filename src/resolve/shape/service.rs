@@ -12,6 +12,7 @@ use crate::model::image::ImageRef;
 use crate::model::setting::Restart;
 use crate::model::unit::Span;
 use crate::resolve::decode;
+use crate::resolve::shape::depends::DependsShape;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
 use crate::resolve::shape::env_file::EnvFiles;
 use crate::resolve::shape::mount::MountShape;
@@ -29,6 +30,8 @@ pub struct ServiceShape {
     /// `missing` (a tag is looked up once, and its digest stays), `always` (it is looked up at each plan) or `never` (the image lies on
     /// the hosts). `missing` unless given.
     pub pull_policy: Option<PullShape>,
+    /// The services that are waited for: a list of names, or a map with a `condition` for each.
+    pub depends_on: Option<DependsShape>,
     /// What runs instead of the image's command.
     pub command: Option<Words>,
     /// What runs instead of the image's entrypoint; the image's command is then left out too.
@@ -49,7 +52,7 @@ pub struct ServiceShape {
     pub volumes: Option<Vec<MountShape>>,
     /// How the engine asks whether a replica is healthy.
     pub healthcheck: Option<HealthShape>,
-    /// What the engine does when a container ends; `unless-stopped` unless given.
+    /// What the engine does when a container ends; `unless-stopped` unless given, and `no` for a job.
     pub restart: Option<Restart>,
     /// Who runs it.
     pub user: Option<Plain<String>>,

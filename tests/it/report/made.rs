@@ -121,6 +121,8 @@ pub fn empty() -> Plan {
         memory: Memory::default(),
         forgets: BTreeSet::new(),
         pinned: false,
+        jobs: BTreeMap::new(),
+        depends_on: BTreeMap::new(),
     }
 }
 
@@ -238,6 +240,7 @@ pub fn owner(of: &str) -> Ownership {
         revision: None,
         image: None,
         digest: None,
+        job: None,
     }
 }
 
