@@ -193,10 +193,7 @@ fn what_was_removed_by_hand_from_a_gone_host_is_made_elsewhere() {
     state(&mut seen, &host_name("h2")).unwrap().containers.clear();
     let plan = go(&after, &mut seen);
     assert!(guards(&plan).is_empty());
-    assert_eq!(
-        changes(&plan),
-        ["web.2 Create on h1: the fewest of its replicas"]
-    );
+    assert_eq!(changes(&plan), ["web.2 Create on h1: the fewest of its replicas"]);
 }
 
 #[test]
