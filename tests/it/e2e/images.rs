@@ -97,7 +97,10 @@ fn an_image_that_lies_on_one_host_alone_runs_there_alone() {
         let path = format!("images/{from}/tag?repo=handmade&tag=1");
         lab::engine(host, "POST", &path, None);
     };
-    let untag = |host: &str| lab::engine(host, "DELETE", "images/handmade:1?force=1", None);
+    let untag = |host: &str| {
+        let shell = "curl -s -X DELETE --unix-socket /run/docker.sock 'http://engine/v1.41/images/handmade:1?force=1'";
+        lab::lab(&["exec", host, "sh", "-c", shell])
+    };
     HOSTS.iter().for_each(|host| drop(untag(host)));
     scene.cdk(&["apply", "--yes"]).ended(10).says("lies not on h1, h2");
     assert_eq!(scene.containers().len(), 0);
