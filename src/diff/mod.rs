@@ -17,8 +17,8 @@ use crate::model::container::{ContainerSpec, ContainerState};
 use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
 use crate::model::setting::{Limits, Restart};
 use crate::observe::Observed;
-use crate::place::{HostAnswer, Placement};
 use crate::place::live::{Standing, standing};
+use crate::place::{HostAnswer, Placement};
 use crate::render::Target;
 
 /// What is to happen to one replica.

@@ -122,7 +122,11 @@ fn removals(plan: &Plan, observed: &Observed) -> Option<Guard> {
         .collect();
     let of = of.join(", ");
     let why = format!("{all} of the cluster's {there} containers would be removed ({of})");
-    Some(refuse(GuardKind::Removals, why, "say --allow-removals if that is meant"))
+    Some(refuse(
+        GuardKind::Removals,
+        why,
+        "say --allow-removals if that is meant",
+    ))
 }
 
 /// The cluster is on no host yet, but another one of the same repository is: most likely `cluster.name` was changed, and everything
@@ -140,12 +144,14 @@ fn new_cluster(desired: &Desired, observed: &Observed, history: &History) -> Opt
         all.1.extend(&other.revisions);
     }
     let (name, services) = others.into_iter().find_map(|(name, (services, revisions))| {
-        let same = revisions.into_iter().any(|revision| match history.others.get(revision) {
-            Some(Relation::Same | Relation::Newer | Relation::Older | Relation::Diverged) => true,
-            // Nobody can tell whether it is the same repository: then the same services must do.
-            Some(Relation::Unknown { shallow }) => *shallow && services == ours,
-            None => false,
-        });
+        let same = revisions
+            .into_iter()
+            .any(|revision| match history.others.get(revision) {
+                Some(Relation::Same | Relation::Newer | Relation::Older | Relation::Diverged) => true,
+                // Nobody can tell whether it is the same repository: then the same services must do.
+                Some(Relation::Unknown { shallow }) => *shallow && services == ours,
+                None => false,
+            });
         let shared: Vec<&str> = services.intersection(&ours).map(|service| service.as_str()).collect();
         (same && !shared.is_empty()).then(|| (name, shared.join(", ")))
     })?;
@@ -197,7 +203,9 @@ fn passwords(plan: &Plan, missing: &BTreeMap<String, String>) -> Vec<Guard> {
         Op::Container(_) | Op::Volume(_) | Op::Gate(_) => None,
     });
     let pulled: BTreeSet<_> = pulled.collect();
-    let without = pulled.into_iter().filter_map(|image| Some((image, missing.get(image.registry()?)?)));
+    let without = pulled
+        .into_iter()
+        .filter_map(|image| Some((image, missing.get(image.registry()?)?)));
     without
         .map(|(image, why)| {
             let has_to_be = format!("{image} has to be pulled, but there is no password");

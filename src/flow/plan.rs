@@ -77,7 +77,9 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     });
     plan.pinned = settings.pinned;
     plan.forgets = forgets;
-    let missing_notes = missing.iter().map(|(registry, why)| format!("no password for {registry}: {why}"));
+    let missing_notes = missing
+        .iter()
+        .map(|(registry, why)| format!("no password for {registry}: {why}"));
     plan.notes.extend(missing_notes.map(Note::Text));
     let refused = guard::notes(&plan, &desired, &observed, &history, missing);
     plan.notes.extend(refused);
@@ -96,14 +98,18 @@ fn forget(settings: &Settings, desired: &Desired, observed: &mut Observed) -> Re
     for name in &settings.forget {
         if desired.hosts.contains_key(name) {
             let cure = "remove it there first, or write `state: down`";
-            return Err(Failure::Usage(format!("--forget {name}: it stands in hosts.yaml; {cure}")));
+            return Err(Failure::Usage(format!(
+                "--forget {name}: it stands in hosts.yaml; {cure}"
+            )));
         }
         let known = newest.as_ref().filter(|record| {
             let placed = record.placement.values().any(|placed| placed.host == *name);
             placed || record.memory.hosts.contains_key(name) || record.memory.forgotten.contains(name)
         });
         let Some(record) = known else {
-            return Err(Failure::Usage(format!("--forget {name}: the journal knows no such host")));
+            return Err(Failure::Usage(format!(
+                "--forget {name}: the journal knows no such host"
+            )));
         };
         if !record.memory.forgotten.contains(name) {
             new.insert(name.clone());

@@ -145,11 +145,15 @@ impl Host for Engine {
             .iter()
             .map(|one| ForeignContainer {
                 ports: container::held_ports(one),
-                replica: one.labels.as_ref().and_then(label::replica).map(|(cluster, service, revision)| OtherReplica {
-                    cluster,
-                    service,
-                    revision,
-                }),
+                replica: one
+                    .labels
+                    .as_ref()
+                    .and_then(label::replica)
+                    .map(|(cluster, service, revision)| OtherReplica {
+                        cluster,
+                        service,
+                        revision,
+                    }),
             })
             .collect();
         Ok(Containers { own, foreign })

@@ -79,7 +79,9 @@ impl ImageDefaults {
     /// The same with its secrets masked.
     #[must_use]
     pub fn masked(mut self) -> Self {
-        [&mut self.environment, &mut self.labels].into_iter().for_each(mask_values);
+        [&mut self.environment, &mut self.labels]
+            .into_iter()
+            .for_each(mask_values);
         self.command = masked_words(&self.command);
         self.entrypoint = masked_words(&self.entrypoint);
         if let Some(check) = &mut self.healthcheck {

@@ -88,7 +88,9 @@ impl Roll {
     /// What a person should know, in sentences.
     pub(super) fn notes(&self) -> Vec<String> {
         let renamed = self.renamed.iter();
-        renamed.map(|(old, new)| format!("{old} is now called {new}: the same machine")).collect()
+        renamed
+            .map(|(old, new)| format!("{old} is now called {new}: the same machine"))
+            .collect()
     }
 
     /// What later applies must know of hosts: how each is reached, and which were given up.

@@ -145,7 +145,9 @@ impl<'i> Builder<'i> {
 
     fn needs_pull(&self, state: &HostState, image: &ImageRef) -> bool {
         match self.input.observed.images.get(&image.to_string()) {
-            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => !state.images.values().any(|facts| facts.has_digest(digest)),
+            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => {
+                !state.images.values().any(|facts| facts.has_digest(digest))
+            }
             Some(Resolution::Local) => false,
             Some(Resolution::Unknown(_)) | None => !state.images.values().any(|facts| facts.is_named(image)),
         }

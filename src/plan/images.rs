@@ -59,20 +59,38 @@ fn local(input: Input<'_>, image: &ImageRef, users: &[&ServiceName]) -> Option<S
             None => drop(lacking.insert(host)),
         }
     }
-    let slots = users.iter().filter_map(|name| input.diff.services.get(*name)).flat_map(|service| &service.slots);
+    let slots = users
+        .iter()
+        .filter_map(|name| input.diff.services.get(*name))
+        .flat_map(|service| &service.slots);
     if slots.into_iter().any(|slot| slot.verdict == Verdict::Unplaced) && !lacking.is_empty() {
-        return Some(format!("{image} is pulled from no registry, and lies not on {}: bring it there", list(&lacking)));
+        return Some(format!(
+            "{image} is pulled from no registry, and lies not on {}: bring it there",
+            list(&lacking)
+        ));
     }
     let used = |hosts: &BTreeSet<&HostName>| {
-        let slots = input.placement.slots.iter().filter(|(slot, _)| users.contains(&&slot.service));
-        slots.into_iter().any(|(_, assignment)| hosts.contains(&assignment.host))
+        let slots = input
+            .placement
+            .slots
+            .iter()
+            .filter(|(slot, _)| users.contains(&&slot.service));
+        slots
+            .into_iter()
+            .any(|(_, assignment)| hosts.contains(&assignment.host))
     };
     let used: Vec<_> = ids.iter().filter(|(_, hosts)| used(hosts)).collect();
     if used.len() < 2 {
         return None;
     }
-    let each: Vec<String> = used.iter().map(|(id, hosts)| format!("{} on {}", short(id), list(hosts))).collect();
-    Some(format!("{image} is pulled from no registry, and is not the same on all hosts: {}", each.join("; ")))
+    let each: Vec<String> = used
+        .iter()
+        .map(|(id, hosts)| format!("{} on {}", short(id), list(hosts)))
+        .collect();
+    Some(format!(
+        "{image} is pulled from no registry, and is not the same on all hosts: {}",
+        each.join("; ")
+    ))
 }
 
 fn list(hosts: &BTreeSet<&HostName>) -> String {
@@ -81,5 +99,6 @@ fn list(hosts: &BTreeSet<&HostName>) -> String {
 }
 
 fn short(id: &str) -> String {
-    id.parse::<Digest>().map_or_else(|_| id.to_owned(), |digest| digest.short().to_owned())
+    id.parse::<Digest>()
+        .map_or_else(|_| id.to_owned(), |digest| digest.short().to_owned())
 }

@@ -6,8 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::image::Digest;
 use crate::model::container::ContainerState;
+use crate::model::image::Digest;
 use crate::model::journal::{Memory, PlacedSlot};
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::op::Op;

@@ -136,7 +136,8 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     }
     let mut seen = observed.hosts.values().filter_map(ObservedHost::state);
     if seen.any(|state| state.containers.iter().any(|container| container.masked)) {
-        let words = "the observation is masked: whether secrets in variables, labels or commands differ cannot be seen in it";
+        let words =
+            "the observation is masked: whether secrets in variables, labels or commands differ cannot be seen in it";
         notes.push(Note::Text(words.to_owned()));
     }
     for (name, service) in &diff.services {
@@ -165,13 +166,22 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
 
 /// A host that is gone from hosts.yaml but holds replicas.
 fn gone(host: &HostName, silent: Option<&str>, placement: &Placement) -> Guard {
-    let holds: Vec<String> = placement.held.get(host).into_iter().flatten().map(Slot::to_string).collect();
+    let holds: Vec<String> = placement
+        .held
+        .get(host)
+        .into_iter()
+        .flatten()
+        .map(Slot::to_string)
+        .collect();
     let holds = holds.join(", ");
     let why = match silent {
         None => format!("{host} is gone from hosts.yaml, but holds {holds}"),
-        Some(why) => format!("{host} is gone from hosts.yaml and does not answer ({why}), but by the journal it holds {holds}"),
+        Some(why) => {
+            format!("{host} is gone from hosts.yaml and does not answer ({why}), but by the journal it holds {holds}")
+        }
     };
-    let cure = format!("put it back with `state: drain`, apply, and then remove it; or give it up with --forget {host}");
+    let cure =
+        format!("put it back with `state: drain`, apply, and then remove it; or give it up with --forget {host}");
     let kind = GuardKind::Gone;
     Guard { kind, why, cure }
 }
@@ -236,7 +246,10 @@ fn versions(target: &Target, observed: &Observed) -> Vec<EarlierVersion> {
         return Vec::new();
     };
     let now = digests(target, observed);
-    let gone = last.digests.iter().filter(|(image, digest)| now.get(*image) != Some(digest));
+    let gone = last
+        .digests
+        .iter()
+        .filter(|(image, digest)| now.get(*image) != Some(digest));
     let gone: BTreeMap<String, Digest> = gone.map(|(image, digest)| (image.clone(), digest.clone())).collect();
     let mut versions = last.memory.versions.clone();
     if last.revision == target.revision.commit {
@@ -247,7 +260,13 @@ fn versions(target: &Target, observed: &Observed) -> Vec<EarlierVersion> {
         }
     } else {
         let revision = last.revision.clone();
-        versions.insert(0, EarlierVersion { revision, digests: gone });
+        versions.insert(
+            0,
+            EarlierVersion {
+                revision,
+                digests: gone,
+            },
+        );
     }
     versions.truncate(JOURNAL_VERSIONS);
     versions

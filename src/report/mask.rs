@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::container::ContainerSpec;
-use crate::model::op::{ContainerOp, Op};
 use crate::model::host::ObservedHost;
+use crate::model::op::{ContainerOp, Op};
 use crate::model::secret::{mask_values, masked_words};
 use crate::observe::Observed;
 use crate::plan::step::Plan;

@@ -60,7 +60,7 @@ fn journal(observed: &mut Observed, plan: &Plan, end: JournalEnd, done: &BTreeSe
                 sequence: plan.sequence,
                 at: String::new(),
                 by: String::new(),
-                revision: None,
+                revision: plan.revision.commit.clone(),
                 steps: plan.steps.len(),
                 done,
                 end,
