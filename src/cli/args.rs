@@ -26,7 +26,7 @@ pub struct Global {
     /// Look for the repository from here upwards, not from the current folder
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub directory: Option<PathBuf>,
-    /// The environment
+    /// Which of the files in environments/ lies over the others; required where there are any
     #[arg(short, long, value_name = "ENVIRONMENT", global = true)]
     pub environment: Option<String>,
     /// Only this host; may be given several times

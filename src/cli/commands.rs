@@ -13,7 +13,7 @@ use crate::report;
 
 /// `cdk check`.
 pub(super) fn check(context: &Context) -> Result<ExitCode, Ended> {
-    let checked = flow::check(&context.settings);
+    let checked = flow::check_all(&context.settings);
     if let (Err(Failure::Rejected(rejected)), Output::Json) = (&checked, context.output) {
         let document = report::check::document(Some(rejected));
         context.answer_as(String::new, || report::json::pretty(&document))?;
@@ -21,7 +21,7 @@ pub(super) fn check(context: &Context) -> Result<ExitCode, Ended> {
     }
     let desired = checked?;
     context.answer_as(
-        || report::check::text(&desired),
+        || desired.iter().map(report::check::text).collect(),
         || report::json::pretty(&report::check::document(None)),
     )?;
     Ok(ExitCode::Done)

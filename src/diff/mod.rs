@@ -1,14 +1,17 @@
 //! What differs between what hosts are to hold and what they hold: per replica keep, update, replace, start, move, create or remove, and why. Pure.
 
+pub mod depends;
 pub mod field;
 
 mod container;
 mod image;
+mod job;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diff::container::Judge;
+use crate::diff::depends::{Grounds, Unsettled, hold};
 use crate::diff::field::Difference;
 use crate::model::container::{ContainerSpec, ContainerState};
 use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
@@ -58,6 +61,15 @@ pub enum Verdict<'a> {
         /// As this.
         spec: Arc<ContainerSpec>,
     },
+    /// A job that has not run in this version: it is made, or found, and its end is waited for.
+    Run {
+        /// As this.
+        spec: Arc<ContainerSpec>,
+        /// A run of this version that was begun already.
+        here: Option<Standing<'a>>,
+        /// What else stands of it, which goes first.
+        gone: Vec<Standing<'a>>,
+    },
     /// It goes.
     Remove {
         /// It.
@@ -69,6 +81,11 @@ pub enum Verdict<'a> {
     Unknown,
     /// It fits nowhere; what stands of it is left alone.
     Unplaced,
+    /// What it depends on can't be had now; what stands of it is left alone.
+    Waits {
+        /// Whether something does.
+        stands: bool,
+    },
 }
 
 /// One replica, and what is to happen to it.
@@ -106,6 +123,8 @@ pub struct ServiceDiff<'a> {
 pub struct Diff<'a> {
     /// By service.
     pub services: BTreeMap<ServiceName, ServiceDiff<'a>>,
+    /// Containers that stay as they are, but for which others wait until they are well.
+    pub unsettled: BTreeSet<Unsettled>,
 }
 
 /// Compares what is wanted with what was seen.
@@ -113,12 +132,17 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
     let services = target.services.keys();
     let mut diff = Diff {
         services: services.map(|name| (name.clone(), ServiceDiff::default())).collect(),
+        unsettled: BTreeSet::new(),
     };
     let mut standing = standing(&target.cluster, &placement.hosts, observed);
     let judge = Judge { target, observed };
     for (slot, assignment) in &placement.slots {
         let standings = standing.remove(slot).unwrap_or_default();
         push(&mut diff, judge.wanted(slot, assignment, standings));
+    }
+    for slot in &placement.finished {
+        let standings = standing.remove(slot).unwrap_or_default();
+        push(&mut diff, judge.finished(slot, placement, standings));
     }
     for (slot, refusal) in &placement.unplaced {
         standing.remove(slot);
@@ -149,6 +173,12 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
         service.slots.sort_by(|a, b| a.slot.cmp(&b.slot));
         lift(service);
     }
+    let grounds = Grounds {
+        target,
+        placement,
+        observed,
+    };
+    hold(&mut diff, None, grounds);
     diff
 }
 
@@ -173,6 +203,8 @@ fn plain<'a>(slot: &Slot, verdict: Verdict<'a>, host: Option<HostName>, why: Str
         | Verdict::Start { .. }
         | Verdict::Replace { .. }
         | Verdict::Move { .. }
+        | Verdict::Run { .. }
+        | Verdict::Waits { .. }
         | Verdict::Doubled
         | Verdict::Unknown
         | Verdict::Unplaced => None,

@@ -59,7 +59,11 @@ pub(super) fn notes(
 pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
     let refused = plan.notes.iter().filter_map(|note| match note {
         Note::Refused(guard) => Some(guard),
-        Note::Unreachable { .. } | Note::Unplaced { .. } | Note::Interrupted { .. } | Note::Text(_) => None,
+        Note::Unreachable { .. }
+        | Note::Unplaced { .. }
+        | Note::Waits { .. }
+        | Note::Interrupted { .. }
+        | Note::Text(_) => None,
     });
     let refused: Vec<String> = refused
         .filter(|guard| match guard.kind {

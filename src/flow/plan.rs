@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::diff::depends::{Grounds, hold};
 use crate::diff::{Diff, diff};
 use crate::flow::failure::Failure;
 use crate::flow::guard::{self, History};
@@ -58,7 +59,16 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         texts: BTreeMap::new(),
     })?;
     let mut difference = diff(&target, &placement, &observed);
-    narrow(settings, &mut difference);
+    if !settings.services.is_empty() || !settings.hosts.is_empty() {
+        let whole = difference.clone();
+        narrow(settings, &mut difference);
+        let grounds = Grounds {
+            target: &target,
+            placement: &placement,
+            observed: &observed,
+        };
+        hold(&mut difference, Some(&whole), grounds);
+    }
     let mut plan = plan(Input {
         target: &target,
         placement: &placement,

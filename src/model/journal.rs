@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::endpoint::Endpoint;
 use crate::model::image::Digest;
-use crate::model::name::{HostName, Slot};
+use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::order::JobVersion;
 use crate::model::setting::PortBinding;
 
 /// The version of the journal's format that this cdk writes; it refuses a newer one.
@@ -95,6 +96,12 @@ pub struct JournalRecord {
     /// What later applies must know.
     #[serde(default)]
     pub memory: Memory,
+    /// The versions of jobs that succeeded, by replica, the oldest first: those of earlier applies too.
+    #[serde(default)]
+    pub jobs: BTreeMap<Slot, Vec<JobVersion>>,
+    /// Which services depended on which: once git knows them no more, they are still removed in the right order.
+    #[serde(default)]
+    pub depends_on: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
 }
 
 /// What is carried on from record to record.

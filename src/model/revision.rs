@@ -21,6 +21,9 @@ pub struct Revision {
     pub dirty: bool,
     /// When the commit was made, in seconds since 1970.
     pub committed_at: Option<i64>,
+    /// The environment that it was read for; none where the repository has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
 }
 
 /// How a commit stands to another one.

@@ -14,6 +14,21 @@ pub fn is_secret_name(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word))
 }
 
+/// The variable that a line of a file of variables begins: `NAME=…`, `export NAME=…`, or a name alone. None where the line may be a
+/// piece of a value, of a key of several lines, say.
+pub fn variable_name(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches('\u{feff}').trim();
+    let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
+    let (name, alone) = match line.find(['=', ':']) {
+        Some(end) => (line.get(..end)?.trim_end(), false),
+        None => (line, true),
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-[]".contains(c);
+    let sound = !name.is_empty() && name.chars().all(is_name);
+    // A line of a key in PEM has 64 characters.
+    (sound && !(alone && name.len() > 40)).then_some(name)
+}
+
 /// What stands in a secret's place.
 pub const MASK: &str = "***";
 
@@ -79,6 +94,23 @@ impl ImageDefaults {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_a_key_names_no_variable() {
+        for (line, name) in [
+            ("A=1", Some("A")),
+            (" export a.b : x", Some("a.b")),
+            ("ALONE", Some("ALONE")),
+            ("-----BEGIN PRIVATE KEY-----", None),
+            ("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj", None),
+            (
+                "MzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvu=",
+                None,
+            ),
+        ] {
+            assert_eq!(variable_name(line), name, "{line}");
+        }
+    }
 
     #[test]
     fn names_tell_secrets() {

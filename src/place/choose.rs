@@ -15,7 +15,8 @@ use crate::place::reason::{Obstacle, Reason, Refusal, Why};
 use crate::place::roll::Roll;
 use crate::place::survey::{Survey, answer, is_wanted};
 use crate::place::{Assignment, HostAnswer, Placement};
-use crate::resolve::desired::{Desired, HostPort, Mode, Service};
+use crate::resolve::desired::{Desired, HostPort, Service};
+use crate::scale::job::Jobs;
 
 /// All that placing works on.
 pub(super) struct Placer<'a> {
@@ -72,6 +73,8 @@ impl<'a> Placer<'a> {
                 unplaced: BTreeMap::new(),
                 unwanted: BTreeMap::new(),
                 counts: counts.clone(),
+                finished: BTreeSet::new(),
+                jobs: Jobs::new(desired, observed),
                 hosts,
                 held: BTreeMap::new(),
                 notes: roll.notes(),
@@ -91,12 +94,12 @@ impl<'a> Placer<'a> {
             record: self.record,
             by_name: names.into_iter().enumerate().map(|(at, name)| (name, at)).collect(),
         };
-        self.note_held(&known);
         let Survey {
             mut seats,
             fresh,
             globals,
         } = self.survey(&known);
+        self.note_held(&known);
         // Who has the ports that it wants goes before who wants others.
         seats.sort_by_cached_key(|seat| (!seat.keeps_ports(), seat.slot.clone()));
         let mut leaving = Vec::new();
@@ -179,14 +182,16 @@ impl<'a> Placer<'a> {
                 host: host.clone(),
                 ports: seat.kept.clone(),
             });
-            let why = match seat.service.mode {
-                Mode::Global => Why::Global { host, obstacle },
-                Mode::Replicated(_) if seat.service.is_stateful() => Why::Bound {
+            let why = if seat.service.mode.is_global() {
+                Why::Global { host, obstacle }
+            } else if seat.service.is_stateful() {
+                Why::Bound {
                     host,
                     obstacle: Some(obstacle),
                     data: data(seat.service),
-                },
-                Mode::Replicated(_) => self.nowhere(seat.name, seat.service),
+                }
+            } else {
+                self.nowhere(seat.name, seat.service)
             };
             self.done.unplaced.insert(seat.slot, Refusal { why, stays });
         }
@@ -206,17 +211,19 @@ impl<'a> Placer<'a> {
         if let Some(room) = self.rooms.get_mut(seat.room) {
             room.take(seat.name, seat.service, &seat.kept);
         }
-        let target = match seat.service.mode {
-            Mode::Global if is_lasting(obstacle) => {
-                self.done.unwanted.insert(seat.slot.clone(), obstacle.clone());
-                None
+        let target = if seat.service.mode.is_global() {
+            if !is_lasting(obstacle) {
+                return false;
             }
-            Mode::Global => return false,
-            Mode::Replicated(_) if seat.service.is_stateful() => return false,
-            Mode::Replicated(_) => match self.best(seat.name, seat.service) {
+            self.done.unwanted.insert(seat.slot.clone(), obstacle.clone());
+            None
+        } else if seat.service.is_stateful() {
+            return false;
+        } else {
+            match self.best(seat.name, seat.service) {
                 Some(target) => Some(target),
                 None => return false,
-            },
+            }
         };
         let from = self.rooms.get_mut(seat.room).map(|room| {
             room.release(seat.name, seat.service, &seat.kept);

@@ -9,7 +9,7 @@ mod home;
 mod roll;
 mod survey;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::journal::Memory;
 use crate::model::name::{HostName, ServiceName, Slot};
@@ -19,6 +19,7 @@ use crate::place::choose::Placer;
 use crate::place::reason::{Obstacle, Reason, Refusal};
 use crate::place::roll::Roll;
 use crate::resolve::desired::Desired;
+use crate::scale::job::Jobs;
 
 pub use roll::gone_endpoints;
 
@@ -63,6 +64,10 @@ pub struct Placement {
     pub counts: BTreeMap<ServiceName, u32>,
     /// The hosts of hosts.yaml, and those that are gone from it but hold replicas.
     pub hosts: BTreeMap<HostName, HostAnswer>,
+    /// The replicas of jobs that have run in the version that git wants: they need no place any more.
+    pub finished: BTreeSet<Slot>,
+    /// The jobs, and what of them has run.
+    pub jobs: Jobs,
     /// What the newest journal record says that hosts which do not answer, or are gone, hold; wanted or not.
     pub held: BTreeMap<HostName, Vec<Slot>>,
     /// What a person should know, in sentences.

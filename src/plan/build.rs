@@ -8,6 +8,7 @@ use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::{Digest, ImageRef, Resolution};
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::op::{ContainerOp, ImageOp, Op, VolumeOp};
+use crate::model::order::JobVersion;
 use crate::model::policy::UpdatePolicy;
 use crate::model::setting::Protocol;
 use crate::place::live::Standing;
@@ -74,6 +75,7 @@ impl<'i> Builder<'i> {
         let (units, forced) = arrange(units.collect());
         let mut rollouts = self.rollouts(&units, &forced);
         self.join_ports();
+        self.order(&rollouts);
         renumber(&mut self.steps, &mut rollouts);
         Work {
             steps: self.steps,
@@ -178,6 +180,11 @@ impl<'i> Builder<'i> {
         self.input.target.services.get(service).map(|service| service.policy)
     }
 
+    /// The version of a service that is a job.
+    pub(super) fn job(&self, service: &ServiceName) -> Option<&'i JobVersion> {
+        self.input.target.services.get(service)?.job.as_ref()
+    }
+
     fn state(&self, host: &HostName) -> Option<&'i HostState> {
         self.input.observed.hosts.get(host).and_then(ObservedHost::state)
     }
@@ -199,10 +206,17 @@ impl<'i> Builder<'i> {
         }
     }
 
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    pub(super) fn step(&self, id: StepId) -> Option<&Step> {
+        usize::try_from(id.0).ok().and_then(|at| self.steps.get(at))
+    }
+
     /// Whether a step touches what stands already.
     pub(super) fn touches(&self, id: StepId) -> bool {
-        let step = usize::try_from(id.0).ok().and_then(|at| self.steps.get(at));
-        step.is_some_and(|step| match &step.op {
+        self.step(id).is_some_and(|step| match &step.op {
             Op::Container(op) => match op {
                 ContainerOp::Stop { .. }
                 | ContainerOp::Rename { .. }
@@ -269,8 +283,14 @@ fn is_unit(verdict: &Verdict<'_>) -> bool {
         | Verdict::Update { .. }
         | Verdict::Start { .. }
         | Verdict::Replace { .. }
+        | Verdict::Run { .. }
         | Verdict::Move { .. } => true,
-        Verdict::Keep | Verdict::Remove { .. } | Verdict::Doubled | Verdict::Unknown | Verdict::Unplaced => false,
+        Verdict::Keep
+        | Verdict::Remove { .. }
+        | Verdict::Doubled
+        | Verdict::Unknown
+        | Verdict::Unplaced
+        | Verdict::Waits { .. } => false,
     }
 }
 

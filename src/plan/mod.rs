@@ -4,6 +4,7 @@ pub mod lint;
 pub mod step;
 
 mod build;
+mod depends;
 mod images;
 mod order;
 mod tell;
@@ -51,12 +52,14 @@ pub fn plan(input: Input<'_>) -> Plan {
     Plan {
         cluster: target.cluster.clone(),
         revision: target.revision.clone(),
-        services: tell::services(diff, &work.rollouts),
+        services: tell::services(diff, target, &work.rollouts),
         notes,
         steps: work.steps,
         rollouts: work.rollouts,
         placement: tell::placement(placement, diff),
         digests: tell::digests(target, observed),
+        jobs: placement.jobs.succeeded.clone(),
+        depends_on: depends::to_record(input),
         sequence: newest_record(observed).map_or(0, |record| record.sequence) + 1,
         hosts: answers
             .filter(|(host, _)| observed.hosts.get(*host).and_then(ObservedHost::state).is_some())

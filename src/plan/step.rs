@@ -11,6 +11,7 @@ use crate::model::image::Digest;
 use crate::model::journal::{Memory, PlacedSlot};
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::op::Op;
+use crate::model::order::JobVersion;
 use crate::model::revision::Revision;
 use crate::model::unit::Span;
 
@@ -115,12 +116,16 @@ pub enum Action {
     Replace,
     /// It goes to another host.
     Move,
+    /// It is a job's, and runs to its end; or runs already, and its end is waited for.
+    Run,
     /// It goes.
     Remove,
     /// Its host does not answer: nothing is known and nothing is done.
     Unknown,
     /// It fits nowhere.
     Unplaced,
+    /// It waits for what it depends on, which can't be had now.
+    Wait,
 }
 
 /// One field that differs, in the words of the YAML.
@@ -189,6 +194,13 @@ pub enum Note {
         /// Why: a count of hosts per filter.
         why: String,
     },
+    /// A service stays as it is, because what it depends on can't be had now.
+    Waits {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        why: String,
+    },
     /// The last apply was cut off; after how many steps, the hosts themselves show.
     Interrupted {
         /// So many steps it had.
@@ -248,6 +260,12 @@ pub struct Plan {
     pub placement: BTreeMap<Slot, PlacedSlot>,
     /// The digest of each image reference: what the journal is told.
     pub digests: BTreeMap<String, Digest>,
+    /// The versions of jobs that succeeded before: what the journal is told, with those that succeed now.
+    #[serde(default)]
+    pub jobs: BTreeMap<Slot, Vec<JobVersion>>,
+    /// Which services depend on which: what the journal is told.
+    #[serde(default)]
+    pub depends_on: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
     /// The journal's number for this apply.
     pub sequence: u64,
     /// The hosts that answered, which the journal is written to.
@@ -269,10 +287,10 @@ impl Plan {
         self.steps.is_empty() && self.forgets.is_empty()
     }
 
-    /// Whether hosts were unreachable, or replicas fit nowhere: what all else done ends with 10.
+    /// Whether hosts were unreachable, replicas fit nowhere, or services wait for what can't be had: what all else done ends with 10.
     pub fn is_partial(&self) -> bool {
         self.notes.iter().any(|note| match note {
-            Note::Unreachable { .. } | Note::Unplaced { .. } => true,
+            Note::Unreachable { .. } | Note::Unplaced { .. } | Note::Waits { .. } => true,
             Note::Interrupted { .. } | Note::Text(_) | Note::Refused(_) => false,
         })
     }

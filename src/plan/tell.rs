@@ -16,14 +16,17 @@ use crate::plan::Input;
 use crate::plan::step::{Action, FieldChange, Guard, GuardKind, Note, Rollout, ServiceChange, SlotChange};
 use crate::render::Target;
 
-pub(super) fn services(diff: &Diff<'_>, rollouts: &[Rollout]) -> Vec<ServiceChange> {
+pub(super) fn services(diff: &Diff<'_>, target: &Target, rollouts: &[Rollout]) -> Vec<ServiceChange> {
     let rollouts: BTreeMap<&ServiceName, &Rollout> = rollouts.iter().map(|one| (&one.service, one)).collect();
     let one = |(name, service): (&ServiceName, &ServiceDiff<'_>)| {
         let rolls = service.slots.iter().any(|slot| is_rolled(&slot.verdict));
         ServiceChange {
             service: name.clone(),
             how: match rollouts.get(name).filter(|_| rolls) {
-                Some(rollout) => how(rollout),
+                Some(rollout) => {
+                    let is_job = target.services.get(name).is_some_and(|service| service.job.is_some());
+                    how(rollout, is_job)
+                }
                 None => String::new(),
             },
             fields: service.fields.iter().map(field).collect(),
@@ -36,18 +39,23 @@ pub(super) fn services(diff: &Diff<'_>, rollouts: &[Rollout]) -> Vec<ServiceChan
 /// Whether a replica that does its work is touched, so that it matters how many at once.
 pub(super) fn is_rolled(verdict: &Verdict<'_>) -> bool {
     match verdict {
-        Verdict::Replace { .. } | Verdict::Move { .. } | Verdict::Update { .. } => true,
+        Verdict::Replace { .. } | Verdict::Move { .. } | Verdict::Update { .. } | Verdict::Run { .. } => true,
         Verdict::Keep
         | Verdict::Create { .. }
         | Verdict::Start { .. }
         | Verdict::Remove { .. }
         | Verdict::Doubled
         | Verdict::Unknown
-        | Verdict::Unplaced => false,
+        | Verdict::Unplaced
+        | Verdict::Waits { .. } => false,
     }
 }
 
-fn how(rollout: &Rollout) -> String {
+fn how(rollout: &Rollout, is_job: bool) -> String {
+    let kind = if is_job { "runs once per version" } else { "rolling" };
+    if is_job && (rollout.parallelism == 0 || rollout.units.len() < 2) {
+        return kind.to_owned();
+    }
     if rollout.parallelism == 0 {
         return "all at once".to_owned();
     }
@@ -56,7 +64,7 @@ fn how(rollout: &Rollout) -> String {
     } else {
         format!(", {} apart", rollout.delay)
     };
-    format!("rolling, {} at a time{apart}", rollout.parallelism)
+    format!("{kind}, {} at a time{apart}", rollout.parallelism)
 }
 
 fn slot(diff: &SlotDiff<'_>) -> SlotChange {
@@ -79,9 +87,11 @@ fn action(verdict: &Verdict<'_>) -> Action {
         Verdict::Start { .. } => Action::Start,
         Verdict::Replace { .. } => Action::Replace,
         Verdict::Move { .. } => Action::Move,
+        Verdict::Run { .. } => Action::Run,
         Verdict::Remove { .. } | Verdict::Doubled => Action::Remove,
         Verdict::Unknown => Action::Unknown,
         Verdict::Unplaced => Action::Unplaced,
+        Verdict::Waits { .. } => Action::Wait,
     }
 }
 
@@ -129,6 +139,26 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         let words =
             "the observation is masked: whether secrets in variables, labels or commands differ cannot be seen in it";
         notes.push(Note::Text(words.to_owned()));
+    }
+    for (name, service) in &diff.services {
+        let mut waiting = service.slots.iter().filter(|slot| match slot.verdict {
+            Verdict::Waits { .. } => true,
+            Verdict::Keep
+            | Verdict::Create { .. }
+            | Verdict::Update { .. }
+            | Verdict::Start { .. }
+            | Verdict::Replace { .. }
+            | Verdict::Move { .. }
+            | Verdict::Run { .. }
+            | Verdict::Remove { .. }
+            | Verdict::Doubled
+            | Verdict::Unknown
+            | Verdict::Unplaced => false,
+        });
+        if let Some(slot) = waiting.next() {
+            let (service, why) = (name.clone(), slot.why.clone());
+            notes.push(Note::Waits { service, why });
+        }
     }
     notes.extend(placement.notes.iter().cloned().map(Note::Text));
     notes
@@ -181,6 +211,13 @@ pub(super) fn placement(placement: &Placement, diff: &Diff<'_>) -> BTreeMap<Slot
             && let Some(placed) = all.get_mut(&slot.slot)
         {
             placed.ports = spec.ports.iter().cloned().collect();
+        }
+        if let Verdict::Waits { stands } = slot.verdict {
+            all.remove(&slot.slot);
+            // Its ports are read from its container again.
+            let ports = Vec::new();
+            let placed = slot.host.clone().map(|host| PlacedSlot { host, ports });
+            all.extend(placed.filter(|_| stands).map(|placed| (slot.slot.clone(), placed)));
         }
     }
     all

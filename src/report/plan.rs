@@ -82,8 +82,14 @@ fn column(plan: &Plan) -> usize {
 
 fn acts(action: Action) -> bool {
     match action {
-        Action::Create | Action::Update | Action::Start | Action::Replace | Action::Move | Action::Remove => true,
-        Action::Keep | Action::Unknown | Action::Unplaced => false,
+        Action::Create
+        | Action::Update
+        | Action::Start
+        | Action::Replace
+        | Action::Move
+        | Action::Run
+        | Action::Remove => true,
+        Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait => false,
     }
 }
 
@@ -220,7 +226,7 @@ impl Page {
         self.row(0, action, change.service.as_str(), &said);
         self.fields(4, &change.fields);
         self.slots(change, |slot| {
-            acts(slot.action) || slot.action == Action::Unplaced || is_odd(slot)
+            acts(slot.action) || matches!(slot.action, Action::Unplaced | Action::Wait) || is_odd(slot)
         });
         let rest: Vec<SlotChange> = change.slots.iter().filter(|slot| !is_odd(slot)).cloned().collect();
         for said in stays(&rest) {
@@ -271,7 +277,9 @@ impl Page {
             Action::Move => clean(&slot.why),
             Action::Remove => format!("remove{}", because(&slot.why)),
             Action::Unknown => format!("unknown{}", because(&slot.why)),
+            Action::Run => format!("run{}", because(&slot.why)),
             Action::Unplaced => format!("fits nowhere{}", because(&slot.why)),
+            Action::Wait => "stays as it is".to_owned(),
         }
     }
 
@@ -294,7 +302,11 @@ impl Page {
     fn notes(&mut self, notes: &[Note]) {
         let told = |note: &&Note| match note {
             Note::Unplaced { .. } => false,
-            Note::Unreachable { .. } | Note::Interrupted { .. } | Note::Text(_) | Note::Refused(_) => true,
+            Note::Unreachable { .. }
+            | Note::Waits { .. }
+            | Note::Interrupted { .. }
+            | Note::Text(_)
+            | Note::Refused(_) => true,
         };
         let (rune, paint) = rune(Action::Unknown);
         for (index, it) in notes.iter().filter(told).enumerate() {

@@ -96,21 +96,9 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
     ),
     (
         "services.*",
-        &["env_file"],
-        true,
-        "write the variables under `environment` until then",
-    ),
-    (
-        "services.*",
         &["configs", "secrets", "tmpfs"],
         true,
         "bind a file or a folder of the host until then",
-    ),
-    (
-        "services.*",
-        &["depends_on"],
-        true,
-        "services start in no order until then: let the image wait for what it needs",
     ),
     (
         "services.*",
@@ -154,7 +142,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
             "init",
             "ipc",
             "isolation",
-            "label_file",
             "mem_swappiness",
             "memswap_limit",
             "models",

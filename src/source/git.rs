@@ -106,6 +106,7 @@ impl Git {
             subject: commit.summary().ok().flatten().unwrap_or_default().to_owned(),
             dirty: false,
             committed_at: Some(commit.time().seconds()),
+            environment: None,
         };
         let (repository, prefix) = (&self.repository, self.prefix.as_path());
         Ok((

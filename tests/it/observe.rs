@@ -62,6 +62,7 @@ impl Scripted {
                 revision: None,
                 image: Some(image.parse().unwrap()),
                 digest: Some(digest),
+                job: None,
             },
             image_id: "sha256:1".to_owned(),
             state: Default::default(),

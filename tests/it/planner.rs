@@ -6,6 +6,8 @@ mod hosts;
 mod images;
 #[path = "planner/lints.rs"]
 mod lints;
+#[path = "planner/order.rs"]
+mod order;
 #[path = "planner/property.rs"]
 mod property;
 #[path = "planner/scenarios.rs"]

@@ -10,5 +10,6 @@ mod lab;
 mod offline;
 mod rolling;
 mod scene;
+mod table;
 mod unknown;
 mod unreachable;

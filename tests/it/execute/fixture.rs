@@ -71,6 +71,7 @@ fn owner(of: &Slot, image: &str) -> Ownership {
         revision: None,
         image: Some(image.parse().unwrap()),
         digest: None,
+        job: None,
     }
 }
 
@@ -233,6 +234,8 @@ impl Maker {
             memory: Memory::default(),
             forgets: BTreeSet::new(),
             pinned: false,
+            jobs: BTreeMap::new(),
+            depends_on: BTreeMap::new(),
         };
         Self {
             plan,

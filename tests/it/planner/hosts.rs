@@ -35,7 +35,7 @@ fn machines(observed: &mut Observed) {
 fn guards(plan: &Plan) -> Vec<&Guard> {
     let guards = plan.notes.iter().filter_map(|note| match note {
         Note::Refused(guard) => Some(guard),
-        Note::Unreachable { .. } | Note::Unplaced { .. } | Note::Interrupted { .. } | Note::Text(_) => None,
+        _ => None,
     });
     guards.collect()
 }

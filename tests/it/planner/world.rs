@@ -48,6 +48,7 @@ pub fn service(image: &str, replicas: u32) -> Service {
         mode: Mode::Replicated(replicas),
         image: image.parse().unwrap(),
         pull_policy: PullPolicy::Missing,
+        depends_on: BTreeMap::new(),
         command: None,
         entrypoint: None,
         environment: BTreeMap::new(),
@@ -195,6 +196,7 @@ pub fn texts(plan: &Plan) -> Vec<String> {
     let texts = plan.notes.iter().map(|note| match note {
         Note::Unreachable { host, why, holds } => format!("{host} unreachable: {why}; holds {}", holds.len()),
         Note::Unplaced { slot, why } => format!("{slot} unplaced: {why}"),
+        Note::Waits { service, why } => format!("{service} {why}"),
         Note::Interrupted { steps } => format!("interrupted, {steps} steps"),
         Note::Text(text) => text.clone(),
         Note::Refused(guard) => format!("refused: {}", guard.why),

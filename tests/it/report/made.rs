@@ -108,6 +108,7 @@ pub fn empty() -> Plan {
             subject: "web 1.5.0".to_owned(),
             dirty: false,
             committed_at: None,
+            environment: None,
         },
         services: Vec::new(),
         notes: Vec::new(),
@@ -120,6 +121,8 @@ pub fn empty() -> Plan {
         memory: Memory::default(),
         forgets: BTreeSet::new(),
         pinned: false,
+        jobs: BTreeMap::new(),
+        depends_on: BTreeMap::new(),
     }
 }
 
@@ -237,6 +240,7 @@ pub fn owner(of: &str) -> Ownership {
         revision: None,
         image: None,
         digest: None,
+        job: None,
     }
 }
 

@@ -37,6 +37,7 @@ fn web() -> Service {
         mode: Mode::Replicated(2),
         image: "reg:5000/web:1.5.0".parse().unwrap(),
         pull_policy: PullPolicy::Missing,
+        depends_on: BTreeMap::new(),
         command: Some(vec![plain("app"), plain("--token=hunter2")]),
         entrypoint: None,
         environment: BTreeMap::from([
@@ -146,6 +147,8 @@ fn observed() -> Observed {
         digests: BTreeMap::new(),
         committed_at: None,
         memory: Memory::default(),
+        jobs: BTreeMap::new(),
+        depends_on: BTreeMap::new(),
     };
     let mut retired = container("shop.web.1.old", "");
     retired.state = ContainerState::Exited { code: 137 };

@@ -185,6 +185,8 @@ fn status_tells_health_and_git_apart() {
         digests: BTreeMap::new(),
         committed_at: None,
         memory: Memory::default(),
+        jobs: BTreeMap::new(),
+        depends_on: BTreeMap::new(),
     };
     let mut state = HostState {
         containers: vec![
