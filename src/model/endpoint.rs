@@ -32,14 +32,19 @@ impl fmt::Display for Address {
 #[serde(default)]
 pub struct Ssh {
     /// The user.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The port.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// Jump hosts, as ssh's `-J` has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub jump: Option<String>,
     /// A private key's path.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<PathBuf>,
     /// A configuration file instead of `~/.ssh/config`, absolute.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<PathBuf>,
     /// How long a host may take to answer; 5 s unless given.
     pub connect_timeout: Span,

@@ -17,8 +17,9 @@ fn scene(name: &str, image: &str, policy: &str) -> Scene {
     scene
 }
 
-fn push(tag: &str) {
-    lab::lab(&["image", tag, "--push"]);
+/// Pushes the test application under a name of this test's own; its reference by digest.
+fn push(tag: &str) -> String {
+    lab::lab(&["image", tag, "--push"])
 }
 
 /// Pushes something else under the same tag.
@@ -153,4 +154,23 @@ fn without_its_registry_a_plan_shows_no_change_that_nobody_made() {
     assert!(new.contains("must pull it"), "{new}");
     scene.apply();
     scene.nothing_to_do();
+}
+
+#[test]
+fn an_image_is_named_by_its_digest_with_or_without_a_tag() {
+    let by_digest = push("pinned:1");
+    assert!(by_digest.starts_with("registry.lab:5000/pinned@sha256:"), "{by_digest}");
+    let scene = scene("truth-pinned", &by_digest, "missing");
+    scene.apply();
+    scene.nothing_to_do();
+    let with_tag = by_digest.replace("pinned@", "pinned:1@");
+    scene.edit("services/web.yaml", &by_digest, &with_tag);
+    scene.commit("with its tag");
+    scene.something_to_do().says("image");
+    scene.apply();
+    scene.nothing_to_do();
+    // What is pinned stays, whatever becomes of the tag.
+    push_again("pinned:1");
+    scene.nothing_to_do();
+    push("pinned:1");
 }
