@@ -10,6 +10,7 @@ pub mod op;
 pub mod policy;
 pub mod problem;
 pub mod revision;
+pub mod runtime;
 pub mod secret;
 pub mod setting;
 pub mod unit;

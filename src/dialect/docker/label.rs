@@ -27,8 +27,10 @@ const REVISION: &str = "cdk.revision";
 const IMAGE: &str = "cdk.image";
 const DIGEST: &str = "cdk.digest";
 const LOGGING: &str = "cdk.logging";
+/// What `asked` keeps.
+pub(super) const ASKED: &str = "cdk.asked";
 
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     CLUSTER,
     ROLE,
     VERSION,
@@ -39,6 +41,7 @@ const OWN: [&str; 10] = [
     IMAGE,
     DIGEST,
     LOGGING,
+    ASKED,
 ];
 
 /// The labels that mark a container or volume as cdk's own helper in this cluster.
