@@ -4,6 +4,8 @@ pub mod field;
 
 mod container;
 mod image;
+mod limits;
+mod runtime;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

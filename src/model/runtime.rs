@@ -235,7 +235,9 @@ pub struct Blkio {
 impl Runtime {
     /// Whether it sees the host's processes or shared memory.
     pub fn shares_host(&self) -> bool {
-        [&self.ipc, &self.pid].iter().any(|mode| mode.as_deref() == Some("host"))
+        [&self.ipc, &self.pid]
+            .iter()
+            .any(|mode| mode.as_deref() == Some("host"))
     }
 }
 

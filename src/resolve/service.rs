@@ -6,14 +6,15 @@ use std::sync::Arc;
 use crate::model::name::{ClusterName, volume_name};
 use crate::model::policy::{Order, UpdatePolicy};
 use crate::model::problem::{Place, Problem};
-use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Restart};
-use crate::model::unit::{Bytes, Cpus, Span};
+use crate::model::setting::{Healthcheck, Logging, Mount, MountSource};
+use crate::model::unit::Span;
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::desired::{Constraint, Mode, Service};
+use crate::resolve::part::Parts;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
-use crate::resolve::shape::deploy::{AmountShape, DeployShape, ModeShape, OrderShape, PlacementShape, UpdateShape};
+use crate::resolve::shape::deploy::{DeployShape, ModeShape, OrderShape, PlacementShape, UpdateShape};
 use crate::resolve::shape::mount::{MountShape, SourceShape};
 use crate::resolve::shape::plain::{Count, Plain, Words};
 use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
@@ -50,7 +51,7 @@ pub struct Reading<'a> {
 }
 
 /// A path of keys, and an index behind it.
-fn path(keys: &[&str], index: Option<usize>) -> Vec<Segment> {
+pub fn path(keys: &[&str], index: Option<usize>) -> Vec<Segment> {
     keys.iter()
         .map(|key| Segment::from(*key))
         .chain(index.map(Segment::Index))
@@ -124,7 +125,7 @@ impl Reading<'_> {
     }
 
     /// What the shape means. None where something is missing that a service cannot be without.
-    pub fn service(&mut self, decoded: Decoded<ServiceShape>) -> Option<Service> {
+    pub fn service(&mut self, decoded: Decoded<ServiceShape>, parts: Parts) -> Option<Service> {
         self.need_image(&decoded);
         let ServiceShape {
             image,
@@ -141,6 +142,7 @@ impl Reading<'_> {
             logging,
             stop_grace_period,
             deploy,
+            scale,
         } = decoded.value;
         let DeployShape {
             mode,
@@ -148,18 +150,18 @@ impl Reading<'_> {
             placement,
             resources,
             update_config,
+            restart_policy,
         } = deploy.unwrap_or_default();
         let PlacementShape {
             constraints,
             max_replicas_per_node,
         } = placement.unwrap_or_default();
-        let resources = resources.unwrap_or_default();
-        let (limits, reserved) = (amount(resources.limits), amount(resources.reservations));
+        let (limits, reserved) = self.amounts(resources.unwrap_or_default(), parts.limits);
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
         let working_dir = self.folder(working_dir);
         let service = Service {
-            mode: self.mode(mode, replicas),
+            mode: self.mode(mode, replicas, scale),
             command: self.words("command", command),
             entrypoint: self.words("entrypoint", entrypoint),
             environment: self.pairs("environment", environment),
@@ -167,7 +169,7 @@ impl Reading<'_> {
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),
-            restart: restart.unwrap_or(Restart::UnlessStopped),
+            restart: self.restart(restart, restart_policy),
             user: user.map(|user| user.0),
             working_dir,
             logging: log_words(logging.unwrap_or_default()),
@@ -178,6 +180,8 @@ impl Reading<'_> {
             constraints: self.constraints(constraints.unwrap_or_default()),
             max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
             update: update(update_config.unwrap_or_default()),
+            security: self.security(parts.security),
+            runtime: self.runtime(parts.runtime, reserved.devices),
             image: image?,
         };
         self.check(&service);
@@ -194,17 +198,32 @@ impl Reading<'_> {
         }
     }
 
-    fn mode(&mut self, mode: Option<ModeShape>, replicas: Option<Plain<Count<0>>>) -> Mode {
+    fn mode(
+        &mut self,
+        mode: Option<ModeShape>,
+        replicas: Option<Plain<Count<0>>>,
+        scale: Option<Plain<Count<0>>>,
+    ) -> Mode {
+        let key: &[&str] = if replicas.is_some() {
+            &["deploy", "replicas"]
+        } else {
+            &["scale"]
+        };
+        let count = |count: Option<Plain<Count<0>>>| count.map(|count| count.0.0);
+        let is_given = replicas.is_some() || scale.is_some();
         match mode {
             Some(ModeShape::Global) => {
-                if replicas.is_some() {
+                if is_given {
                     let hint = "a global service has one replica on each host that fits".to_owned();
-                    let message = "`replicas` says nothing with `mode: global`";
-                    self.problem(&["deploy", "replicas"], None, message, Some(hint));
+                    let message = format!("`{}` says nothing with `mode: global`", key.last().unwrap_or(&""));
+                    self.problem(key, None, message, Some(hint));
                 }
                 Mode::Global
             }
-            Some(ModeShape::Replicated) | None => Mode::Replicated(replicas.map_or(1, |count| count.0.0)),
+            Some(ModeShape::Replicated) | None if !is_given => Mode::Replicated(1),
+            Some(ModeShape::Replicated) | None => {
+                Mode::Replicated(self.same("scale", count(scale), &["deploy", "replicas"], count(replicas)))
+            }
         }
     }
 
@@ -230,6 +249,7 @@ impl Reading<'_> {
                 target,
                 source,
                 read_only,
+                options,
             },
         ) in shapes.into_iter().enumerate()
         {
@@ -241,6 +261,7 @@ impl Reading<'_> {
             let source = match source {
                 SourceShape::Bind(path) => MountSource::Bind(path),
                 SourceShape::Anonymous => MountSource::Anonymous,
+                SourceShape::Tmpfs => MountSource::Tmpfs,
                 SourceShape::Volume(name) => {
                     let known = self.around.volumes;
                     if !known.contains(name.as_str()) {
@@ -258,6 +279,7 @@ impl Reading<'_> {
                 target,
                 source,
                 read_only,
+                options,
             });
         }
         mounts
@@ -280,14 +302,6 @@ impl Reading<'_> {
             }
         }
         all
-    }
-}
-
-fn amount(shape: Option<AmountShape>) -> Limits {
-    let AmountShape { cpus, memory } = shape.unwrap_or_default();
-    Limits {
-        cpus: cpus.map_or(Cpus::default(), |cpus| cpus.0.0),
-        memory: memory.map_or(Bytes::default(), |memory| memory.0.0),
     }
 }
 
@@ -318,6 +332,7 @@ fn health(shape: HealthShape) -> Option<Healthcheck> {
         timeout,
         retries,
         start_period,
+        start_interval,
         disable,
     } = shape;
     if disable == Some(true) {
@@ -333,6 +348,7 @@ fn health(shape: HealthShape) -> Option<Healthcheck> {
         timeout: timeout.map_or(Span::default(), |span| span.0.0),
         retries: retries.map_or(0, |count| count.0.0),
         start_period: start_period.map_or(Span::default(), |span| span.0),
+        start_interval: start_interval.map_or(Span::default(), |span| span.0.0),
     };
     (own != Healthcheck::default()).then_some(own)
 }

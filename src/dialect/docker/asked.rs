@@ -52,7 +52,11 @@ impl Asked {
             cgroup: runtime.cgroup.clone(),
             shm_size: runtime.shm_size,
             platform: runtime.platform.clone(),
-            start_interval: spec.healthcheck.as_ref().map(|check| check.start_interval).unwrap_or_default(),
+            start_interval: spec
+                .healthcheck
+                .as_ref()
+                .map(|check| check.start_interval)
+                .unwrap_or_default(),
             annotations: runtime.annotations.clone(),
             oom_kill_disable: runtime.oom_kill_disable,
             mem_swappiness: runtime.mem_swappiness,
@@ -64,7 +68,8 @@ impl Asked {
     /// What was asked when the container with these labels was made.
     pub(super) fn read(labels: &HashMap<String, String>) -> Self {
         let text = labels.get(ASKED);
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        text.and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerConfig, ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum as Status,
-    ContainerSummary, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig, PortMap, PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
+    ContainerSummary, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig, PortMap, PortSummaryTypeEnum,
+    RestartPolicy, RestartPolicyNameEnum,
 };
 
 use crate::dialect::docker::asked::{self, Asked};
@@ -93,6 +94,8 @@ fn effective(config: ContainerConfig, mut host: HostConfig, labels: HashMap<Stri
     let asked = Asked::read(&labels);
     let security = runtime::read_security(&mut host);
     let runtime = runtime::read(&config, &mut host, &asked);
+    let limits = limits::read(&host, &asked);
+    let mounts = mount::read(&mut host);
     let healthcheck = config.healthcheck.map(healthcheck).map(|check| Healthcheck {
         start_interval: asked::kept(check.start_interval, asked.start_interval),
         ..check
@@ -104,7 +107,7 @@ fn effective(config: ContainerConfig, mut host: HostConfig, labels: HashMap<Stri
         logging: logging(host.log_config.unwrap_or_default(), label::asked_logging(&labels)),
         labels: label::without_own(labels),
         ports: ports(host.port_bindings.unwrap_or_default()),
-        mounts: mount::read(&mut host),
+        mounts,
         healthcheck,
         restart: restart(host.restart_policy.unwrap_or_default()),
         user: config.user.unwrap_or_default(),
@@ -113,7 +116,7 @@ fn effective(config: ContainerConfig, mut host: HostConfig, labels: HashMap<Stri
         stop_grace_period: config
             .stop_timeout
             .map(|seconds| Span::seconds(u64::try_from(seconds).unwrap_or(u32::MAX.into()))),
-        limits: limits::read(&host, &asked),
+        limits,
         security: security.folded(runtime.shares_host()),
         runtime,
     }

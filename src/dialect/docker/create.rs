@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bollard::models::{
-    ContainerCreateBody, ContainerUpdateBody, HealthConfig, HostConfig, HostConfigLogConfig,
-    PortBinding as EnginePort, PortMap, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, ContainerUpdateBody, HealthConfig, HostConfig, HostConfigLogConfig, PortBinding as EnginePort,
+    PortMap, RestartPolicy, RestartPolicyNameEnum,
 };
 
 use crate::dialect::docker::{asked, label, limits, mount, runtime, signed};

@@ -88,6 +88,10 @@ pub(super) fn read(host: &HostConfig, asked: &Asked) -> Limits {
     let folded = limits.folded();
     // Where the kernel does not account for swap, engines take whatever is asked, or nothing, for -1.
     let memswap = folded.memswap.filter(|swap| swap.0 != -1);
-    let memswap = if folded.memswap.is_some() { kept(memswap, asked.memswap) } else { None };
+    let memswap = if folded.memswap.is_some() {
+        kept(memswap, asked.memswap)
+    } else {
+        None
+    };
     Limits { memswap, ..folded }
 }

@@ -1,8 +1,8 @@
 //! Mounts as an engine takes and reports them: in its long form, or as `Binds` where only those can say what is asked. Both ways.
 
 use bollard::models::{
-    HostConfig, Mount as EngineMount, MountBindOptions, MountBindOptionsPropagationEnum as Propagation, MountTmpfsOptions,
-    MountType, MountVolumeOptions,
+    HostConfig, Mount as EngineMount, MountBindOptions, MountBindOptionsPropagationEnum as Propagation,
+    MountTmpfsOptions, MountType, MountVolumeOptions,
 };
 use std::collections::BTreeSet;
 
@@ -151,7 +151,12 @@ fn bind(text: &str) -> Mount {
     let source = parts.next().unwrap_or_default().to_owned();
     let target = parts.next().unwrap_or_default().to_owned();
     let words: Vec<&str> = parts.next().unwrap_or_default().split(',').collect();
-    let one_of = |known: &[&str]| words.iter().find(|word| known.contains(word)).map(|word| (*word).to_owned());
+    let one_of = |known: &[&str]| {
+        words
+            .iter()
+            .find(|word| known.contains(word))
+            .map(|word| (*word).to_owned())
+    };
     let is_path = source.starts_with('/');
     let propagations: Vec<&str> = PROPAGATIONS.iter().map(|(name, _)| *name).collect();
     Mount {

@@ -10,8 +10,8 @@ use bollard::models::{
 use crate::dialect::docker::asked::{Asked, kept};
 use crate::dialect::docker::{natural, signed};
 use crate::model::runtime::{
-    Blkio, Device, DeviceRequest, Runtime, Security, UNMASKED, Ulimit, capability, is_default, mount_options, permissions,
-    security_option, stop_signal,
+    Blkio, Device, DeviceRequest, Runtime, Security, UNMASKED, Ulimit, capability, is_default, mount_options,
+    permissions, security_option, stop_signal,
 };
 use crate::model::unit::Bytes;
 
@@ -225,11 +225,34 @@ pub(super) fn read(config: &ContainerConfig, host: &mut HostConfig, asked: &Aske
         cgroup_parent: text(host.cgroup_parent.take()),
         shm_size: asked.shm_size.and(host.shm_size).map(|size| Bytes(natural(Some(size)))),
         sysctls: pairs(host.sysctls.take()),
-        ulimits: host.ulimits.take().unwrap_or_default().into_iter().filter_map(ulimit).collect(),
+        ulimits: host
+            .ulimits
+            .take()
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(ulimit)
+            .collect(),
         tmpfs: tmpfs.map(|(path, options)| (path, mount_options(&options))).collect(),
-        devices: host.devices.take().unwrap_or_default().into_iter().map(device).collect(),
-        device_cgroup_rules: host.device_cgroup_rules.take().unwrap_or_default().into_iter().collect(),
-        device_requests: host.device_requests.take().unwrap_or_default().into_iter().map(request).collect(),
+        devices: host
+            .devices
+            .take()
+            .unwrap_or_default()
+            .into_iter()
+            .map(device)
+            .collect(),
+        device_cgroup_rules: host
+            .device_cgroup_rules
+            .take()
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
+        device_requests: host
+            .device_requests
+            .take()
+            .unwrap_or_default()
+            .into_iter()
+            .map(request)
+            .collect(),
         storage_opt: pairs(host.storage_opt.take()),
         annotations: kept(pairs(host.annotations.take()), asked.annotations.clone()),
         oom_kill_disable: kept(host.oom_kill_disable.unwrap_or(false), asked.oom_kill_disable),
@@ -285,7 +308,8 @@ fn read_blkio(host: &mut HostConfig, asked: &Blkio) -> Blkio {
     let weights = weights.filter_map(|one| Some((one.path?, u16::try_from(one.weight?).ok()?)));
     let rates = |all: Option<Vec<ThrottleDevice>>| {
         let all = all.unwrap_or_default().into_iter();
-        all.filter_map(|one| Some((one.path?, natural(one.rate)))).collect::<BTreeMap<_, _>>()
+        all.filter_map(|one| Some((one.path?, natural(one.rate))))
+            .collect::<BTreeMap<_, _>>()
     };
     let bytes = |all: Option<Vec<ThrottleDevice>>| {
         let all = rates(all).into_iter();
