@@ -59,7 +59,7 @@ pub struct ServiceShape {
 
 /// All words of a service.
 #[derive(Debug, Default, JsonSchema)]
-#[schemars(rename = "Service", default, deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
+#[schemars(rename = "ServiceShape", default, deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
 pub struct WholeServiceShape {
     /// What it is.
     #[schemars(flatten)]
