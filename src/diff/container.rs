@@ -96,7 +96,7 @@ impl<'a> Judge<'_, 'a> {
             own.extras = others;
             own
         } else if !changes.needs_new && usable && here.is_live() && here.in_place {
-            let (limits, restart) = (case.spec.limits, case.spec.restart);
+            let (limits, restart) = (case.spec.limits.clone(), case.spec.restart);
             let verdict = Verdict::Update { here, limits, restart };
             let mut own = entry(
                 case.slot,

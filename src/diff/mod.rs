@@ -6,6 +6,8 @@ pub mod field;
 mod container;
 mod image;
 mod job;
+mod limits;
+mod runtime;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

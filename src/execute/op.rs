@@ -42,7 +42,7 @@ impl Run<'_> {
             }
             ContainerOp::Stop { name } => Ok(host.stop(name).await?),
             ContainerOp::Rename { name, to } => Ok(host.rename(name, to).await?),
-            ContainerOp::Update { name, limits, restart } => Ok(host.update(name, *limits, *restart).await?),
+            ContainerOp::Update { name, limits, restart } => Ok(host.update(name, limits, *restart).await?),
             ContainerOp::Remove { name } => match host.remove(name).await {
                 Ok(()) | Err(HostError::NotFound(_)) => Ok(()),
                 Err(error) => Err(error.into()),

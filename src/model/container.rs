@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::model::image::{Digest, ImageDefaults, ImageRef};
 use crate::model::name::Slot;
 use crate::model::order::JobVersion;
+use crate::model::runtime::{self, Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
 use crate::model::unit::Span;
 
@@ -44,6 +45,12 @@ pub struct ContainerSpec {
     pub stop_grace_period: Option<Span>,
     /// What it may use.
     pub limits: Limits,
+    /// What it may do.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub security: Security,
+    /// How it is run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub runtime: Runtime,
 }
 
 /// A container's whole configuration as an engine reports it, or would: image defaults included.
@@ -76,6 +83,12 @@ pub struct EffectiveSpec {
     pub stop_grace_period: Option<Span>,
     /// What it may use.
     pub limits: Limits,
+    /// What it may do.
+    #[serde(skip_serializing_if = "is_default")]
+    pub security: Security,
+    /// How it is run.
+    #[serde(skip_serializing_if = "is_default")]
+    pub runtime: Runtime,
 }
 
 impl ContainerSpec {
@@ -100,6 +113,8 @@ impl ContainerSpec {
             logging,
             stop_grace_period,
             limits,
+            security,
+            runtime,
         } = self;
         // An empty command does not clear the image's: to an engine it is the same as none.
         let command = command.as_ref().filter(|words| !words.is_empty());
@@ -126,7 +141,12 @@ impl ContainerSpec {
             working_dir: cleaned(working_dir.as_ref().unwrap_or(&image.working_dir)),
             logging: logging.clone(),
             stop_grace_period: stop_grace_period.map(|span| Span::seconds(span.whole_seconds())),
-            limits: *limits,
+            limits: limits.clone().folded(),
+            security: security.clone().folded(runtime.shares_host()),
+            runtime: Runtime {
+                stop_signal: runtime::stop_signal(runtime.stop_signal.as_deref(), image.stop_signal.as_deref()),
+                ..runtime.clone()
+            },
         }
     }
 
@@ -134,7 +154,7 @@ impl ContainerSpec {
     pub fn volumes(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter_map(|mount| match &mount.source {
             MountSource::Volume(name) => Some(name.as_str()),
-            MountSource::Bind(_) | MountSource::Anonymous => None,
+            MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
         })
     }
 
@@ -188,6 +208,7 @@ fn merged_health(wanted: Option<&Healthcheck>, image: Option<&Healthcheck>) -> O
             wanted.retries
         },
         start_period: or(wanted.start_period, image.start_period),
+        start_interval: or(wanted.start_interval, image.start_interval),
     })
 }
 

@@ -11,6 +11,7 @@ pub mod order;
 pub mod policy;
 pub mod problem;
 pub mod revision;
+pub mod runtime;
 pub mod secret;
 pub mod setting;
 pub mod suggest;

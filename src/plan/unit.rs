@@ -114,7 +114,7 @@ impl<'i> Builder<'i> {
                 false
             }
             Verdict::Update { here, limits, restart } => {
-                self.update(&mut draft, here, *limits, *restart);
+                self.update(&mut draft, here, limits, *restart);
                 !extras.is_empty()
             }
             Verdict::Start { here } => {
@@ -162,14 +162,15 @@ impl<'i> Builder<'i> {
         Some(self.finish(draft, waits, policy.monitor))
     }
 
-    fn update(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, limits: Limits, restart: Restart) {
-        let update = |limits, restart| {
+    fn update(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, limits: &Limits, restart: Restart) {
+        let update = |limits: &Limits, restart| {
+            let limits = limits.clone();
             let name = here.name.clone().into_owned();
             Op::Container(ContainerOp::Update { name, limits, restart })
         };
         let before = here.container.spec.as_ref();
         let undo = before
-            .map(|spec| update(spec.limits, spec.restart))
+            .map(|spec| update(&spec.limits, spec.restart))
             .into_iter()
             .collect();
         self.act(draft, here.host, update(limits, restart), is(&here.name, here), undo);

@@ -84,7 +84,9 @@ impl<'a> Renderer<'a> {
             working_dir: service.working_dir.clone(),
             logging: service.logging.clone(),
             stop_grace_period: service.stop_grace_period,
-            limits: service.limits,
+            limits: service.limits.clone(),
+            security: service.security.clone(),
+            runtime: service.runtime.clone(),
         })
     }
 }

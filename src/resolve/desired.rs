@@ -13,6 +13,7 @@ use crate::model::name::{ClusterName, HostName, ServiceName};
 use crate::model::order::Dependency;
 use crate::model::policy::{PullPolicy, UpdatePolicy};
 use crate::model::revision::Revision;
+use crate::model::runtime::{Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
 use crate::resolve::template::Text;
@@ -236,6 +237,12 @@ pub struct Service {
     pub max_replicas_per_node: Option<u32>,
     /// How replicas are replaced.
     pub update: UpdatePolicy,
+    /// What a replica may do.
+    #[serde(skip_serializing_if = "is_default")]
+    pub security: Security,
+    /// How a replica is run.
+    #[serde(skip_serializing_if = "is_default")]
+    pub runtime: Runtime,
 }
 
 impl Service {
@@ -244,7 +251,7 @@ impl Service {
         use crate::model::setting::MountSource;
         self.mounts.iter().any(|mount| match mount.source {
             MountSource::Bind(_) | MountSource::Volume(_) => !mount.read_only,
-            MountSource::Anonymous => false,
+            MountSource::Anonymous | MountSource::Tmpfs => false,
         })
     }
 }

@@ -33,7 +33,12 @@ pub fn defaults(mut node: Node, problems: &mut Problems) -> Node {
 /// A service in one form, over the defaults.
 pub fn service(mut node: Node, defaults: Option<&Node>, problems: &mut Problems) -> Node {
     if let Kind::Map(map) = &mut node.kind {
-        for (name, is_label) in [("environment", false), ("labels", true)] {
+        for (name, is_label) in [
+            ("environment", false),
+            ("labels", true),
+            ("sysctls", false),
+            ("annotations", true),
+        ] {
             if let Some(entry) = map.get_mut(name) {
                 pairs(&mut entry.value, is_label, problems);
             }

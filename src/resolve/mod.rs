@@ -11,10 +11,13 @@ pub mod environment;
 pub mod fitness;
 pub mod hosts;
 pub mod layers;
+pub mod limits;
 pub mod not_in_force;
+pub mod part;
 pub mod problems;
 pub mod render;
 pub mod requirement;
+pub mod runtime;
 pub mod schema;
 pub mod service;
 pub mod shape;
@@ -34,6 +37,7 @@ use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
 use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
+use crate::resolve::part::Parts;
 use crate::resolve::problems::Problems;
 use crate::resolve::render::{Names, Rendered, Sample, render};
 use crate::resolve::service::{Around, Reading};
@@ -199,18 +203,19 @@ fn one(
     let host = host.or_else(|| "host".parse().ok())?;
     let sample = Sample::new(name, &host, &around.hosts.labels);
     let Rendered { waiting, broken } = render(&mut node, &names, Some(sample), problems);
+    let parts = Parts::split(&mut node, problems);
     let decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
     let mut reading = Reading {
         name: text,
         key: &key,
-        node: &decoded.node.clone(),
+        node: &parts.joined(&decoded.node),
         waiting: &waiting,
         names: &names,
         around,
         links,
         problems,
     };
-    reading.service(decoded)
+    reading.service(decoded, parts)
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ impl Renderer<'_> {
 
     /// Whether the map that is being rendered has names of the user's own, so that `x-` means nothing in it.
     fn is_free_map(&self) -> bool {
-        matches!(self.path.last(), Some(Segment::Key(key)) if ["environment", "labels", "options"].contains(&key.as_str()))
+        matches!(self.path.last(), Some(Segment::Key(key)) if ["environment", "labels", "annotations", "options"].contains(&key.as_str()))
     }
 
     /// Whether what is being rendered belongs to a name that says that it is a secret.

@@ -12,7 +12,10 @@ use cdk::model::container::{ContainerSpec, ContainerState, LiveContainer, Owners
 use cdk::model::host::HeldPort;
 use cdk::model::image::ImageDefaults;
 use cdk::model::name::ClusterName;
-use cdk::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Protocol, Restart};
+use cdk::model::runtime::{Runtime, Security};
+use cdk::model::setting::{
+    Healthcheck, Limits, Logging, Mount, MountOptions, MountSource, PortBinding, Protocol, Restart,
+};
 use cdk::model::unit::{Bytes, Cpus, Span};
 use serde_json::{Value, json};
 
@@ -44,6 +47,7 @@ fn mount(target: &str, source: MountSource, read_only: bool) -> Mount {
         target: target.to_owned(),
         source,
         read_only,
+        options: MountOptions::default(),
     }
 }
 
@@ -72,6 +76,8 @@ fn plain() -> ContainerSpec {
         logging: Logging::default(),
         stop_grace_period: None,
         limits: Limits::default(),
+        security: Security::default(),
+        runtime: Runtime::default(),
     }
 }
 
@@ -111,6 +117,7 @@ fn specs() -> BTreeMap<&'static str, ContainerSpec> {
         limits: Limits {
             cpus: Cpus(500_000_000),
             memory: Bytes(64 << 20),
+            ..Limits::default()
         },
         ..plain()
     };

@@ -161,6 +161,8 @@ fn saved_plans_read_back_and_hold_no_secret() {
         logging: Logging::default(),
         stop_grace_period: None,
         limits: Limits::default(),
+        security: Default::default(),
+        runtime: Default::default(),
     };
     let create = || {
         Op::Container(ContainerOp::Create {

@@ -29,8 +29,10 @@ const IMAGE: &str = "cdk.image";
 const DIGEST: &str = "cdk.digest";
 const JOB: &str = "cdk.job";
 const LOGGING: &str = "cdk.logging";
+/// What `asked` keeps.
+pub(super) const ASKED: &str = "cdk.asked";
 
-const OWN: [&str; 11] = [
+const OWN: [&str; 12] = [
     CLUSTER,
     ROLE,
     VERSION,
@@ -42,6 +44,7 @@ const OWN: [&str; 11] = [
     DIGEST,
     JOB,
     LOGGING,
+    ASKED,
 ];
 
 /// The labels that mark a container or volume as cdk's own helper in this cluster.

@@ -61,6 +61,8 @@ pub fn spec(image: &str) -> ContainerSpec {
         logging: Logging::default(),
         stop_grace_period: None,
         limits: Limits::default(),
+        security: Default::default(),
+        runtime: Default::default(),
     }
 }
 

@@ -168,6 +168,7 @@ fn only_what_a_job_runs_makes_another_version() {
         one.limits = Limits {
             cpus: Cpus::default(),
             memory: Bytes(64 << 20),
+            ..Limits::default()
         };
         one.restart = Restart::OnFailure(3);
         one.logging.options.insert("max-size".to_owned(), "1m".to_owned());

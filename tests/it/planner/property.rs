@@ -67,6 +67,7 @@ fn any_service() -> impl Strategy<Value = Service> {
         one.limits = Limits {
             cpus: Cpus::default(),
             memory: Bytes(u64::from(limit) << 28),
+            ..Limits::default()
         };
         one.reserved_memory = Bytes(if limit == 1 { 400 << 20 } else { 0 });
         one

@@ -76,6 +76,8 @@ pub fn service(image: &str, replicas: u32) -> Service {
             monitor: Span::seconds(5),
             timeout: Span::seconds(120),
         },
+        security: Default::default(),
+        runtime: Default::default(),
     }
 }
 
@@ -111,6 +113,7 @@ pub fn volume(name: &str) -> Mount {
         target: "/data".to_owned(),
         source: MountSource::Volume(name.to_owned()),
         read_only: false,
+        options: Default::default(),
     }
 }
 

@@ -65,6 +65,8 @@ fn web() -> Service {
             monitor: Span::seconds(5),
             timeout: Span::seconds(120),
         },
+        security: Default::default(),
+        runtime: Default::default(),
     }
 }
 
