@@ -27,9 +27,7 @@ impl<'a> Placer<'a> {
     pub(super) fn note_held(&mut self, known: &Known<'_>) {
         for (slot, placed) in known.record.iter().flat_map(|record| &record.placement) {
             let waits = !self.done.finished.contains(slot);
-            if let Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) =
-                known.hosts.get(&placed.host).filter(|_| waits)
-            {
+            if let Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) = known.hosts.get(&placed.host).filter(|_| waits) {
                 self.done
                     .held
                     .entry(placed.host.clone())
