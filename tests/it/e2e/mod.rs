@@ -7,6 +7,7 @@ mod guards;
 mod interrupted;
 mod lab;
 mod offline;
+mod order;
 mod rolling;
 mod scene;
 mod unreachable;
