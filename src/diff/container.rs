@@ -82,7 +82,7 @@ impl<'a> Judge<'_, 'a> {
         let changes = self.changes(&case, case.spec, &here);
         let host = &case.assignment.host;
         let doubles: Vec<SlotDiff<'a>> = case.elsewhere.iter().map(|one| doubled(case.slot, host, one)).collect();
-        let state = &here.container.state;
+        let state = &here.container.state.clone();
         let usable = match state {
             ContainerState::Running { .. }
             | ContainerState::Restarting
@@ -110,6 +110,7 @@ impl<'a> Judge<'_, 'a> {
         } else {
             self.replaced(&case, here, others, changes)
         };
+        own.state = Some(state.clone());
         own.extras.extend(case.elsewhere);
         if own.verdict == Verdict::Unplaced {
             own.extras.clear();
@@ -191,6 +192,7 @@ impl<'a> Judge<'_, 'a> {
                     let facts = state.images.get(&container.image_id);
                     let none = ImageDefaults::default();
                     let wanted = spec.effective(facts.map_or(&none, |facts| &facts.defaults));
+                    let wanted = if container.masked { wanted.masked() } else { wanted };
                     field::compare(effective, &wanted)
                 }
             }
@@ -255,16 +257,16 @@ pub(super) fn entry<'a>(slot: &Slot, host: &HostName, verdict: Verdict<'a>, why:
         fields: Vec::<Difference>::new(),
         why,
         extras: Vec::new(),
+        state: None,
     }
 }
 
 fn doubled<'a>(slot: &Slot, host: &HostName, one: &Standing<'a>) -> SlotDiff<'a> {
-    entry(
-        slot,
-        one.host,
-        Verdict::Doubled,
-        format!("doubled: it stands on {host} too"),
-    )
+    let why = format!("doubled: it stands on {host} too");
+    SlotDiff {
+        state: Some(one.container.state.clone()),
+        ..entry(slot, one.host, Verdict::Doubled, why)
+    }
 }
 
 /// A port that both a spec and a running container want; of one whose ports nobody told, those that it should have.

@@ -13,11 +13,11 @@ use std::sync::Arc;
 use crate::diff::container::Judge;
 use crate::diff::depends::{Grounds, Unsettled, hold};
 use crate::diff::field::Difference;
-use crate::model::container::ContainerSpec;
+use crate::model::container::{ContainerSpec, ContainerState};
 use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
 use crate::model::setting::{Limits, Restart};
 use crate::observe::Observed;
-use crate::place::Placement;
+use crate::place::{HostAnswer, Placement};
 use crate::place::live::{Standing, standing};
 use crate::render::Target;
 
@@ -105,6 +105,8 @@ pub struct SlotDiff<'a> {
     pub why: String,
     /// Other containers of this replica, which go once it is up: on other hosts, or left by an apply that was cut off.
     pub extras: Vec<Standing<'a>>,
+    /// How its container is; none where none was seen.
+    pub state: Option<ContainerState>,
 }
 
 /// One service.
@@ -158,7 +160,12 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
     for (host, slots) in &placement.held {
         let unwanted = |slot: &&Slot| !placement.slots.contains_key(*slot) && !placement.unplaced.contains_key(*slot);
         for slot in slots.iter().filter(unwanted) {
-            let why = format!("{host} does not answer; by the journal it holds this replica");
+            let why = match placement.hosts.get(host) {
+                Some(HostAnswer::Gone(_)) => format!("{host} is gone from hosts.yaml, and holds this replica"),
+                Some(HostAnswer::Silent(_) | HostAnswer::Answers | HostAnswer::Down) | None => {
+                    format!("{host} does not answer; by the journal it holds this replica")
+                }
+            };
             push(&mut diff, [plain(slot, Verdict::Unknown, Some(host.clone()), why)]);
         }
     }
@@ -188,7 +195,22 @@ fn push<'a>(diff: &mut Diff<'a>, slots: impl IntoIterator<Item = SlotDiff<'a>>) 
 
 /// An entry that has nothing but its verdict.
 fn plain<'a>(slot: &Slot, verdict: Verdict<'a>, host: Option<HostName>, why: String) -> SlotDiff<'a> {
+    let state = match &verdict {
+        Verdict::Remove { gone } => Some(gone.container.state.clone()),
+        Verdict::Keep
+        | Verdict::Create { .. }
+        | Verdict::Update { .. }
+        | Verdict::Start { .. }
+        | Verdict::Replace { .. }
+        | Verdict::Move { .. }
+        | Verdict::Run { .. }
+        | Verdict::Waits { .. }
+        | Verdict::Doubled
+        | Verdict::Unknown
+        | Verdict::Unplaced => None,
+    };
     SlotDiff {
+        state,
         slot: slot.clone(),
         verdict,
         host,
@@ -210,7 +232,10 @@ fn why_gone(target: &Target, placement: &Placement, slot: &Slot) -> String {
         (SlotKey::Host(_), Some(_)) => "the service is replicated now".to_owned(),
         (SlotKey::Host(host), None) => match placement.unwanted.get(slot) {
             Some(obstacle) => obstacle.of(host),
-            None => format!("{host} is no longer in hosts.yaml"),
+            None => match placement.renamed.get(host) {
+                Some(name) => format!("{host} is now called {name}"),
+                None => format!("{host} is no longer in hosts.yaml"),
+            },
         },
     }
 }

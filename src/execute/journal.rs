@@ -28,6 +28,8 @@ impl<'a> Run<'a> {
             end: JournalEnd::Begun,
             placement: self.plan.placement.clone(),
             digests: self.plan.digests.clone(),
+            committed_at: self.plan.revision.committed_at,
+            memory: self.plan.memory.clone(),
             jobs: self.plan.jobs.clone(),
             depends_on: self.plan.depends_on.clone(),
         };
@@ -59,6 +61,8 @@ impl<'a> Run<'a> {
             end,
             placement: self.reached(outcome),
             digests: self.plan.digests.clone(),
+            committed_at: self.plan.revision.committed_at,
+            memory: self.plan.memory.clone(),
             jobs: self.succeeded(),
             depends_on: self.plan.depends_on.clone(),
         };

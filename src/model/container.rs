@@ -330,4 +330,7 @@ pub struct LiveContainer {
     /// What it is made of; none (in a file written by hand) means: as git wants it, but for the image.
     #[serde(default)]
     pub spec: Option<Box<EffectiveSpec>>,
+    /// Whether values in `spec` are masked, as they are in a saved observation: nobody can tell then whether they differ.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub masked: bool,
 }

@@ -13,4 +13,5 @@ pub mod problem;
 pub mod revision;
 pub mod secret;
 pub mod setting;
+pub mod suggest;
 pub mod unit;

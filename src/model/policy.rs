@@ -4,6 +4,19 @@ use serde::Serialize;
 
 use crate::model::unit::Span;
 
+/// What an image's tag stands for, and who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PullPolicy {
+    /// What lies on the hosts, and nothing else.
+    Never,
+    /// A tag is looked up once; the digest that it had then stays.
+    #[default]
+    Missing,
+    /// A tag is looked up at each plan: where it was pushed again, that is a change.
+    Always,
+}
+
 /// Which of an old and a new replica goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -10,8 +10,9 @@ use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::filter::{Pool, Room};
 use crate::place::home::{Known, Seat, data};
-use crate::place::live::{Standing, newest_record, standing};
+use crate::place::live::{Standing, standing};
 use crate::place::reason::{Obstacle, Reason, Refusal, Why};
+use crate::place::roll::Roll;
 use crate::place::survey::{Survey, answer, is_wanted};
 use crate::place::{Assignment, HostAnswer, Placement};
 use crate::resolve::desired::{Desired, HostPort, Service};
@@ -22,6 +23,7 @@ pub(super) struct Placer<'a> {
     pub(super) desired: &'a Desired,
     pub(super) observed: &'a Observed,
     record: Option<&'a JournalRecord>,
+    pub(super) forgotten: &'a BTreeSet<HostName>,
     pub(super) rooms: Vec<Room<'a>>,
     pool: Pool,
     pub(super) done: Placement,
@@ -34,12 +36,18 @@ struct Leaving<'a> {
 }
 
 impl<'a> Placer<'a> {
-    pub(super) fn new(desired: &'a Desired, observed: &'a Observed, counts: &BTreeMap<ServiceName, u32>) -> Self {
-        let hosts: BTreeMap<_, _> = desired
+    pub(super) fn new(
+        desired: &'a Desired,
+        observed: &'a Observed,
+        counts: &BTreeMap<ServiceName, u32>,
+        roll: &'a Roll,
+    ) -> Self {
+        let mut hosts: BTreeMap<_, _> = desired
             .hosts
             .iter()
             .map(|(name, host)| (name.clone(), answer(host.state, observed.hosts.get(name))))
             .collect();
+        hosts.extend(roll.gone.clone());
         let rooms = desired.hosts.iter().map(|(name, host)| {
             let state = observed.hosts.get(name).and_then(ObservedHost::state);
             let state = state.filter(|_| hosts.get(name) == Some(&HostAnswer::Answers));
@@ -53,7 +61,8 @@ impl<'a> Placer<'a> {
         Self {
             desired,
             observed,
-            record: newest_record(observed),
+            record: roll.record.as_ref(),
+            forgotten: &roll.forgotten,
             rooms: rooms.collect(),
             pool: Pool {
                 range: desired.cluster.ports,
@@ -68,7 +77,9 @@ impl<'a> Placer<'a> {
                 jobs: Jobs::new(desired, observed),
                 hosts,
                 held: BTreeMap::new(),
-                notes: Vec::new(),
+                notes: roll.notes(),
+                renamed: roll.renamed.clone(),
+                memory: roll.memory(desired, observed),
             },
         }
     }
@@ -368,10 +379,9 @@ impl<'a> Placer<'a> {
 /// Whether a host that has this obstacle is none of a global service's, rather than one that it waits for.
 fn is_lasting(obstacle: &Obstacle) -> bool {
     match obstacle {
-        Obstacle::Draining | Obstacle::Paused | Obstacle::Down | Obstacle::Unreachable | Obstacle::Constraint(_) => {
-            true
-        }
-        Obstacle::Image(_)
+        Obstacle::Draining | Obstacle::Paused | Obstacle::Down | Obstacle::Constraint(_) => true,
+        Obstacle::Unreachable
+        | Obstacle::Image(_)
         | Obstacle::Full(_)
         | Obstacle::Replicas(_)
         | Obstacle::Cpus(_)

@@ -23,11 +23,13 @@ pub(super) struct Survey<'a> {
 }
 
 impl<'a> Placer<'a> {
-    /// Notes what the journal says of hosts that do not answer; a job that has run holds nothing there.
+    /// Notes what the journal says of hosts that do not answer, or are gone; a job that has run holds nothing there.
     pub(super) fn note_held(&mut self, known: &Known<'_>) {
         for (slot, placed) in known.record.iter().flat_map(|record| &record.placement) {
             let waits = !self.done.finished.contains(slot);
-            if let Some(HostAnswer::Silent(_)) = known.hosts.get(&placed.host).filter(|_| waits) {
+            if let Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) =
+                known.hosts.get(&placed.host).filter(|_| waits)
+            {
                 self.done
                     .held
                     .entry(placed.host.clone())
@@ -57,7 +59,9 @@ impl<'a> Placer<'a> {
                 match known.home(slot.clone(), name, service, &self.rooms) {
                     Home::At(seat) => seats.push(seat),
                     Home::Held(placed) => {
-                        self.assign(slot, placed.host.clone(), placed.ports.clone(), Reason::Held);
+                        let gone = matches!(known.hosts.get(&placed.host), Some(HostAnswer::Gone(_)));
+                        let reason = if gone { Reason::Gone } else { Reason::Held };
+                        self.assign(slot, placed.host.clone(), placed.ports.clone(), reason);
                     }
                     Home::Lost(_, obstacle) if service.mode.is_global() => {
                         self.done.unwanted.insert(slot, obstacle.unwrap_or(Obstacle::Down));
@@ -65,7 +69,7 @@ impl<'a> Placer<'a> {
                     Home::Lost(placed, obstacle) => self.bound(slot, service, placed.clone(), obstacle),
                     Home::Nowhere(_) if service.mode.is_global() => globals.push((slot, at)),
                     Home::Nowhere(from) => {
-                        if let Some(host) = from.filter(|host| !known.hosts.contains_key(*host)) {
+                        if let Some(host) = from.filter(|host| self.forgotten.contains(*host)) {
                             lost.entry(host).or_default().push(slot.to_string());
                         }
                         new.push(slot);
@@ -76,7 +80,7 @@ impl<'a> Placer<'a> {
         }
         self.done.notes.extend(lost.iter().map(|(host, slots)| {
             let slots = slots.join(", ");
-            format!("{host} is no longer in hosts.yaml; by the journal it held {slots}: made elsewhere, and what may still run on {host} is left alone")
+            format!("{host} is given up; by the journal it held {slots}: made elsewhere, and what may still run on {host} is left alone")
         }));
         Survey { seats, fresh, globals }
     }

@@ -39,6 +39,8 @@ pub(super) struct Builder<'i> {
     released: BTreeMap<HeldOn, (Slot, StepId)>,
     /// The ports that a step needs, and its replica.
     taken: Vec<(StepId, Slot, Vec<HeldOn>)>,
+    /// The removal of a global service's replica that stands under its host's former name, by host and service.
+    pub(super) vacated: BTreeMap<(HostName, ServiceName), StepId>,
 }
 
 impl<'i> Builder<'i> {
@@ -51,6 +53,7 @@ impl<'i> Builder<'i> {
             volumes: BTreeMap::new(),
             released: BTreeMap::new(),
             taken: Vec::new(),
+            vacated: BTreeMap::new(),
         }
     }
 
@@ -142,7 +145,7 @@ impl<'i> Builder<'i> {
 
     fn needs_pull(&self, state: &HostState, image: &ImageRef) -> bool {
         match self.input.observed.images.get(&image.to_string()) {
-            Some(Resolution::Digest(digest)) => !state.images.values().any(|facts| facts.has_digest(digest)),
+            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => !state.images.values().any(|facts| facts.has_digest(digest)),
             Some(Resolution::Local) => false,
             Some(Resolution::Unknown(_)) | None => !state.images.values().any(|facts| facts.is_named(image)),
         }
@@ -151,7 +154,7 @@ impl<'i> Builder<'i> {
     /// The digest that an image is used by: the registry's, or the one that git pins.
     pub(super) fn digest(&self, image: &ImageRef) -> Option<Digest> {
         match self.input.observed.images.get(&image.to_string()) {
-            Some(Resolution::Digest(digest)) => Some(digest.clone()),
+            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => Some(digest.clone()),
             Some(Resolution::Local) => None,
             Some(Resolution::Unknown(_)) | None => image.digest().cloned(),
         }

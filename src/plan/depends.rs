@@ -263,7 +263,7 @@ fn has_no_check(input: Input<'_>, name: &ServiceName) -> bool {
     let mut known = specs.filter_map(|(host, spec)| {
         let state = input.observed.hosts.get(host).and_then(ObservedHost::state)?;
         let facts = state.images.values().find(|facts| match resolution(&spec.image) {
-            Some(Resolution::Digest(digest)) => facts.has_digest(digest),
+            Some(Resolution::Digest(digest) | Resolution::Kept { digest, .. }) => facts.has_digest(digest),
             Some(Resolution::Local | Resolution::Unknown(_)) | None => facts.is_named(&spec.image),
         })?;
         Some(spec.effective(&facts.defaults).healthcheck)

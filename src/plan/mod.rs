@@ -5,9 +5,12 @@ pub mod step;
 
 mod build;
 mod depends;
+mod images;
 mod order;
 mod tell;
 mod unit;
+
+use std::collections::BTreeSet;
 
 use crate::diff::Diff;
 use crate::model::host::ObservedHost;
@@ -44,11 +47,13 @@ pub fn plan(input: Input<'_>) -> Plan {
         .hosts
         .iter()
         .filter(|(_, answer)| **answer == HostAnswer::Answers);
+    let mut notes = tell::notes(input);
+    notes.extend(images::notes(input, &work.steps));
     Plan {
         cluster: target.cluster.clone(),
         revision: target.revision.clone(),
         services: tell::services(diff, target, &work.rollouts),
-        notes: tell::notes(input),
+        notes,
         steps: work.steps,
         rollouts: work.rollouts,
         placement: tell::placement(placement, diff),
@@ -60,5 +65,8 @@ pub fn plan(input: Input<'_>) -> Plan {
             .filter(|(host, _)| observed.hosts.get(*host).and_then(ObservedHost::state).is_some())
             .map(|(host, _)| host.clone())
             .collect(),
+        memory: tell::memory(target, placement, observed),
+        forgets: BTreeSet::new(),
+        pinned: false,
     }
 }

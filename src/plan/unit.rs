@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::diff::{SlotDiff, Verdict};
 use crate::model::container::{ContainerSpec, Ownership};
-use crate::model::name::{HostName, Slot, container_name, retired_name};
+use crate::model::name::{HostName, Slot, SlotKey, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
 use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Span;
@@ -83,6 +83,9 @@ impl<'i> Builder<'i> {
             step.pre = is(&gone.name, gone);
             step.after.extend(before);
         });
+        if matches!(diff.slot.key, SlotKey::Host(_)) {
+            self.vacated.insert((gone.host.clone(), diff.slot.service.clone()), id);
+        }
     }
 
     /// The steps for one replica, and those that clean up after it, which come once all replicas are done.
@@ -204,7 +207,12 @@ impl<'i> Builder<'i> {
             undo.extend([rename(old, &name), start(&name)]);
         }
         let pre = Precondition::Absent { name: name.clone() };
-        let needs = self.needs(draft.host, spec);
+        let mut needs = self.needs(draft.host, spec);
+        if matches!(draft.slot.key, SlotKey::Host(_)) {
+            // Its host was renamed: never two of it on one machine, with the same data perhaps.
+            let vacated = self.vacated.get(&(draft.host.clone(), draft.slot.service.clone()));
+            needs.extend(vacated);
+        }
         let id = self.act(draft, draft.host, op, pre, undo);
         self.edit(id, |step| step.after.extend(needs));
         self.takes_ports(id, draft.diff);

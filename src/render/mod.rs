@@ -66,7 +66,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
     };
     let answering = placement.hosts.iter().filter(|(_, answer)| match answer {
         HostAnswer::Answers => true,
-        HostAnswer::Silent(_) | HostAnswer::Down => false,
+        HostAnswer::Silent(_) | HostAnswer::Down | HostAnswer::Gone(_) => false,
     });
     target.hosts = answering
         .map(|(host, _)| (host.clone(), HostTarget::default()))

@@ -72,6 +72,7 @@ pub fn note(note: &Note) -> String {
             )
         }
         Note::Text(text) => clean(text),
+        Note::Refused(guard) => format!("apply refuses: {}; {}", clean(&guard.why), clean(&guard.cure)),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::model::endpoint::{Address, Ssh};
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName};
 use crate::model::order::Dependency;
-use crate::model::policy::UpdatePolicy;
+use crate::model::policy::{PullPolicy, UpdatePolicy};
 use crate::model::revision::Revision;
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
@@ -196,6 +196,8 @@ pub struct Service {
     pub mode: Mode,
     /// The image as git writes it.
     pub image: ImageRef,
+    /// When a registry is asked for it.
+    pub pull_policy: PullPolicy,
     /// What it waits for of which other services.
     pub depends_on: BTreeMap<ServiceName, Dependency>,
     /// What runs instead of the image's command.

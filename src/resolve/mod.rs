@@ -5,6 +5,9 @@ pub mod constraint;
 pub mod decode;
 pub mod depends;
 pub mod desired;
+pub mod dotenv;
+pub mod env_file;
+pub mod environment;
 pub mod fitness;
 pub mod hosts;
 pub mod layers;
@@ -17,8 +20,10 @@ pub mod service;
 pub mod shape;
 pub mod suggest;
 pub mod template;
+pub mod unique;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -51,19 +56,29 @@ pub fn resolve(manifest: &Manifest) -> Result<Desired, Rejected> {
         Some(desired) if problems.is_empty() => Ok(desired),
         Some(_) | None => Err(Rejected {
             problems: problems.sorted(),
-            texts: manifest.texts.clone(),
+            texts: texts(manifest),
         }),
     }
+}
+
+/// The texts that problems point into: the YAML, and the files that it names.
+fn texts(manifest: &Manifest) -> BTreeMap<PathBuf, Arc<str>> {
+    let named = manifest.files.found();
+    let named = named.filter_map(|(path, bytes)| Some((path.to_owned(), Arc::from(std::str::from_utf8(bytes).ok()?))));
+    named.chain(manifest.texts.clone()).collect()
 }
 
 fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let Manifest {
         root,
-        sections,
+        sections: _,
+        environment: _,
         texts: _,
+        files,
         revision,
     } = manifest;
-    for (name, entry) in sections {
+    let sections = environment::sections(manifest, problems);
+    for (name, entry) in &sections {
         if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
             problems.push(refuse_key("", name, entry.key.clone()).0);
         }
@@ -77,6 +92,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let around = Around {
         cluster: head.cluster.as_ref().map(|cluster| &cluster.name),
         volumes: &volumes,
+        files,
         hosts: &hosts.words,
     };
     let services = services(section("services"), head.defaults, &names, &around, problems);

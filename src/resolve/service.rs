@@ -20,6 +20,7 @@ use crate::resolve::shape::plain::{Count, Plain, Words};
 use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
 use crate::resolve::suggest;
 use crate::resolve::template::Text;
+use crate::source::named::Named;
 use crate::source::yaml::Node;
 
 /// What a service is read against.
@@ -30,6 +31,8 @@ pub struct Around<'a> {
     pub volumes: &'a BTreeSet<String>,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
+    /// The files that services name.
+    pub files: &'a Named,
 }
 
 /// A service's shape, and what is needed to say where something in it stands.
@@ -132,11 +135,14 @@ impl Reading<'_> {
         let lost = decoded.lost;
         let ServiceShape {
             image,
+            pull_policy,
             depends_on,
             command,
             entrypoint,
             environment,
+            env_file,
             labels,
+            label_file,
             ports,
             volumes,
             healthcheck,
@@ -163,14 +169,18 @@ impl Reading<'_> {
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
         let working_dir = self.folder(working_dir);
+        let mut environment = self.pairs("environment", environment);
+        self.beneath("env_file", env_file, &mut environment);
+        let mut labels = self.pairs("labels", labels);
+        self.beneath("label_file", label_file, &mut labels);
         let mode = self.mode(mode, replicas);
         let service = Service {
             mode,
             depends_on: self.depends_on(depends_on, &lost),
             command: self.words("command", command),
             entrypoint: self.words("entrypoint", entrypoint),
-            environment: self.pairs("environment", environment),
-            labels: self.pairs("labels", labels),
+            environment,
+            labels,
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),
@@ -190,6 +200,7 @@ impl Reading<'_> {
             max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
             update: update(update_config.unwrap_or_default(), mode.is_job()),
             image: image?,
+            pull_policy: pull_policy.map(|policy| policy.0).unwrap_or_default(),
         };
         self.check(&service);
         self.check_job(&service);

@@ -55,7 +55,7 @@ impl Jobs {
 }
 
 /// What of a service makes no other version of a job: where, how many, how labelled, logged, limited or watched it is.
-const UNCOUNTED: [&str; 13] = [
+const UNCOUNTED: [&str; 14] = [
     "mode",
     "depends_on",
     "labels",
@@ -68,6 +68,7 @@ const UNCOUNTED: [&str; 13] = [
     "reserved_memory",
     "constraints",
     "max_replicas_per_node",
+    "pull_policy",
     "update",
 ];
 
@@ -81,10 +82,7 @@ fn version(service: &Service, resolution: Option<&Resolution>) -> JobVersion {
     prune(&mut counts);
     let hash = Sha256::digest(counts.to_string().as_bytes());
     let fingerprint = Fingerprint(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect());
-    let digest = match resolution {
-        Some(Resolution::Digest(digest)) => Some(digest),
-        Some(Resolution::Local | Resolution::Unknown(_)) | None => service.image.digest(),
-    };
+    let digest = resolution.and_then(Resolution::digest).or_else(|| service.image.digest());
     JobVersion::new(&fingerprint, digest)
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::dialect::docker::Unreadable;
 use crate::model::container::{Fingerprint, Ownership};
-use crate::model::name::ClusterName;
+use crate::model::name::{ClusterName, ServiceName};
 use crate::model::order::JobVersion;
 use crate::model::setting::Logging;
 
@@ -95,6 +95,13 @@ pub fn without_own(labels: HashMap<String, String>) -> BTreeMap<String, String> 
 /// Whether a container with these labels is a replica of the cluster.
 pub fn is_replica(labels: &HashMap<String, String>, cluster: &ClusterName) -> bool {
     is_of(labels, cluster) && !labels.contains_key(ROLE)
+}
+
+/// Of which cluster and service these labels make something a replica, and from which commit; none where they do not.
+pub fn replica(labels: &HashMap<String, String>) -> Option<(ClusterName, ServiceName, Option<String>)> {
+    let text = |key: &str| labels.get(key).filter(|_| !labels.contains_key(ROLE));
+    let (cluster, service) = (text(CLUSTER)?.parse().ok()?, text(SERVICE)?.parse().ok()?);
+    Some((cluster, service, text(REVISION).cloned()))
 }
 
 /// Whether something with these labels is the cluster's: a replica or a helper.

@@ -3,9 +3,11 @@
 pub mod cluster;
 pub mod depends;
 pub mod deploy;
+pub mod env_file;
 pub mod mount;
 pub mod plain;
 pub mod port;
+pub mod pull;
 pub mod service;
 
 use std::collections::BTreeMap;

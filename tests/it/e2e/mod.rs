@@ -10,4 +10,5 @@ mod offline;
 mod order;
 mod rolling;
 mod scene;
+mod table;
 mod unreachable;

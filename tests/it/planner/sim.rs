@@ -66,6 +66,8 @@ fn journal(observed: &mut Observed, plan: &Plan, end: JournalEnd, done: &BTreeSe
                 end,
                 placement: plan.placement.clone(),
                 digests: plan.digests.clone(),
+                committed_at: None,
+                memory: plan.memory.clone(),
                 jobs: jobs.clone(),
                 depends_on: plan.depends_on.clone(),
             });
@@ -173,7 +175,7 @@ fn pull(
 ) -> Result<(), String> {
     match images.get(image) {
         Some(Resolution::Local) => return Err("it is in no registry".to_owned()),
-        Some(Resolution::Digest(_) | Resolution::Unknown(_)) | None => {}
+        Some(Resolution::Digest(_) | Resolution::Kept { .. } | Resolution::Unknown(_)) | None => {}
     }
     let id = digest.map_or_else(|| format!("id-of-{image}"), |digest| format!("id-{}", digest.short()));
     for facts in state.images.values_mut() {
@@ -230,6 +232,7 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
                 started_at: String::new(),
                 restarts: 0,
                 spec: Some(Box::new(spec.effective(&facts.defaults))),
+                masked: false,
             };
             state.containers.push(made);
         }
