@@ -153,6 +153,7 @@ impl<'i> Builder<'i> {
         } = &diff.verdict
             && *beside
             && !stop_first
+            && old.is_live()
             && let Some(gone) = draft.cleanup.iter().find(|gone| gone.standing == old)
         {
             let name = gone.name.clone();

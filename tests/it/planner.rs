@@ -15,4 +15,4 @@ mod scenarios;
 #[path = "planner/sim.rs"]
 mod sim;
 #[path = "planner/world.rs"]
-mod world;
+pub mod world;

@@ -8,6 +8,7 @@ mod images;
 mod interrupted;
 mod lab;
 mod offline;
+mod order;
 mod rolling;
 mod scene;
 mod table;
