@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::flow::credentials::variables;
 use crate::flow::failure::Failure;
 use crate::flow::plan::Planned;
 use crate::model::op::{ImageOp, Op};
@@ -20,7 +21,7 @@ pub struct Allowed {
 /// Whether apply may go on; `missing` says of each registry without a password why there is none.
 ///
 /// # Errors
-/// Uncommitted changes or many removals that nobody allowed; a registry's password that a pull needs and nobody has.
+/// Uncommitted changes or many removals that nobody allowed; a variable that a label needs and that is not set; a registry's password that a pull needs and nobody has.
 pub(super) fn guard(planned: &Planned, missing: &BTreeMap<String, String>, allowed: Allowed) -> Result<(), Failure> {
     let plan = &planned.plan;
     if plan.revision.dirty && !allowed.dirty && !plan.is_empty() {
@@ -32,6 +33,14 @@ pub(super) fn guard(planned: &Planned, missing: &BTreeMap<String, String>, allow
     if removed * 2 > there && !allowed.removals {
         return Err(Failure::Guard(format!(
             "{removed} of the cluster's {there} containers would be removed: say --allow-removals if that is meant"
+        )));
+    }
+    let (_, unset) = variables(plan);
+    if !unset.is_empty() {
+        let names: Vec<String> = unset.into_iter().collect();
+        return Err(Failure::Guard(format!(
+            "a container to be made takes a label from the environment, where {} is not set: set it, if only to nothing",
+            names.join(", ")
         )));
     }
     for step in &plan.steps {

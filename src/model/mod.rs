@@ -12,5 +12,6 @@ pub mod problem;
 pub mod revision;
 pub mod secret;
 pub mod setting;
+pub mod stamp;
 pub mod suggest;
 pub mod unit;

@@ -13,6 +13,7 @@ use crate::model::name::{ClusterName, HostName, ServiceName};
 use crate::model::policy::UpdatePolicy;
 use crate::model::revision::Revision;
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
+use crate::model::stamp::Stamp;
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
 use crate::resolve::template::Text;
 
@@ -181,6 +182,8 @@ pub struct Service {
     pub environment: BTreeMap<String, Text>,
     /// Labels.
     pub labels: BTreeMap<String, Text>,
+    /// Labels whose values the environment of whoever applies gives.
+    pub stamps: BTreeMap<String, Stamp>,
     /// Ports.
     pub ports: BTreeSet<ServicePort>,
     /// Mounts, with the volumes' names as they are on a host.

@@ -19,6 +19,7 @@ pub mod service;
 pub mod shape;
 pub mod suggest;
 pub mod template;
+pub mod undefined;
 pub mod unique;
 
 use std::collections::{BTreeMap, BTreeSet};

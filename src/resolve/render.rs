@@ -9,8 +9,8 @@ use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::problem::{Place, Problem};
 use crate::model::secret::is_secret_name;
 use crate::resolve::problems::{Problems, Segment, remove};
-use crate::resolve::suggest;
 use crate::resolve::template::{Replica, Text, environment};
+use crate::resolve::undefined::explain;
 use crate::source::named::NoContent;
 use crate::source::yaml::{Kind, Node};
 
@@ -163,20 +163,40 @@ impl Renderer<'_> {
         let used = template
             .map_err(|error| at(place, wrong_syntax(&error), QUOTE.to_owned()))?
             .undeclared_variables(true);
-        let uses = |root: &str| used.iter().find(|name| name.split('.').next() == Some(root));
+        let uses = |wanted: &str| used.iter().find(|name| root(name) == wanted);
         if let Some(name) = uses("env") {
-            let message = format!("`{name}` is not in force yet in this version of cdk");
-            return Err(at(
-                place,
-                message,
-                "write the value under `vars`, so that git says what runs".to_owned(),
-            ));
+            self.stamp(&source, name, uses("slot").or_else(|| uses("host")), place)?;
         }
         if let Some(name) = uses("slot").or_else(|| uses("host")) {
             self.wait(&source, name, place)?;
             return Ok((source != text).then_some(Kind::Text(source)));
         }
         self.now(&source, &used, place).map(Some)
+    }
+
+    /// Whether the environment of whoever applies may be named here, and is named as it may be.
+    fn stamp(&self, source: &str, name: &str, replica: Option<&String>, place: &Place) -> Result<(), Box<Problem>> {
+        let in_labels = matches!(self.path.as_slice(), [Segment::Key(key), Segment::Key(_)] if key == "labels");
+        if !in_labels || self.sample.is_none() {
+            let message = format!("`{name}` may stand in the labels of services only");
+            let hint = "it is not in git, so that no `git revert` would bring it back: write the value under `vars`";
+            return Err(at(place, message, hint.to_owned()));
+        }
+        if let Some(replica) = replica {
+            let message = format!("a label takes either `{name}` or `{replica}`, not both");
+            return Err(at(place, message, "make two labels of it".to_owned()));
+        }
+        let others = without_variables(source);
+        let left = self
+            .environment
+            .template_from_str(&others)
+            .map(|template| template.undeclared_variables(true));
+        if left.is_ok_and(|left| left.iter().any(|left| root(left) == "env")) {
+            let message = format!("`{name}` stands by itself: it takes no filter, and no part in a statement");
+            let hint = format!("its value is known only when a container is made: {{{{ {name} }}}}");
+            return Err(at(place, message, hint));
+        }
+        Ok(())
     }
 
     /// Renders what is known now.
@@ -247,6 +267,29 @@ impl Renderer<'_> {
     }
 }
 
+/// The first part of a name: `vars` of `vars.tag`.
+fn root(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
+}
+
+/// The template without each `{{ env.NAME }}`.
+fn without_variables(source: &str) -> String {
+    let (mut out, mut rest) = (String::new(), source);
+    while let Some((before, behind)) = rest.split_once("{{") {
+        let Some((inner, after)) = behind.split_once("}}") else {
+            break;
+        };
+        out.push_str(before);
+        let name = inner.trim_start_matches('-').trim_end_matches('-').trim();
+        let is_name = |name: &str| name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
+        if !name.strip_prefix("env.").is_some_and(is_name) {
+            out.push_str(&format!("{{{{{inner}}}}}"));
+        }
+        rest = after;
+    }
+    out + rest
+}
+
 const QUOTE: &str = "a text that is to hold {{ itself writes it as {{ '{{' }}";
 
 fn at(place: &Place, message: String, hint: String) -> Box<Problem> {
@@ -290,59 +333,6 @@ fn dollars(text: &str) -> Result<String, (String, String)> {
     }
     out.push_str(rest);
     Ok(out)
-}
-
-/// A rendering error in words, with the name that is missing and the one that was likely meant.
-fn explain(error: &Error, used: &std::collections::HashSet<String>, names: &Names, place: &Place) -> Box<Problem> {
-    let mut missing: Vec<&str> = used.iter().filter_map(|name| first_missing(names, name)).collect();
-    missing.sort_unstable();
-    let (ErrorKind::UndefinedError, Some(name)) = (error.kind(), missing.first()) else {
-        let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-        return Problem::at(
-            Some(place.clone()),
-            format!("this template cannot be rendered: {}{detail}", error.kind()),
-        )
-        .into();
-    };
-    let mut problem = Problem::at(Some(place.clone()), format!("`{name}` is not defined"));
-    problem.hint = missing_hint(name, names);
-    problem.into()
-}
-
-fn missing_hint(name: &str, names: &Names) -> Option<String> {
-    let (parent, last) = name.rsplit_once('.').unwrap_or(("", name));
-    if parent == "git" && ["commit", "short", "branch", "tag"].contains(&last) {
-        return Some(format!("the revision that was read has no {last}"));
-    }
-    let siblings: Vec<String> = if parent.is_empty() {
-        names.keys().cloned().collect()
-    } else {
-        let keys = lookup(names, parent).and_then(|value| value.try_iter().ok());
-        keys.into_iter().flatten().map(|key| key.to_string()).collect()
-    };
-    let near = suggest::nearest(last, siblings.iter().map(String::as_str));
-    match (near, parent) {
-        (Some(word), "") => Some(format!("did you mean `{word}`?")),
-        (Some(word), _) => Some(format!("did you mean `{parent}.{word}`?")),
-        (None, "vars") => Some(format!("define `{last}` under `vars`")),
-        (None, "host.labels") => Some("no host has this label".to_owned()),
-        (None, "") => suggest::hint(last, siblings.iter().map(String::as_str)),
-        (None, _) => None,
-    }
-}
-
-/// The name, up to the first part of it that is not there; none where all of it is.
-fn first_missing<'n>(names: &Names, name: &'n str) -> Option<&'n str> {
-    let ends = name.match_indices('.').map(|(index, _)| index).chain([name.len()]);
-    ends.map(|end| &name[..end]).find(|part| lookup(names, part).is_none())
-}
-
-fn lookup(names: &Names, name: &str) -> Option<Value> {
-    let mut parts = name.split('.');
-    let first = names.get(parts.next()?)?.clone();
-    parts.try_fold(first, |value, part| {
-        value.get_attr(part).ok().filter(|value| !value.is_undefined())
-    })
 }
 
 #[cfg(test)]

@@ -166,6 +166,7 @@ impl Reading<'_> {
         let mut environment = self.pairs("environment", environment);
         self.beneath("env_file", env_file, &mut environment);
         let mut labels = self.pairs("labels", labels);
+        let stamps = Self::stamps(&mut labels);
         self.beneath("label_file", label_file, &mut labels);
         let service = Service {
             mode: self.mode(mode, replicas),
@@ -173,6 +174,7 @@ impl Reading<'_> {
             entrypoint: self.words("entrypoint", entrypoint),
             environment,
             labels,
+            stamps,
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),
