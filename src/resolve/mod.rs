@@ -17,8 +17,10 @@ pub mod requirement;
 pub mod schema;
 pub mod service;
 pub mod shape;
+pub mod simple;
 pub mod suggest;
 pub mod template;
+pub mod tree;
 pub mod undefined;
 pub mod unique;
 
@@ -77,7 +79,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         revision,
     } = manifest;
     let sections = environment::sections(manifest, problems);
-    for (name, entry) in &sections {
+    for (name, entry) in &*sections {
         if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
             problems.push(refuse_key("", name, entry.key.clone()).0);
         }
@@ -131,9 +133,13 @@ fn services(
     problems: &mut Problems,
 ) -> BTreeMap<ServiceName, Service> {
     let defaults = defaults.map(|defaults| layers::defaults(defaults, problems));
-    let map = section
-        .map(|section| entries("services", section.value.clone(), problems))
-        .unwrap_or_default();
+    let map = match section.map(|section| &section.value) {
+        Some(Node {
+            kind: Kind::Map(map), ..
+        }) => map,
+        Some(other) => &entries("services", other.clone(), problems),
+        None => &Map::new(),
+    };
     let mut all = BTreeMap::new();
     if map.is_empty()
         && let Some(defaults) = &defaults
@@ -146,7 +152,9 @@ fn services(
             problems.push(Problem::at(Some(entry.key.clone()), error.to_string()));
         }
         let Ok(parsed) = parsed else { continue };
-        all.extend(one(&parsed, entry, defaults.as_ref(), names, around, problems).map(|service| (parsed, service)));
+        all.extend(
+            one(&parsed, entry.clone(), defaults.as_ref(), names, around, problems).map(|service| (parsed, service)),
+        );
     }
     all
 }
@@ -186,11 +194,12 @@ fn one(
     let host = host.or_else(|| "host".parse().ok())?;
     let sample = Sample::new(name, &host, &around.hosts.labels);
     let Rendered { waiting, broken } = render(&mut node, &names, Some(sample), problems);
-    let decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    let mut decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    let node = std::mem::replace(&mut decoded.node, Node::new(key.clone(), Kind::Null));
     let mut reading = Reading {
         name: text,
         key: &key,
-        node: &decoded.node.clone(),
+        node: &node,
         waiting: &waiting,
         names: &names,
         around,

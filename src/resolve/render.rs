@@ -1,5 +1,6 @@
 //! Renders the templates of a whole tree, each scalar by itself, so that no template can break the YAML around it. Pure.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::problem::{Place, Problem};
 use crate::model::secret::is_secret_name;
 use crate::resolve::problems::{Problems, Segment, remove};
+use crate::resolve::simple;
 use crate::resolve::template::{Replica, Text, environment};
 use crate::resolve::undefined::explain;
 use crate::source::named::NoContent;
@@ -48,10 +50,24 @@ impl Sample {
     }
 }
 
+impl Sample {
+    /// What a template of this replica may name.
+    fn names(&self, known: &Names) -> Names {
+        let Self { slot, host, labels } = self;
+        let mut names = known.clone();
+        names.insert("slot".to_owned(), Value::from(slot.to_string()));
+        let host = minijinja::context! { name => host.as_str(), address => "localhost", labels => labels };
+        names.insert("host".to_owned(), host);
+        names
+    }
+}
+
 /// Renders one part of the repository.
 pub struct Renderer<'a> {
-    environment: Environment<'static>,
+    environment: &'static Environment<'static>,
     names: Arc<Names>,
+    /// The same with the sample's own; empty without one.
+    sampled: Names,
     /// Where this is a service: the replica that templates are tried on. Then `$` is Compose's, too.
     sample: Option<Sample>,
     problems: &'a mut Problems,
@@ -80,6 +96,7 @@ pub fn render(node: &mut Node, names: &Arc<Names>, sample: Option<Sample>, probl
     let mut renderer = Renderer {
         environment: environment(),
         names: Arc::clone(names),
+        sampled: sample.as_ref().map(|sample| sample.names(names)).unwrap_or_default(),
         sample,
         problems,
         rendered: Rendered::default(),
@@ -145,19 +162,28 @@ impl Renderer<'_> {
     /// What becomes of a text; none where it stays as it is.
     fn scalar(&mut self, text: &str, place: &Place) -> Result<Option<Kind>, Box<Problem>> {
         let source = match &self.sample {
-            Some(_) if text.contains('$') => dollars(text).map_err(|(variable, hint)| {
+            Some(_) if text.contains('$') => Cow::Owned(dollars(text).map_err(|(variable, hint)| {
                 // What looks like a variable may be a piece of a password.
                 let shown = if self.is_secret() { "a variable" } else { &variable };
                 at(place, format!("{shown} would come from the shell, not from git"), hint)
-            })?,
-            _ => text.to_owned(),
+            })?),
+            _ => Cow::Borrowed(text),
         };
+        let kept = |source: Cow<'_, str>| (source != text).then(|| Kind::Text(source.into_owned()));
         if !is_template(&source) {
-            return Ok((source != text).then_some(Kind::Text(source)));
+            return Ok(kept(source));
         }
         if matches!(self.path.first(), Some(Segment::Key(key)) if ["env_file", "label_file"].contains(&key.as_str())) {
             let hint = NoContent::Template.hint();
             return Err(at(place, NoContent::Template.to_string(), hint));
+        }
+        if let Some(value) = simple::render(&source, &self.names) {
+            return Ok(Some(kind(&value, place)));
+        }
+        let may_wait = matches!(self.path.first(), Some(Segment::Key(key)) if MAY_WAIT.contains(&key.as_str()));
+        if may_wait && simple::render(&source, &self.sampled).is_some() {
+            self.rendered.waiting.insert(self.path.clone());
+            return Ok(kept(source));
         }
         let template = self.environment.template_from_str(&source);
         let used = template
@@ -169,7 +195,7 @@ impl Renderer<'_> {
         }
         if let Some(name) = uses("slot").or_else(|| uses("host")) {
             self.wait(&source, name, place)?;
-            return Ok((source != text).then_some(Kind::Text(source)));
+            return Ok(kept(source));
         }
         self.now(&source, &used, place).map(Some)
     }
@@ -202,7 +228,7 @@ impl Renderer<'_> {
     /// Renders what is known now.
     fn now(&self, source: &str, used: &std::collections::HashSet<String>, place: &Place) -> Result<Kind, Box<Problem>> {
         let explain = |error: &Error| explain(error, used, &self.names, place);
-        let Some(expression) = whole(&self.environment, source) else {
+        let Some(expression) = whole(self.environment, source) else {
             let rendered = self
                 .environment
                 .render_str(source, &*self.names)
@@ -217,13 +243,12 @@ impl Renderer<'_> {
         if value.is_undefined() {
             return Err(explain(&Error::from(ErrorKind::UndefinedError)));
         }
-        let value = serde_yaml::to_value(&value).unwrap_or_else(|_| serde_yaml::Value::String(value.to_string()));
-        Ok(Node::from_value(value, place).kind)
+        Ok(kind(&value, place))
     }
 
     /// Notes that a text waits for its replica, once it was tried on a sample.
     fn wait(&mut self, source: &str, name: &str, place: &Place) -> Result<(), Box<Problem>> {
-        let allowed = ["environment", "labels", "command", "entrypoint"];
+        let allowed = MAY_WAIT;
         let (Some(sample), Some(Segment::Key(first))) = (&self.sample, self.path.first()) else {
             let message = format!("`{name}` is known of a service's replicas only");
             return Err(at(place, message, format!("it may stand in {}", allowed.join(", "))));
@@ -252,19 +277,27 @@ impl Renderer<'_> {
             labels,
         };
         if let Err(error) = text.render(replica) {
-            let mut names = Names::clone(&self.names);
-            names.insert("slot".to_owned(), Value::from(slot.to_string()));
-            let known = minijinja::context! { name => host.as_str(), address => "localhost", labels => labels };
-            names.insert("host".to_owned(), known);
             let used = self
                 .environment
                 .template_from_str(source)
                 .map(|template| template.undeclared_variables(true));
-            return Err(explain(&error, &used.unwrap_or_default(), &names, place));
+            return Err(explain(&error, &used.unwrap_or_default(), &self.sampled, place));
         }
         self.rendered.waiting.insert(self.path.clone());
         Ok(())
     }
+}
+
+/// The keys of a service whose texts may wait for their replica.
+const MAY_WAIT: [&str; 4] = ["environment", "labels", "command", "entrypoint"];
+
+/// A template's value as one of the YAML's.
+fn kind(value: &Value, place: &Place) -> Kind {
+    if let Some(text) = value.as_str() {
+        return Kind::Text(text.to_owned());
+    }
+    let yaml = serde_yaml::to_value(value).unwrap_or_else(|_| serde_yaml::Value::String(value.to_string()));
+    Node::from_value(yaml, place).kind
 }
 
 /// The first part of a name: `vars` of `vars.tag`.

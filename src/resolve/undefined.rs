@@ -54,7 +54,8 @@ fn first_missing<'n>(names: &Names, name: &'n str) -> Option<&'n str> {
     ends.map(|end| &name[..end]).find(|part| lookup(names, part).is_none())
 }
 
-fn lookup(names: &Names, name: &str) -> Option<Value> {
+/// What a dotted name stands for; none where a part of it is not there.
+pub fn lookup(names: &Names, name: &str) -> Option<Value> {
     let mut parts = name.split('.');
     let first = names.get(parts.next()?)?.clone();
     parts.try_fold(first, |value, part| {
