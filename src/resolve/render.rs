@@ -383,9 +383,9 @@ mod tests {
     #[test]
     fn only_one_expression_keeps_its_type() {
         let environment = environment();
-        assert_eq!(whole(&environment, "{{ vars.count }}"), Some("vars.count"));
-        assert_eq!(whole(&environment, "{{- 1 + 1 -}}"), Some("1 + 1"));
-        assert_eq!(whole(&environment, "{{ a }}{{ b }}"), None);
-        assert_eq!(whole(&environment, "x{{ a }}"), None);
+        assert_eq!(whole(environment, "{{ vars.count }}"), Some("vars.count"));
+        assert_eq!(whole(environment, "{{- 1 + 1 -}}"), Some("1 + 1"));
+        assert_eq!(whole(environment, "{{ a }}{{ b }}"), None);
+        assert_eq!(whole(environment, "x{{ a }}"), None);
     }
 }

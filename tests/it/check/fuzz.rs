@@ -327,10 +327,10 @@ fn no_repository_makes_it_panic() {
         let repository = case(&corpus, seed);
         let shown = repository.clone();
         if catch_unwind(AssertUnwindSafe(|| check(repository))).is_err() {
-            for (path, text) in &shown {
-                eprintln!("--- {}\n{}", path.display(), String::from_utf8_lossy(text));
-            }
-            panic!("CDK_FUZZ_SEED={seed} plays it again");
+            let files = shown
+                .iter()
+                .map(|(path, text)| format!("--- {}\n{}", path.display(), String::from_utf8_lossy(text)));
+            panic!("{}\nCDK_FUZZ_SEED={seed} plays it again", files.collect::<String>());
         }
     };
     if let Some(seed) = std::env::var("CDK_FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()) {
