@@ -35,7 +35,10 @@ impl Run<'_> {
 
     async fn container(&self, host: &dyn Host, op: &ContainerOp) -> Result<(), Failure> {
         match op {
-            ContainerOp::Create { name, spec, owner } => Ok(host.create(name, spec, owner, &self.plan.cluster).await?),
+            ContainerOp::Create { name, spec, owner } => {
+                let spec = spec.stamped(self.variables);
+                Ok(host.create(name, &spec, owner, &self.plan.cluster).await?)
+            }
             ContainerOp::Start { name } => {
                 let result = self.start(host, name).await;
                 with_logs(host, name, result).await

@@ -12,6 +12,7 @@ use crate::model::name::Slot;
 use crate::model::order::JobVersion;
 use crate::model::runtime::{self, Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
+use crate::model::stamp::Stamp;
 use crate::model::unit::Span;
 
 /// What git wants a replica's container to be. What is none or empty is left to the image, or to the engine.
@@ -27,6 +28,9 @@ pub struct ContainerSpec {
     pub environment: BTreeMap<String, String>,
     /// The user's labels, over the image's; cdk's own are not among them.
     pub labels: BTreeMap<String, String>,
+    /// Labels whose values the environment of whoever applies gives.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stamps: BTreeMap<String, Stamp>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
     /// Volumes and bind mounts.
@@ -104,6 +108,7 @@ impl ContainerSpec {
             entrypoint,
             environment,
             labels,
+            stamps: _,
             ports,
             mounts,
             healthcheck,
@@ -150,6 +155,15 @@ impl ContainerSpec {
         }
     }
 
+    /// The same with its stamps made labels, as these values have them.
+    pub fn stamped(&self, values: &BTreeMap<String, String>) -> Self {
+        let mut spec = self.clone();
+        for (label, stamp) in std::mem::take(&mut spec.stamps) {
+            spec.labels.insert(label, stamp.fill(values));
+        }
+        spec
+    }
+
     /// The names of the volumes that it mounts, as they are on a host.
     pub fn volumes(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter_map(|mount| match &mount.source {
@@ -161,7 +175,15 @@ impl ContainerSpec {
     /// A digest over the whole spec; equal specs have equal fingerprints, on every machine.
     pub fn fingerprint(&self) -> Fingerprint {
         // A spec is plain data with text keys, so it always serialises; an empty text would only make the look slower.
-        let text = serde_json::to_string(self).unwrap_or_default();
+        let text = match self.stamps.is_empty() {
+            true => serde_json::to_string(self),
+            // What the environment holds is no part of what git wants.
+            false => serde_json::to_string(&Self {
+                stamps: BTreeMap::new(),
+                ..self.clone()
+            }),
+        };
+        let text = text.unwrap_or_default();
         let hash = Sha256::digest(text.as_bytes());
         Fingerprint(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }

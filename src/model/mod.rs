@@ -14,5 +14,6 @@ pub mod revision;
 pub mod runtime;
 pub mod secret;
 pub mod setting;
+pub mod stamp;
 pub mod suggest;
 pub mod unit;

@@ -76,6 +76,7 @@ impl<'a> Renderer<'a> {
             entrypoint: entrypoint?,
             environment: environment?,
             labels: labels?,
+            stamps: service.stamps.clone(),
             ports: assignment.ports.iter().cloned().collect(),
             mounts: service.mounts.clone(),
             healthcheck: service.healthcheck.clone(),

@@ -15,6 +15,7 @@ use crate::model::policy::{PullPolicy, UpdatePolicy};
 use crate::model::revision::Revision;
 use crate::model::runtime::{Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
+use crate::model::stamp::Stamp;
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
 use crate::resolve::template::Text;
 
@@ -209,6 +210,8 @@ pub struct Service {
     pub environment: BTreeMap<String, Text>,
     /// Labels.
     pub labels: BTreeMap<String, Text>,
+    /// Labels whose values the environment of whoever applies gives.
+    pub stamps: BTreeMap<String, Stamp>,
     /// Ports.
     pub ports: BTreeSet<ServicePort>,
     /// Mounts, with the volumes' names as they are on a host.

@@ -21,8 +21,11 @@ pub mod runtime;
 pub mod schema;
 pub mod service;
 pub mod shape;
+pub mod simple;
 pub mod suggest;
 pub mod template;
+pub mod tree;
+pub mod undefined;
 pub mod unique;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +85,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         revision,
     } = manifest;
     let sections = environment::sections(manifest, problems);
-    for (name, entry) in &sections {
+    for (name, entry) in &*sections {
         if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
             problems.push(refuse_key("", name, entry.key.clone()).0);
         }
@@ -136,9 +139,13 @@ fn services(
     problems: &mut Problems,
 ) -> BTreeMap<ServiceName, Service> {
     let defaults = defaults.map(|defaults| layers::defaults(defaults, problems));
-    let map = section
-        .map(|section| entries("services", section.value.clone(), problems))
-        .unwrap_or_default();
+    let map = match section.map(|section| &section.value) {
+        Some(Node {
+            kind: Kind::Map(map), ..
+        }) => map,
+        Some(other) => &entries("services", other.clone(), problems),
+        None => &Map::new(),
+    };
     let (mut all, mut links) = (BTreeMap::new(), Vec::new());
     let written: BTreeSet<String> = map.keys().cloned().collect();
     if map.is_empty()
@@ -152,7 +159,15 @@ fn services(
             problems.push(Problem::at(Some(entry.key.clone()), error.to_string()));
         }
         let Ok(parsed) = parsed else { continue };
-        let service = one(&parsed, entry, defaults.as_ref(), names, around, &mut links, problems);
+        let service = one(
+            &parsed,
+            entry.clone(),
+            defaults.as_ref(),
+            names,
+            around,
+            &mut links,
+            problems,
+        );
         all.extend(service.map(|service| (parsed, service)));
     }
     depends::check(&links, &all, &written, problems);
@@ -204,11 +219,12 @@ fn one(
     let sample = Sample::new(name, &host, &around.hosts.labels);
     let Rendered { waiting, broken } = render(&mut node, &names, Some(sample), problems);
     let parts = Parts::split(&mut node, problems);
-    let decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    let mut decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    let node = std::mem::replace(&mut decoded.node, Node::new(key.clone(), Kind::Null));
     let mut reading = Reading {
         name: text,
         key: &key,
-        node: &parts.joined(&decoded.node),
+        node: &parts.joined(node),
         waiting: &waiting,
         names: &names,
         around,

@@ -25,7 +25,7 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
     ("", &["name"], false, "the cluster's name is `cluster.name`"),
     ("", &["include"], false, "files are included by `cluster.include`"),
     ("", &["models"], false, "models are no matter of cdk's"),
-    ("cluster", &["env", "hooks", "keep", "rollback"], true, LATER),
+    ("cluster", &["hooks", "keep", "rollback"], true, LATER),
     (
         "cluster.ssh",
         &["become"],

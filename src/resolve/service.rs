@@ -174,6 +174,7 @@ impl Reading<'_> {
         let mut environment = self.pairs("environment", environment);
         self.beneath("env_file", env_file, &mut environment);
         let mut labels = self.pairs("labels", labels);
+        let stamps = Self::stamps(&mut labels);
         self.beneath("label_file", label_file, &mut labels);
         let mode = self.mode(mode, replicas, scale);
         let service = Service {
@@ -183,6 +184,7 @@ impl Reading<'_> {
             entrypoint: self.words("entrypoint", entrypoint),
             environment,
             labels,
+            stamps,
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),

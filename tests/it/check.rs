@@ -16,12 +16,16 @@ use proptest::prelude::*;
 mod env_files;
 #[path = "check/environments.rs"]
 mod environments;
+#[path = "check/fuzz.rs"]
+mod fuzz;
 #[path = "check/meaning.rs"]
 mod meaning;
 #[path = "check/named.rs"]
 mod named;
 #[path = "check/revisions.rs"]
 mod revisions;
+#[path = "check/yaml.rs"]
+mod yaml;
 
 /// What a case has where it does not say otherwise.
 const USUAL: [(&str, &str); 2] = [

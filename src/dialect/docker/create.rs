@@ -21,6 +21,8 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
         entrypoint,
         environment,
         labels,
+        // Filled in before, by the executor.
+        stamps: _,
         ports,
         mounts,
         healthcheck,

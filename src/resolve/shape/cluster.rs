@@ -13,7 +13,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use crate::model::name::ClusterName;
 use crate::model::unit::{PortRange, Span};
 use crate::resolve::decode;
-use crate::resolve::shape::plain::{Count, Plain, Port, Positive};
+use crate::resolve::shape::plain::{Count, Plain, Port, Positive, VariableName};
 use crate::resolve::shape::service::DefaultsShape;
 
 /// The cluster itself.
@@ -27,6 +27,8 @@ pub struct ClusterShape {
     pub cdk: Option<Plain<String>>,
     /// The files that belong to it: patterns, relative to cdk.yaml.
     pub include: Option<Vec<String>>,
+    /// The variables of the environment that labels may name, as `{{ env.NAME }}`.
+    pub env: Option<Vec<VariableName>>,
     /// How ssh gets to the hosts, unless a host says otherwise.
     pub ssh: Option<SshShape>,
     /// How many hosts are worked on at once, at most; 16 unless given.

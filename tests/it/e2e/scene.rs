@@ -169,6 +169,12 @@ impl Scene {
         Run::new(self.command(env!("CARGO_BIN_EXE_cdk")).args(args).output().unwrap())
     }
 
+    /// Runs cdk to its end, with these variables in its environment.
+    pub fn cdk_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Run {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cdk"));
+        Run::new(command.args(args).envs(variables.iter().copied()).output().unwrap())
+    }
+
     /// Starts cdk.
     pub fn start(&self, args: &[&str]) -> Running {
         let mut command = self.command(env!("CARGO_BIN_EXE_cdk"));

@@ -53,6 +53,7 @@ pub fn service(image: &str, replicas: u32) -> Service {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
         ports: BTreeSet::new(),
         mounts: BTreeSet::new(),
         healthcheck: None,

@@ -45,6 +45,7 @@ fn web() -> Service {
             ("LOG_LEVEL".to_owned(), plain("info")),
         ]),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
         ports: [].into(),
         mounts: [].into(),
         healthcheck: None,
