@@ -10,3 +10,4 @@ mod offline;
 mod rolling;
 mod scene;
 mod unreachable;
+mod users;
