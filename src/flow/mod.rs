@@ -4,6 +4,7 @@ mod apply;
 mod credentials;
 mod failure;
 mod guard;
+mod init;
 mod plan;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::source::Repository;
 pub use apply::Session;
 pub use failure::Failure;
 pub use guard::Allowed;
+pub use init::{Made, init_from};
 pub use plan::Planned;
 
 use plan::plan_from;

@@ -61,10 +61,16 @@ impl Dialer {
 
     /// Waits for a turn, and makes a stream. Who gives it up waits no more, so the caller's deadline is the deadline.
     async fn dial(self) -> io::Result<TokioIo<Stream>> {
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(io::Error::other)?;
+        let turn = Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(io::Error::other)?;
         let mut child = loop {
             let mut command = Mux::to_raw_command(Arc::clone(&self.mux), self.relay.command());
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+            command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null());
             match command.spawn().await {
                 Ok(child) => break child,
                 // An sshd with a lower `MaxSessions` refuses this one until another is done.

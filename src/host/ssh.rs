@@ -271,7 +271,10 @@ impl Session {
         if let Some(relay) = self.relay.get() {
             // The very same command, for a sudoers file may allow no other; it ends at once, as its input does.
             let said = self
-                .look(&format!("id -un; LC_ALL=C {} 2>&1 >/dev/null </dev/null", relay.command()))
+                .look(&format!(
+                    "id -un; LC_ALL=C {} 2>&1 >/dev/null </dev/null",
+                    relay.command()
+                ))
                 .await;
             let (user, said) = said.split_once('\n').unwrap_or_default();
             return Silence::Final(words::of_relay(said, user, answer));

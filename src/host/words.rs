@@ -158,7 +158,9 @@ pub fn of_relay(said: &str, user: &str, answer: &HostError) -> HostError {
         );
     }
     match said.lines().map(str::trim).find(|line| !line.is_empty()) {
-        Some(first) => HostError::Unreachable(format!("the Docker CLI there does not relay the engine's socket: {first}")),
+        Some(first) => HostError::Unreachable(format!(
+            "the Docker CLI there does not relay the engine's socket: {first}"
+        )),
         None => answer.clone(),
     }
 }
@@ -243,7 +245,10 @@ mod tests {
         let answer = HostError::Unreachable("reset".to_owned());
         // As sudo 1.9.13 and 1.9.16, dash, bash and Docker 20.10 and 26.1 wrote it.
         for (said, told) in [
-            ("sudo: a password is required\n", "NOPASSWD: /usr/bin/docker system dial-stdio"),
+            (
+                "sudo: a password is required\n",
+                "NOPASSWD: /usr/bin/docker system dial-stdio",
+            ),
             ("sudo: a terminal is required to read the password\n", "asks user ci"),
             (
                 "Sorry, user ci is not allowed to execute '/usr/bin/docker system dial-stdio' as root on h1.\n",

@@ -37,8 +37,15 @@ fn root_the_docker_group_and_sudo_all_apply_the_same() {
         before = user;
     }
     // It can be said once for the cluster, and taken back for a host.
-    scene.write("hosts.yaml", "hosts:\n  h1: {address: h1}\n  h2: {address: h2, ssh: {user: root, become: none}}\n");
-    scene.edit("cdk.yaml", "connect_timeout: 10s", "connect_timeout: 10s, user: sudoer, become: sudo");
+    scene.write(
+        "hosts.yaml",
+        "hosts:\n  h1: {address: h1}\n  h2: {address: h2, ssh: {user: root, become: none}}\n",
+    );
+    scene.edit(
+        "cdk.yaml",
+        "connect_timeout: 10s",
+        "connect_timeout: 10s, user: sudoer, become: sudo",
+    );
     scene.nothing_to_do();
 }
 
@@ -64,17 +71,28 @@ fn what_a_user_lacks_is_told_with_its_cure() {
     let scene = scene("rights", 1);
     make_users();
     let with = |ssh: &str| {
-        scene.write("hosts.yaml", &format!("hosts:\n  h1: {{address: h1, ssh: {{{ssh}}}}}\n"));
+        scene.write(
+            "hosts.yaml",
+            &format!("hosts:\n  h1: {{address: h1, ssh: {{{ssh}}}}}\n"),
+        );
         scene.cdk(&["plan"])
     };
-    with("user: sudoer").ended(10).says("usermod -aG docker sudoer").says("become: sudo");
-    with("user: asked, become: sudo").ended(10).says("asked ALL=(root) NOPASSWD: /usr/bin/docker system dial-stdio");
+    with("user: sudoer")
+        .ended(10)
+        .says("usermod -aG docker sudoer")
+        .says("become: sudo");
+    with("user: asked, become: sudo")
+        .ended(10)
+        .says("asked ALL=(root) NOPASSWD: /usr/bin/docker system dial-stdio");
     with("user: nocli, become: sudo").ended(10).says("install docker-cli");
     with("user: narrow, become: sudo").ended(0).says("1 to create");
     // Where the host is named it must answer, and nothing is begun.
     scene.write("hosts.yaml", "hosts:\n  h1: {address: h1, ssh: {user: sudoer}}\n");
     scene.commit("a user without rights");
-    scene.cdk(&["apply", "--yes", "--host", "h1"]).ended(6).says("become: sudo");
+    scene
+        .cdk(&["apply", "--yes", "--host", "h1"])
+        .ended(6)
+        .says("become: sudo");
     assert_eq!(scene.containers().len(), 0);
 }
 
@@ -83,7 +101,8 @@ struct NarrowSshd;
 
 impl NarrowSshd {
     fn start() -> Self {
-        let script = "/usr/sbin/sshd -p 2222 -o AllowStreamLocalForwarding=no -o MaxSessions=2 -o PidFile=/run/sshd-2222.pid";
+        let script =
+            "/usr/sbin/sshd -p 2222 -o AllowStreamLocalForwarding=no -o MaxSessions=2 -o PidFile=/run/sshd-2222.pid";
         drop(Self);
         lab::lab(&["exec", "h1", "sh", "-c", script]);
         Self
