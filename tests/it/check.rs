@@ -15,6 +15,8 @@ use proptest::prelude::*;
 mod meaning;
 #[path = "check/revisions.rs"]
 mod revisions;
+#[path = "check/strangers.rs"]
+pub mod strangers;
 
 /// What a case has where it does not say otherwise.
 const USUAL: [(&str, &str); 2] = [

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::name::ClusterName;
-use crate::model::problem::Rejected;
+use crate::model::problem::{Problem, Rejected};
 use crate::model::secret::is_secret_name;
 use crate::source::compose::variables::{Variables, yaml};
 use crate::source::edit::{Edits, is_flow};
@@ -91,7 +91,11 @@ struct Work<'a> {
 /// # Errors
 /// The text is no Compose file, or a file beside it cannot be read.
 pub fn convert(compose: &Compose<'_>) -> Result<Converted, ConvertError> {
-    let (tree, problems) = parse(&Arc::new(compose.file.to_owned()), compose.text);
+    let (tree, mut problems) = parse(&Arc::new(compose.file.to_owned()), compose.text);
+    if problems.is_empty() && tree.get("services").and_then(Node::map).is_none() {
+        let problem = Problem::at(Some(tree.place.clone()), "this is no Compose file: it has no `services`");
+        problems.push(problem.hint("`services` is a map of services, each with its `image`"));
+    }
     if !problems.is_empty() {
         let texts = BTreeMap::from([(compose.file.to_owned(), Arc::from(compose.text))]);
         return Err(ConvertError::Rejected(Rejected { problems, texts }));
