@@ -142,18 +142,47 @@ fn opening(text: &str, node: &Node) -> Option<usize> {
     rest.starts_with(['{', '[']).then(|| text.len() - rest.len())
 }
 
-/// Where an entry ends: behind its value, or behind what an alias says.
+/// Where an entry ends: behind its value, or behind what an alias or `<<` says.
 pub fn end_of(text: &str, entry: &Entry) -> usize {
     let end = end_of_node(text, &entry.value);
-    if end > entry.key.end {
-        return end;
-    }
-    // An alias, or nothing: to the end of the line, or to the comma of a flow map.
-    let rest = text.get(entry.key.end..).unwrap_or_default();
+    let line = line_of(text, entry.key.end);
+    let rest = text.get(entry.key.end..line.end).unwrap_or_default();
     let stop = rest.find(['\n', ',', '}']).unwrap_or(rest.len());
     let value = rest.get(..stop).unwrap_or_default();
-    let value = value.split(" #").next().unwrap_or_default();
-    entry.key.end + value.trim_end().len()
+    let value = value.split(" #").next().unwrap_or_default().trim_end();
+    // An alias, or nothing: to the end of the line, or to the comma of a flow map.
+    let end = end.max(entry.key.end + value.len());
+    let begins_below = value
+        .trim_start_matches(':')
+        .split_whitespace()
+        .all(|word| word.starts_with(['&', '!']));
+    if begins_below {
+        end_of_block(text, &line, end)
+    } else {
+        end
+    }
+}
+
+/// Where a block ends that is known up to a byte: its lines stand deeper than the one above it. What `<<` says in it has no
+/// place of its own.
+fn end_of_block(text: &str, above: &Range<usize>, known: usize) -> usize {
+    let depth = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let least = depth(text.get(above.clone()).unwrap_or_default());
+    let (mut end, mut line) = (known, line_of(text, known));
+    if line.start > above.start {
+        // Known may be where it begins.
+        end = end.max(line.start + text.get(line.clone()).unwrap_or_default().trim_end().len());
+    }
+    while line.end < text.len() {
+        line = line_of(text, line.end);
+        let written = text.get(line.clone()).unwrap_or_default();
+        match written.trim_end() {
+            "" => {}
+            trimmed if depth(written) > least => end = line.start + trimmed.len(),
+            _ => break,
+        }
+    }
+    end
 }
 
 /// Where a value ends.
@@ -253,6 +282,16 @@ mod tests {
                 "x: &x {k: v}\ns:\n  c: 1\n",
             ),
             ("s:\n  b:\n  c: 1\n", &["s", "b"], "s:\n  c: 1\n"),
+            (
+                "x: &x {k: v}\ns:\n  b:\n    <<: *x\n  c: 1\n",
+                &["s", "b"],
+                "x: &x {k: v}\ns:\n  c: 1\n",
+            ),
+            (
+                "x: &x {k: v}\ns:\n  b:\n    a: 1\n\n    <<: *x\n",
+                &["s", "b"],
+                "x: &x {k: v}\ns:\n",
+            ),
             ("s:\n  a: é\n  b: >-\n    ü ü\n    ö\n", &["s", "b"], "s:\n  a: é\n"),
         ] {
             assert_eq!(removed(text, path), rest);

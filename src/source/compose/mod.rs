@@ -93,7 +93,10 @@ struct Work<'a> {
 pub fn convert(compose: &Compose<'_>) -> Result<Converted, ConvertError> {
     let (tree, mut problems) = parse(&Arc::new(compose.file.to_owned()), compose.text);
     if problems.is_empty() && tree.get("services").and_then(Node::map).is_none() {
-        let problem = Problem::at(Some(tree.place.clone()), "this is no Compose file: it has no `services`");
+        let problem = Problem::at(
+            Some(tree.place.clone()),
+            "this is no Compose file: it has no `services`",
+        );
         problems.push(problem.hint("`services` is a map of services, each with its `image`"));
     }
     if !problems.is_empty() {
@@ -136,7 +139,10 @@ pub fn convert(compose: &Compose<'_>) -> Result<Converted, ConvertError> {
         configs: BTreeMap::new(),
         uses_project: false,
     };
-    work.scalars(&tree, false);
+    let is_kept = |key: &str| !["name", "version"].contains(&key);
+    let kept = tree.map().into_iter().flatten().filter(|(key, _)| is_kept(key));
+    let flow = is_flow(compose.text, &tree);
+    kept.for_each(|(_, entry)| work.scalars(&entry.value, flow));
     work.sections()?;
     let services = work.services_text();
     let cluster = work.cluster_text(&name);
@@ -334,6 +340,12 @@ impl Work<'_> {
                         variable.line,
                         format!("`{name}` has no value, neither here nor in .env: fill it in under `vars` in cdk.yaml"),
                     ));
+                }
+            }
+            for line in &variable.without_default {
+                if variable.value.as_ref().is_some_and(|value| !value.is_empty()) && !variable.is_from_env {
+                    let text = format!("`{name}` is empty here for Compose; it gets the default that it has elsewhere");
+                    notes.push((*line, text));
                 }
             }
             if variable.value.as_ref().is_some_and(|value| !value.is_empty()) && is_secret_name(name) {

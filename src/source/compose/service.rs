@@ -147,23 +147,38 @@ impl Work<'_> {
         }
     }
 
-    /// A variable without a value is Compose's own of the shell, or of `.env`.
+    /// A variable without a value comes from `.env`, or from the shell; where neither has it, the container has none.
     fn environment(&mut self, value: &Node) {
+        let text = self.compose.text;
         for (name, entry) in own_entries(value).filter(|(_, entry)| entry.value.is_null()) {
-            let template = self.variables.bare(name, entry.key.line);
-            self.edits
-                .replace_entry(self.compose.text, entry, Some(&format!("{name}: \"{template}\"")));
+            let new = self
+                .from_shell(name, entry.key.line)
+                .map(|template| format!("{name}: \"{template}\""));
+            self.edits.replace_entry(text, entry, new.as_deref());
         }
         for item in value.list().unwrap_or_default() {
             let name = item
                 .text()
                 .filter(|text| !text.is_empty() && !text.contains(['=', '$', '{']));
             if let Some(name) = name {
-                let template = self.variables.bare(name, item.place.line);
+                let new = self
+                    .from_shell(name, item.place.line)
+                    .map(|template| format!("\"{name}={template}\""));
                 self.edits
-                    .replace(item.place.start..item.place.end, format!("\"{name}={template}\""));
+                    .replace_item(text, item.place.start..item.place.end, new.as_deref());
             }
         }
+    }
+
+    fn from_shell(&mut self, name: &str, line: usize) -> Option<String> {
+        if self.variables.env(name).is_none() {
+            self.note(
+                line,
+                format!("`{name}` is left out: Compose would take it from the shell, and .env does not have it"),
+            );
+            return None;
+        }
+        Some(self.variables.bare(name, line))
     }
 
     /// Writes keys of older file formats as `deploy` has them.

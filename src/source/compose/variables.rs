@@ -14,6 +14,8 @@ pub struct Variable {
     pub value: Option<String>,
     /// The line that first uses it.
     pub line: usize,
+    /// The lines that use it without a default.
+    pub without_default: Vec<usize>,
     /// Whether the value is `.env`'s.
     pub is_from_env: bool,
 }
@@ -128,6 +130,7 @@ impl Variables {
     fn used(&mut self, found: &Use<'_>, line: usize) -> String {
         let value = self.value_of(found);
         let is_from_env = self.env.contains_key(found.name);
+        let bare: Vec<usize> = value.is_none().then_some(line).into_iter().collect();
         for number in 1.. {
             let name = match number {
                 1 => found.name.to_owned(),
@@ -137,16 +140,15 @@ impl Variables {
                 let variable = Variable {
                     value,
                     line,
+                    without_default: bare,
                     is_from_env,
                 };
                 self.all.insert(name.clone(), variable);
                 return name;
             };
-            if known.value.is_none() {
-                known.value = value;
-                return name;
-            }
-            if value.is_none() || known.value == value || is_from_env {
+            if known.value.is_none() || value.is_none() || known.value == value || is_from_env {
+                known.value = known.value.take().or(value);
+                known.without_default.extend(bare);
                 return name;
             }
         }
