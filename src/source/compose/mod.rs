@@ -13,7 +13,7 @@ use crate::model::name::ClusterName;
 use crate::model::problem::{Problem, Rejected};
 use crate::model::secret::is_secret_name;
 use crate::source::compose::variables::{Variables, yaml};
-use crate::source::edit::{Edits, is_flow};
+use crate::source::edit::{Edits, end_of_node, is_flow};
 use crate::source::error::SourceError;
 use crate::source::files::Files;
 use crate::source::init::{HOSTS, cluster_name};
@@ -168,7 +168,8 @@ impl Work<'_> {
         match &node.kind {
             Kind::Null | Kind::Bool(_) | Kind::Number { .. } => {}
             Kind::Text(_) => {
-                let range = node.place.start..node.place.end;
+                // A block of text reaches to what comes next.
+                let range = node.place.start..end_of_node(self.compose.text, node);
                 let written = self.compose.text.get(range.clone()).unwrap_or_default();
                 if variables::is_swarm_template(written) {
                     self.note(

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use cdk::flow::{Failure, init_from};
 use cdk::report::init;
@@ -176,7 +176,7 @@ fn lines() -> impl Strategy<Value = String> {
         "    volumes: [./there:/z, ${V:-./v}:/v, \"./x:/x\"]",
         "    volumes:\n    - ./there:/z",
         "    volumes:\n      - {type: bind, source: ./there, target: /t}\n      - type: bind\n        source: ../x\n        target: /t",
-        "    environment:\n      A:\n      B: ${B}\n      É: 'é ${É}'",
+        "    environment:\n      A:\n      B: ${B}\n      É: 'é ${E}'",
         "    environment: [A, B=${B:+é}, \"C\"]",
         "    environment: {A: , B: ~, C: \"{{.Node.Hostname}}\"}",
         "    command: |\n      one ${X:-y} {{ z }}\n       two\n",
@@ -195,7 +195,7 @@ fn lines() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3000) })]
 
     #[test]
     fn what_is_made_of_yaml_is_yaml_with_the_same_services(web in lines(), after in lines(), any in super::pieces()) {
@@ -223,7 +223,8 @@ proptest! {
                 let (names, problems) = services(made);
                 prop_assert!(problems.is_empty(), "{text}\n{}:\n{made}\n{problems:?}", path.display());
                 prop_assert!(!path.starts_with("services") || names == services(&text).0, "{text}\n{made}");
-                prop_assert!(!made.contains("${") || made.contains("${\n") || text == any || any.contains("${"), "{text}\n{made}");
+                // A pipeline of any text may hold one that is none.
+                prop_assert!(!made.contains("${") || text.contains(&any) && any.contains("${"), "{text}\n{made}");
             }
         }
     }
