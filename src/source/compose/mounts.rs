@@ -75,7 +75,7 @@ impl Work<'_> {
             }
         }
         if !configs.is_empty() {
-            self.into_configs(entry, items.len(), &configs);
+            self.as_configs(entry, items.len(), &configs);
         }
         Ok(())
     }
@@ -113,7 +113,7 @@ impl Work<'_> {
     }
 
     /// Takes items out of `volumes`, and writes them as the service's configs.
-    fn into_configs(&mut self, volumes: &Entry, count: usize, configs: &[(&Node, String, String)]) {
+    fn as_configs(&mut self, volumes: &Entry, count: usize, configs: &[(&Node, String, String)]) {
         let text = self.compose.text;
         let items: Vec<String> = configs
             .iter()

@@ -152,7 +152,7 @@ impl Work<'_> {
         let text = self.compose.text;
         for (name, entry) in own_entries(value).filter(|(_, entry)| entry.value.is_null()) {
             let new = self
-                .from_shell(name, entry.key.line)
+                .shell_variable(name, entry.key.line)
                 .map(|template| format!("{name}: \"{template}\""));
             self.edits.replace_entry(text, entry, new.as_deref());
         }
@@ -162,7 +162,7 @@ impl Work<'_> {
                 .filter(|text| !text.is_empty() && !text.contains(['=', '$', '{']));
             if let Some(name) = name {
                 let new = self
-                    .from_shell(name, item.place.line)
+                    .shell_variable(name, item.place.line)
                     .map(|template| format!("\"{name}={template}\""));
                 self.edits
                     .replace_item(text, item.place.start..item.place.end, new.as_deref());
@@ -170,7 +170,7 @@ impl Work<'_> {
         }
     }
 
-    fn from_shell(&mut self, name: &str, line: usize) -> Option<String> {
+    fn shell_variable(&mut self, name: &str, line: usize) -> Option<String> {
         if self.variables.env(name).is_none() {
             self.note(
                 line,

@@ -88,8 +88,7 @@ impl Variables {
     /// A text as cdk's templates have it, `written` as in the file, at a line. `$$` stays: it means the same.
     pub fn template(&mut self, written: &str, line: usize) -> String {
         let (mut result, mut rest) = (String::new(), written);
-        loop {
-            let Some(at) = rest.find(['$', '{']) else { break };
+        while let Some(at) = rest.find(['$', '{']) {
             let (before, from) = rest.split_at(at);
             result.push_str(before);
             if let Some(found) = variable(from) {
