@@ -252,7 +252,7 @@ mod tests {
     use crate::source::parse::parse;
 
     fn removed(text: &str, path: &[&str]) -> String {
-        let (root, problems) = parse(&Arc::new(PathBuf::from("x.yaml")), text);
+        let (root, problems) = parse(&Arc::new(PathBuf::from("x.yaml")), text, false);
         assert!(problems.is_empty(), "{problems:?}");
         let (last, above) = path.split_last().unwrap();
         let map = above.iter().fold(&root, |node, key| node.get(key).unwrap());
@@ -306,7 +306,7 @@ mod tests {
             ("s: &x\n  a: 1\n", "s: &x\n  n: 0\n  a: 1\n"),
             ("s:\n  - a: 1\n", "s:\n  - n: 0\n    a: 1\n"),
         ] {
-            let (root, _) = parse(&Arc::new(PathBuf::from("x.yaml")), text);
+            let (root, _) = parse(&Arc::new(PathBuf::from("x.yaml")), text, false);
             let map = root.get("s").unwrap();
             let map = map.list().map_or(map, |items| &items[0]);
             let mut edits = Edits::default();

@@ -92,7 +92,7 @@ struct Work<'a> {
 /// # Errors
 /// The text is no Compose file, or a file beside it cannot be read.
 pub fn convert(compose: &Compose<'_>) -> Result<Converted, ConvertError> {
-    let (tree, mut problems) = parse(&Arc::new(compose.file.to_owned()), compose.text);
+    let (tree, mut problems) = parse(&Arc::new(compose.file.to_owned()), compose.text, false);
     if problems.is_empty() && tree.get("services").and_then(Node::map).is_none() {
         let problem = Problem::at(
             Some(tree.place.clone()),

@@ -214,7 +214,7 @@ proptest! {
                 Err(ConvertError::Source(error)) => panic!("{error}"),
             };
             let services = |text: &str| {
-                let (tree, problems) = parse(&file.clone().into(), text);
+                let (tree, problems) = parse(&file.clone().into(), text, false);
                 let names = tree.get("services").and_then(|section| section.map().map(|map| map.keys().cloned().collect::<Vec<_>>()));
                 (names, problems)
             };
