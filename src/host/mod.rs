@@ -1,10 +1,12 @@
 //! Hosts and how they are reached: `trait Host`, over the local socket or over SSH. It never prints and never decides.
 
+mod arguments;
 mod call;
 mod connect;
 mod engine;
 mod files;
 mod images;
+mod relay;
 mod run;
 mod ssh;
 mod transport;

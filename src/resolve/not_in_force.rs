@@ -26,19 +26,7 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
     ("", &["include"], false, "files are included by `cluster.include`"),
     ("", &["models"], false, "models are no matter of cdk's"),
     ("cluster", &["hooks", "keep", "rollback"], true, LATER),
-    (
-        "cluster.ssh",
-        &["become"],
-        true,
-        "the user needs the right to the Docker socket: the group `docker`",
-    ),
     ("hosts.*", &["public_addresses"], true, LATER),
-    (
-        "hosts.*.ssh",
-        &["become"],
-        true,
-        "the user needs the right to the Docker socket: the group `docker`",
-    ),
     (
         "registries.*.password",
         &["secret"],

@@ -24,6 +24,8 @@ mod meaning;
 mod named;
 #[path = "check/revisions.rs"]
 mod revisions;
+#[path = "check/strangers.rs"]
+pub mod strangers;
 #[path = "check/yaml.rs"]
 mod yaml;
 
@@ -143,7 +145,7 @@ fn the_schema_and_the_shapes_know_the_same_keys() {
 }
 
 /// Pieces that YAML, templates and the shapes are made of.
-fn pieces() -> impl Strategy<Value = String> {
+pub fn pieces() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "services:",
         "web:",

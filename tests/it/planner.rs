@@ -14,5 +14,7 @@ mod property;
 mod scenarios;
 #[path = "planner/sim.rs"]
 mod sim;
+#[path = "planner/strangers.rs"]
+mod strangers;
 #[path = "planner/world.rs"]
 pub mod world;

@@ -51,12 +51,24 @@ pub struct SshShape {
     pub port: Option<Plain<Port>>,
     /// Jump hosts, as ssh's -J has them.
     pub jump: Option<String>,
+    /// How the user gets the right to the Docker socket: `sudo`, where it is neither root nor in the group `docker`.
+    pub r#become: Option<BecomeShape>,
     /// A private key's path: absolute, from `~/`, or relative to cdk.yaml.
     pub identity: Option<String>,
     /// A configuration file instead of ~/.ssh/config: absolute, or relative to cdk.yaml.
     pub config: Option<String>,
     /// How long a host may take to answer; 5s unless given.
     pub connect_timeout: Option<Plain<Positive<Span>>>,
+}
+
+/// How the user gets the right to the Docker socket.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BecomeShape {
+    /// By sudo, which must ask for nothing; the host needs the Docker CLI.
+    Sudo,
+    /// It has it.
+    None,
 }
 
 /// A host.
