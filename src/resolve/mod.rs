@@ -59,6 +59,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         root,
         sections,
         texts: _,
+        files: _,
         revision,
     } = manifest;
     for (name, entry) in sections {

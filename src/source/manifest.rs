@@ -10,6 +10,7 @@ use crate::model::problem::{Place, Problem, Rejected};
 use crate::model::revision::Revision;
 use crate::source::error::SourceError;
 use crate::source::files::{Files, expand};
+use crate::source::named::Named;
 use crate::source::parse::parse;
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
@@ -25,17 +26,21 @@ pub struct Manifest {
     pub sections: Map,
     /// The files' texts, by path from the root.
     pub texts: BTreeMap<PathBuf, Arc<str>>,
+    /// The files that the YAML names.
+    pub files: Named,
     /// The state of the repository that they were read from.
     pub revision: Revision,
 }
 
 /// The files that a repository consists of, as found in one tree.
 pub struct Gathered {
-    /// What each file holds.
-    pub contents: BTreeMap<PathBuf, Vec<u8>>,
+    contents: BTreeMap<PathBuf, Vec<u8>>,
     patterns: Vec<String>,
     order: Vec<PathBuf>,
     problems: Vec<Problem>,
+    texts: BTreeMap<PathBuf, Arc<str>>,
+    sections: Map,
+    named: Named,
 }
 
 /// Finds cdk.yaml and what it includes; none where there is no cdk.yaml.
@@ -49,6 +54,9 @@ pub fn gather(files: &dyn Files) -> Result<Option<Gathered>, SourceError> {
         patterns: Vec::new(),
         order: vec![root_file.clone()],
         problems: Vec::new(),
+        texts: BTreeMap::new(),
+        sections: Map::new(),
+        named: Named::default(),
     };
     // Problems of cdk.yaml itself are found when it is parsed with all others; here only `include` matters.
     let (tree, _) = parse(&Arc::new(root_file.clone()), &String::from_utf8_lossy(&content));
@@ -65,6 +73,8 @@ pub fn gather(files: &dyn Files) -> Result<Option<Gathered>, SourceError> {
             .problems
             .push(Problem::at(None, message).hint("keep one repository for each environment until then"));
     }
+    gathered.parse();
+    gathered.named = Named::read(files, [&gathered.sections])?;
     Ok(Some(gathered))
 }
 
@@ -128,39 +138,49 @@ impl Gathered {
                 return Ok(false);
             }
         }
-        Ok(true)
+        self.named.is_same_in(files)
     }
 
     /// Parses the files and merges them by top-level section.
+    fn parse(&mut self) {
+        for path in &self.order {
+            let content = self.contents.get(path).map(Vec::as_slice).unwrap_or_default();
+            let text = match std::str::from_utf8(content) {
+                Ok(text) => text,
+                Err(error) => {
+                    let message = format!(
+                        "{} is not UTF-8 text, from byte {} on",
+                        path.display(),
+                        error.valid_up_to()
+                    );
+                    self.problems.push(Problem::at(None, message));
+                    continue;
+                }
+            };
+            let (tree, found) = parse(&Arc::new(path.clone()), text);
+            let sound = found.is_empty();
+            self.problems.extend(found);
+            self.texts.insert(path.clone(), Arc::from(text));
+            if sound {
+                merge(&mut self.sections, tree, &mut self.problems);
+            }
+        }
+    }
+
+    /// The manifest, where nothing is wrong so far.
     ///
     /// # Errors
     /// Every problem of every file.
     pub fn into_manifest(self, root: PathBuf, revision: Revision) -> Result<Manifest, Rejected> {
         let Self {
-            mut contents,
+            contents: _,
             patterns: _,
-            order,
+            order: _,
             mut problems,
+            texts,
+            sections,
+            named: files,
         } = self;
-        let (mut texts, mut sections) = (BTreeMap::new(), Map::new());
-        for path in order {
-            let text = match String::from_utf8(contents.remove(&path).unwrap_or_default()) {
-                Ok(text) => text,
-                Err(error) => {
-                    let valid = error.utf8_error().valid_up_to();
-                    let message = format!("{} is not UTF-8 text, from byte {valid} on", path.display());
-                    problems.push(Problem::at(None, message));
-                    continue;
-                }
-            };
-            let (tree, found) = parse(&Arc::new(path.clone()), &text);
-            let sound = found.is_empty();
-            problems.extend(found);
-            texts.insert(path, Arc::from(text));
-            if sound {
-                merge(&mut sections, tree, &mut problems);
-            }
-        }
         if !problems.is_empty() {
             problems.sort_by(|a, b| a.place.cmp(&b.place));
             return Err(Rejected { problems, texts });
@@ -169,6 +189,7 @@ impl Gathered {
             root,
             sections,
             texts,
+            files,
             revision,
         })
     }

@@ -5,6 +5,7 @@ pub mod files;
 pub mod git;
 pub mod init;
 pub mod manifest;
+pub mod named;
 pub mod parse;
 pub mod scalar;
 pub mod yaml;

@@ -13,6 +13,8 @@ use proptest::prelude::*;
 
 #[path = "check/meaning.rs"]
 mod meaning;
+#[path = "check/named.rs"]
+mod named;
 #[path = "check/revisions.rs"]
 mod revisions;
 
