@@ -3,6 +3,7 @@
 pub mod field;
 
 mod container;
+mod file;
 mod image;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use crate::diff::container::Judge;
 use crate::diff::field::Difference;
+use crate::model::blob::FileWrite;
 use crate::model::container::ContainerSpec;
 use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
 use crate::model::setting::{Limits, Restart};
@@ -17,6 +19,24 @@ use crate::observe::Observed;
 use crate::place::Placement;
 use crate::place::live::{Standing, standing};
 use crate::render::Target;
+
+/// A file that changes in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewrite {
+    /// To this.
+    pub to: FileWrite,
+    /// What lies there now, where that is known.
+    pub back: Option<FileWrite>,
+}
+
+/// The files of a replica that change in place, and the signals that tell its program.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reload {
+    /// The files.
+    pub files: Vec<Rewrite>,
+    /// The signals.
+    pub signals: BTreeSet<String>,
+}
 
 /// What is to happen to one replica.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +56,8 @@ pub enum Verdict<'a> {
         limits: Limits,
         /// What the engine does from now on when it ends.
         restart: Restart,
+        /// Its files that change.
+        reload: Reload,
     },
     /// It is as it should be: it gets its own name where it has another, is started where it does not run, and waited for.
     Start {

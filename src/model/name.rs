@@ -220,6 +220,11 @@ pub fn files_name(cluster: &ClusterName) -> String {
     format!("{cluster}.cdk")
 }
 
+/// The name of the volume that holds the configs and secrets of a cluster's replicas on a host: `shop.cdk.files`.
+pub fn configs_name(cluster: &ClusterName) -> String {
+    format!("{cluster}.cdk.files")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,15 @@
 //! Puts a plan's steps together: pulls and volumes first, removals, then every service's rollout; and the edges between them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::diff::{SlotDiff, Verdict};
-use crate::model::container::ContainerSpec;
+use crate::model::blob::{FileRef, FileWrite, folder_name};
+use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::{Digest, ImageRef, Resolution};
 use crate::model::name::{HostName, ServiceName, Slot};
-use crate::model::op::{ContainerOp, ImageOp, Op, VolumeOp};
+use crate::model::op::{ContainerOp, FileOp, ImageOp, Op, VolumeOp};
 use crate::model::policy::UpdatePolicy;
 use crate::model::setting::Protocol;
 use crate::place::live::Standing;
@@ -34,6 +36,8 @@ pub(super) struct Builder<'i> {
     pulls_by_service: BTreeMap<ServiceName, BTreeSet<StepId>>,
     /// By host and name.
     volumes: BTreeMap<(HostName, String), StepId>,
+    /// By host and path.
+    writes: BTreeMap<(HostName, String), StepId>,
     /// The replica that lets go of a port, and the step after which it does not want it back.
     released: BTreeMap<HeldOn, (Slot, StepId)>,
     /// The ports that a step needs, and its replica.
@@ -48,6 +52,7 @@ impl<'i> Builder<'i> {
             pulls: BTreeMap::new(),
             pulls_by_service: BTreeMap::new(),
             volumes: BTreeMap::new(),
+            writes: BTreeMap::new(),
             released: BTreeMap::new(),
             taken: Vec::new(),
         }
@@ -57,7 +62,7 @@ impl<'i> Builder<'i> {
         let services = &self.input.diff.services;
         for slot in services.values().flat_map(|service| &service.slots) {
             if let (Some(spec), Some(host)) = (made(&slot.verdict), &slot.host) {
-                self.prepare(host, &slot.slot.service, spec);
+                self.prepare(host, &slot.slot, spec);
             }
         }
         for slot in services.values().flat_map(|service| &service.slots) {
@@ -109,11 +114,13 @@ impl<'i> Builder<'i> {
         rollouts
     }
 
-    /// What a container needs on its host before it is made: its image, its volumes.
-    fn prepare(&mut self, host: &HostName, service: &ServiceName, spec: &ContainerSpec) {
+    /// What a container needs on its host before it is made: its image, its volumes, its files.
+    fn prepare(&mut self, host: &HostName, slot: &Slot, spec: &ContainerSpec) {
         let Some(state) = self.state(host) else {
             return;
         };
+        let service = &slot.service;
+        self.write_files(host, slot, spec, state);
         if self.needs_pull(state, &spec.image) {
             let key = (host.clone(), spec.image.to_string());
             let id = match self.pulls.get(&key) {
@@ -138,6 +145,50 @@ impl<'i> Builder<'i> {
         }
     }
 
+    /// Writes what is not known to lie there as it should. A name stands for a content, so that nothing is lost where another
+    /// replica has the same.
+    fn write_files(&mut self, host: &HostName, slot: &Slot, spec: &ContainerSpec, state: &HostState) {
+        let files: Vec<(String, FileRef)> = self.files_of(slot, spec).collect();
+        for (path, file) in files {
+            let lies_there = state.files.get(&path).is_some_and(|facts| file.is(*facts));
+            let key = (host.clone(), path.clone());
+            let Some(blob) = self.input.target.blobs.get(&file.digest) else {
+                continue;
+            };
+            if lies_there || self.writes.contains_key(&key) {
+                continue;
+            }
+            let blob = Arc::clone(blob);
+            let op = Op::File(FileOp::Write(FileWrite { path, file, blob }));
+            let id = self.push(host, None, op, &format!("{} reads it there", slot.service));
+            self.writes.insert(key, id);
+            self.pulls_by_service.entry(slot.service.clone()).or_default().insert(id);
+        }
+    }
+
+    /// A new container's files, by path among cdk's files on its host.
+    fn files_of(&self, slot: &Slot, spec: &ContainerSpec) -> impl Iterator<Item = (String, FileRef)> {
+        let owner = self.owner(slot, spec);
+        let alone = spec.files.values().map(|file| (file.host_name(), file.clone()));
+        let folders = spec.folders.iter().flat_map(move |(target, folder)| {
+            let on_host = folder_name(&owner, target);
+            let path = move |name: &String| format!("{on_host}/{name}");
+            folder.files.iter().map(move |(name, file)| (path(name), file.clone()))
+        });
+        alone.chain(folders)
+    }
+
+    /// What goes into the labels of a new container.
+    pub(super) fn owner(&self, slot: &Slot, spec: &ContainerSpec) -> Ownership {
+        Ownership {
+            slot: slot.clone(),
+            fingerprint: Some(spec.fingerprint()),
+            revision: self.input.target.revision.commit.clone(),
+            image: Some(spec.image.clone()),
+            digest: self.digest(&spec.image),
+        }
+    }
+
     fn needs_pull(&self, state: &HostState, image: &ImageRef) -> bool {
         match self.input.observed.images.get(&image.to_string()) {
             Some(Resolution::Digest(digest)) => !state.images.values().any(|facts| facts.has_digest(digest)),
@@ -155,13 +206,15 @@ impl<'i> Builder<'i> {
         }
     }
 
-    /// The pull and the volumes that a container waits for.
-    pub(super) fn needs(&self, host: &HostName, spec: &ContainerSpec) -> Vec<StepId> {
+    /// The pull, the volumes and the files that a container waits for.
+    pub(super) fn needs(&self, host: &HostName, slot: &Slot, spec: &ContainerSpec) -> Vec<StepId> {
         let pull = self.pulls.get(&(host.clone(), spec.image.to_string()));
         let volumes = spec
             .volumes()
             .filter_map(|name| self.volumes.get(&(host.clone(), name.to_owned())));
-        pull.into_iter().chain(volumes).copied().collect()
+        let files = self.files_of(slot, spec);
+        let files = files.filter_map(|(path, _)| self.writes.get(&(host.clone(), path)));
+        pull.into_iter().chain(volumes).chain(files).copied().collect()
     }
 
     pub(super) fn pulls_of(&self, service: &ServiceName) -> Vec<StepId> {
@@ -202,10 +255,11 @@ impl<'i> Builder<'i> {
                 ContainerOp::Stop { .. }
                 | ContainerOp::Rename { .. }
                 | ContainerOp::Update { .. }
+                | ContainerOp::Signal { .. }
                 | ContainerOp::Remove { .. } => true,
                 ContainerOp::Create { .. } | ContainerOp::Start { .. } => false,
             },
-            Op::Image(_) | Op::Volume(_) | Op::Gate(_) => false,
+            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => false,
         })
     }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::diff::{SlotDiff, Verdict};
-use crate::model::container::{ContainerSpec, Ownership};
+use crate::diff::{Reload, Rewrite, SlotDiff, Verdict};
+use crate::model::blob::FileWrite;
+use crate::model::container::ContainerSpec;
 use crate::model::name::{HostName, Slot, container_name, retired_name};
-use crate::model::op::{ContainerOp, GateOp, Op};
+use crate::model::op::{ContainerOp, FileOp, GateOp, Op};
 use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Span;
 use crate::place::live::Standing;
@@ -106,9 +107,15 @@ impl<'i> Builder<'i> {
             self.stop_extras(&mut draft, std::mem::take(&mut extras));
         }
         let waits = match &diff.verdict {
-            Verdict::Update { here, limits, restart } => {
+            Verdict::Update {
+                here,
+                limits,
+                restart,
+                reload,
+            } => {
                 self.update(&mut draft, here, *limits, *restart);
-                !extras.is_empty()
+                self.reload(&mut draft, here, reload);
+                !extras.is_empty() || !reload.files.is_empty()
             }
             Verdict::Start { here } => {
                 let (clashing, others) = extras.into_iter().partition(|extra| clashes(here, extra));
@@ -158,11 +165,33 @@ impl<'i> Builder<'i> {
             Op::Container(ContainerOp::Update { name, limits, restart })
         };
         let before = here.container.spec.as_ref();
+        if before.is_some_and(|spec| (spec.limits, spec.restart) == (limits, restart)) {
+            return;
+        }
         let undo = before
             .map(|spec| update(spec.limits, spec.restart))
             .into_iter()
             .collect();
         self.act(draft, here.host, update(limits, restart), is(&here.name, here), undo);
+    }
+
+    /// Rewrites files in place and tells the program. What was there before is put back the same way, where it is known.
+    fn reload(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, reload: &Reload) {
+        let signal = |signal: &String| {
+            let (name, signal) = (here.name.clone().into_owned(), signal.clone());
+            Op::Container(ContainerOp::Signal { name, signal })
+        };
+        let write = |write: &FileWrite| Op::File(FileOp::Write(write.clone()));
+        for Rewrite { to, back } in &reload.files {
+            let undo = match back {
+                Some(back) => std::iter::once(write(back)).chain(reload.signals.iter().map(signal)).collect(),
+                None => Vec::new(),
+            };
+            self.act(draft, here.host, write(to), is(&here.name, here), undo);
+        }
+        for one in &reload.signals {
+            self.act(draft, here.host, signal(one), is(&here.name, here), Vec::new());
+        }
     }
 
     fn bring_up(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>) {
@@ -178,13 +207,7 @@ impl<'i> Builder<'i> {
 
     fn create(&mut self, draft: &mut Draft<'_, '_>, spec: &Arc<ContainerSpec>, restore: Option<&str>) {
         let name = draft.name.clone();
-        let owner = Ownership {
-            slot: draft.slot.clone(),
-            fingerprint: Some(spec.fingerprint()),
-            revision: self.input.target.revision.commit.clone(),
-            image: Some(spec.image.clone()),
-            digest: self.digest(&spec.image),
-        };
+        let owner = self.owner(draft.slot, spec);
         let op = Op::Container(ContainerOp::Create {
             name: name.clone(),
             spec: Arc::clone(spec),
@@ -195,7 +218,7 @@ impl<'i> Builder<'i> {
             undo.extend([rename(old, &name), start(&name)]);
         }
         let pre = Precondition::Absent { name: name.clone() };
-        let needs = self.needs(draft.host, spec);
+        let needs = self.needs(draft.host, draft.slot, spec);
         let id = self.act(draft, draft.host, op, pre, undo);
         self.edit(id, |step| step.after.extend(needs));
         self.takes_ports(id, draft.diff);

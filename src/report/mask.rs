@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::container::ContainerSpec;
-use crate::model::op::{ContainerOp, Op};
+use crate::model::op::{ContainerOp, FileOp, Op};
 use crate::model::secret::{MASK, is_secret_name, masked_words};
 use crate::plan::step::Plan;
 
@@ -32,11 +32,13 @@ pub fn unmask(mut saved: Plan, fresh: &Plan) -> Plan {
 fn op(op: &mut Op) {
     match op {
         Op::Container(ContainerOp::Create { spec: wanted, .. }) => spec(Arc::make_mut(wanted)),
+        Op::File(FileOp::Write(write)) => write.blob = Arc::new(write.blob.masked()),
         Op::Container(
             ContainerOp::Start { .. }
             | ContainerOp::Stop { .. }
             | ContainerOp::Rename { .. }
             | ContainerOp::Update { .. }
+            | ContainerOp::Signal { .. }
             | ContainerOp::Remove { .. },
         )
         | Op::Image(_)

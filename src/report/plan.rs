@@ -112,7 +112,7 @@ fn leftovers(plan: &Plan) -> Vec<&Step> {
     let is_left = |step: &&Step| {
         let on_container = match step.op {
             Op::Container(_) => true,
-            Op::Image(_) | Op::Volume(_) | Op::Gate(_) => false,
+            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => false,
         };
         on_container && step.slot.as_ref().is_none_or(|slot| !changing.contains(slot))
     };

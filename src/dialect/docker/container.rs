@@ -8,7 +8,7 @@ use bollard::models::{
     PortMap, PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
 };
 
-use crate::dialect::docker::{Unreadable, label};
+use crate::dialect::docker::{Unreadable, file, label};
 use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
 use crate::model::host::HeldPort;
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Protocol, Restart};
@@ -25,6 +25,8 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
     let owner = label::owner(&name, &labels)?;
     let state = answer.state.unwrap_or_default();
     let started_at = state.started_at.clone().unwrap_or_default();
+    let mut spec = effective(config, answer.host_config.unwrap_or_default(), labels.clone());
+    file::read(&mut spec, &owner, &labels);
     Ok(LiveContainer {
         id: answer.id.unwrap_or_default(),
         name,
@@ -37,11 +39,7 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
         },
         state: state_of(&state),
         restarts: natural(answer.restart_count),
-        spec: Some(Box::new(effective(
-            config,
-            answer.host_config.unwrap_or_default(),
-            labels,
-        ))),
+        spec: Some(Box::new(spec)),
     })
 }
 
@@ -95,6 +93,9 @@ fn effective(config: ContainerConfig, host: HostConfig, labels: HashMap<String, 
         environment: environment(config.env.unwrap_or_default()),
         logging: logging(host.log_config.unwrap_or_default(), label::asked_logging(&labels)),
         labels: label::without_own(labels),
+        // Sorted out of the mounts afterwards.
+        files: BTreeMap::new(),
+        folders: BTreeMap::new(),
         ports: ports(host.port_bindings.unwrap_or_default()),
         mounts: host
             .mounts

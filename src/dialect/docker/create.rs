@@ -21,6 +21,9 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
         entrypoint,
         environment,
         labels,
+        // Where they lie only the host knows: see `file`.
+        files: _,
+        folders: _,
         ports,
         mounts,
         healthcheck,

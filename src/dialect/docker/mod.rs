@@ -3,6 +3,7 @@
 pub mod container;
 pub mod create;
 pub mod engine;
+pub mod file;
 pub mod label;
 
 /// An answer of an engine that cannot be taken for what it should be; the text says which and why.
