@@ -14,6 +14,7 @@ use crate::flow::guard::{Allowed, guard};
 use crate::flow::plan::{Planned, plan_from};
 use crate::flow::{Seen, Settings, check};
 use crate::host::{ConnectOptions, Host, Hosts, close_all, connect_all};
+use crate::model::blob::Opened;
 use crate::model::endpoint::Endpoint;
 use crate::model::name::HostName;
 use crate::observe::observe;
@@ -153,6 +154,7 @@ impl Session {
         let options = Options {
             parallel: self.connections.parallel,
             by: author(),
+            secrets: Opened::default(),
             at: Box::new(now),
         };
         let known = &self.connections.passwords.known;

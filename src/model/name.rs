@@ -111,6 +111,13 @@ name!(
     |t| head_and_tail(t, |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._-".contains(c))
 );
 
+name!(
+    /// A config's or a secret's name as the YAML has it; in a container it is a file's name, unless a target says otherwise.
+    FileName, "name of a config or a secret", 63,
+    "letters, digits, '.', '_' and '-', beginning with a letter or digit, 63 at most",
+    |t| head_and_tail(t, |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._-".contains(c))
+);
+
 /// Which replica of its service a slot is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SlotKey {

@@ -2,8 +2,10 @@
 
 pub mod cluster;
 pub mod constraint;
+pub mod content;
 pub mod decode;
 pub mod desired;
+pub mod file;
 pub mod fitness;
 pub mod hosts;
 pub mod layers;
@@ -16,14 +18,17 @@ pub mod service;
 pub mod shape;
 pub mod suggest;
 pub mod template;
+pub mod try_templates;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use minijinja::Value;
 
 use crate::model::name::{HostName, ServiceName, VolumeName};
 use crate::model::problem::{Problem, Rejected};
+use crate::resolve::constraint::HostWords;
 use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
@@ -32,11 +37,21 @@ use crate::resolve::render::{Names, Rendered, Sample, render};
 use crate::resolve::service::{Around, Reading};
 use crate::resolve::shape::cluster::VolumeShape;
 use crate::resolve::shape::service::ServiceShape;
+use crate::resolve::try_templates::try_templates;
 use crate::source::manifest::Manifest;
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
 /// The sections of a file; what each may hold is `shape`'s.
-const SECTIONS: [&str; 6] = ["cluster", "hosts", "registries", "services", "vars", "volumes"];
+const SECTIONS: [&str; 8] = [
+    "cluster",
+    "configs",
+    "hosts",
+    "registries",
+    "secrets",
+    "services",
+    "vars",
+    "volumes",
+];
 
 /// What a repository wants.
 ///
@@ -48,10 +63,23 @@ pub fn resolve(manifest: &Manifest) -> Result<Desired, Rejected> {
     match desired {
         Some(desired) if problems.is_empty() => Ok(desired),
         Some(_) | None => Err(Rejected {
+            texts: texts(manifest, &problems),
             problems: problems.sorted(),
-            texts: manifest.texts.clone(),
         }),
     }
+}
+
+/// The texts that problems point into: the YAML's, and those of files that it names.
+fn texts(manifest: &Manifest, problems: &Problems) -> BTreeMap<PathBuf, Arc<str>> {
+    let mut texts = manifest.texts.clone();
+    for file in problems.files() {
+        let named = manifest.files.get(&file.to_string_lossy()).ok();
+        let text = named.and_then(|bytes| std::str::from_utf8(bytes).ok());
+        if let (Some(text), false) = (text, texts.contains_key(file)) {
+            texts.insert(file.clone(), Arc::from(text));
+        }
+    }
+    texts
 }
 
 fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
@@ -59,7 +87,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         root,
         sections,
         texts: _,
-        files: _,
+        files: named,
         revision,
     } = manifest;
     for (name, entry) in sections {
@@ -70,15 +98,27 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let section = |name: &str| sections.get(name);
     let names = Arc::new(cluster::names(section("vars"), revision, section("cluster"), problems));
     let head = cluster::head(section("cluster"), &names, problems);
-    let registries = cluster::registries(section("registries"), root, &names, problems);
     let hosts = hosts::hosts(section("hosts"), &head.ssh, root, &names, problems);
     let volumes = volumes(section("volumes"), problems);
+    let sample = sample(&hosts.words);
+    let reader = file::Reader {
+        named,
+        names: &names,
+        sample: sample.clone(),
+        problems,
+    };
+    let files = reader.files(section("configs"), section("secrets"));
+    let registries = cluster::registries(section("registries"), root, &names, &files, problems);
     let around = Around {
         cluster: head.cluster.as_ref().map(|cluster| &cluster.name),
         volumes: &volumes,
+        files: &files,
         hosts: &hosts.words,
     };
     let services = services(section("services"), head.defaults, &names, &around, problems);
+    if let Some(sample) = sample {
+        try_templates(&services, &sample, problems);
+    }
     let Hosts { all: hosts, words: _ } = hosts;
     Some(Desired {
         revision: revision.clone(),
@@ -86,7 +126,15 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         hosts,
         services,
         registries,
+        secrets: files.secrets,
     })
+}
+
+/// A replica on a host that has all labels, to try templates on.
+fn sample(hosts: &HostWords) -> Option<Sample> {
+    let host = hosts.names.iter().find_map(|host| host.parse::<HostName>().ok());
+    let host = host.or_else(|| "host".parse().ok())?;
+    Some(Sample::new(&"service".parse().ok()?, &host, &hosts.labels))
 }
 
 /// The names of the volumes that services may mount.
@@ -166,9 +214,7 @@ fn one(
     let text = name.as_str();
     names.insert("service".to_owned(), minijinja::context! { name => Value::from(text) });
     let names = Arc::new(names);
-    let host = around.hosts.names.iter().find_map(|host| host.parse::<HostName>().ok());
-    let host = host.or_else(|| "host".parse().ok())?;
-    let sample = Sample::new(name, &host, &around.hosts.labels);
+    let sample = sample(around.hosts)?.of(name);
     let Rendered { waiting, broken } = render(&mut node, &names, Some(sample), problems);
     let decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
     let mut reading = Reading {

@@ -37,6 +37,24 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// The same for another service.
+    pub fn of(&self, service: &ServiceName) -> Self {
+        Self {
+            slot: Slot::index(service, 1),
+            ..self.clone()
+        }
+    }
+
+    /// It, as templates name it.
+    pub fn replica(&self) -> Replica<'_> {
+        Replica {
+            slot: &self.slot,
+            host: &self.host,
+            address: "localhost",
+            labels: &self.labels,
+        }
+    }
+
     /// A replica of `service` on a host that has all of `labels`; none where there is no host.
     pub fn new(service: &ServiceName, host: &HostName, labels: &BTreeSet<String>) -> Self {
         Self {
@@ -288,7 +306,7 @@ fn dollars(text: &str) -> Result<String, (String, String)> {
 }
 
 /// A rendering error in words, with the name that is missing and the one that was likely meant.
-fn explain(error: &Error, used: &std::collections::HashSet<String>, names: &Names, place: &Place) -> Box<Problem> {
+pub fn explain(error: &Error, used: &std::collections::HashSet<String>, names: &Names, place: &Place) -> Box<Problem> {
     let mut missing: Vec<&str> = used.iter().filter_map(|name| first_missing(names, name)).collect();
     missing.sort_unstable();
     let (ErrorKind::UndefinedError, Some(name)) = (error.kind(), missing.first()) else {

@@ -11,6 +11,7 @@ use crate::model::unit::{Bytes, Cpus, Span};
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::desired::{Constraint, Mode, Service};
+use crate::resolve::file::Files;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
 use crate::resolve::shape::deploy::{AmountShape, DeployShape, ModeShape, OrderShape, PlacementShape, UpdateShape};
@@ -27,6 +28,8 @@ pub struct Around<'a> {
     pub cluster: Option<&'a ClusterName>,
     /// The names under the top-level `volumes`.
     pub volumes: &'a BTreeSet<String>,
+    /// The configs and secrets.
+    pub files: &'a Files,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
 }
@@ -132,6 +135,8 @@ impl Reading<'_> {
             entrypoint,
             environment,
             labels,
+            configs,
+            secrets,
             ports,
             volumes,
             healthcheck,
@@ -157,6 +162,7 @@ impl Reading<'_> {
         let (limits, reserved) = (amount(resources.limits), amount(resources.reservations));
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
+        let files = self.files(configs.unwrap_or_default(), secrets.unwrap_or_default(), &mounts);
         let working_dir = self.folder(working_dir);
         let service = Service {
             mode: self.mode(mode, replicas),
@@ -164,6 +170,7 @@ impl Reading<'_> {
             entrypoint: self.words("entrypoint", entrypoint),
             environment: self.pairs("environment", environment),
             labels: self.pairs("labels", labels),
+            files,
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),

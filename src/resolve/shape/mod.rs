@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod deploy;
+pub mod file;
 pub mod mount;
 pub mod plain;
 pub mod port;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use crate::resolve::shape::cluster::{ClusterShape, HostShape, RegistryShape, VolumeShape};
+use crate::resolve::shape::file::{ConfigShape, SecretShape};
 use crate::resolve::shape::service::ServiceShape;
 
 /// A file of a cdk repository: any of these sections, in any file.
@@ -30,4 +32,8 @@ pub struct FileShape {
     pub services: Option<BTreeMap<String, ServiceShape>>,
     /// The named volumes that services mount.
     pub volumes: Option<BTreeMap<String, Option<VolumeShape>>>,
+    /// The configs that services get as files.
+    pub configs: Option<BTreeMap<String, ConfigShape>>,
+    /// The secrets that services get as files, or use in templates.
+    pub secrets: Option<BTreeMap<String, SecretShape>>,
 }

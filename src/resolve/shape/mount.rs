@@ -34,7 +34,7 @@ pub enum SourceShape {
 }
 
 /// A message and a hint.
-type Wrong = (String, &'static str);
+pub type Wrong = (String, &'static str);
 
 const FORM: &str = "write it as VOLUME:/path, /host/path:/path or /path, with :ro behind it where it is read only";
 
@@ -103,7 +103,10 @@ fn source(text: &str) -> Result<SourceShape, Wrong> {
 }
 
 /// An absolute path as an engine would clean it.
-fn absolute(path: &str) -> Result<String, Wrong> {
+///
+/// # Errors
+/// It is not one, or has `..` in it.
+pub fn absolute(path: &str) -> Result<String, Wrong> {
     if !path.starts_with('/') {
         return Err((format!("{path:?} is not an absolute path"), FORM));
     }

@@ -13,6 +13,7 @@ use crate::model::setting::Restart;
 use crate::model::unit::Span;
 use crate::resolve::decode;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
+use crate::resolve::shape::file::UseShape;
 use crate::resolve::shape::mount::MountShape;
 use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
 use crate::resolve::shape::port::PortShape;
@@ -34,6 +35,10 @@ pub struct ServiceShape {
     /// Labels of the containers.
     #[schemars(schema_with = "pairs_schema")]
     pub labels: Option<BTreeMap<String, Plain<String>>>,
+    /// Configs, as files of the container: `/NAME` unless a target is given.
+    pub configs: Option<Vec<UseShape>>,
+    /// Secrets, as files of the container: `/run/secrets/NAME` unless a target is given.
+    pub secrets: Option<Vec<UseShape>>,
     /// Ports. A container's port alone gets a host port from cdk.
     pub ports: Option<Vec<PortShape>>,
     /// Volumes and bind mounts.
