@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::diff::Rewrite;
 use crate::diff::field::{Changes, Difference};
-use crate::diff::{Reload, Rewrite};
 use crate::model::blob::{Blob, BlobDigest, FileFacts, FileKind, FileRef, FileWrite, folder_name};
 use crate::model::container::{ContainerSpec, EffectiveSpec, LiveContainer};
 use crate::model::host::HostState;
@@ -44,7 +44,13 @@ impl<'a> Files<'a> {
                 (None, Some(wanted)) => replaced(changes, wanted.file.kind, path, None, Some(wanted.text())),
                 (Some(Live::Alone(file)), None) => replaced(changes, file.kind, path, Some(file.to_string()), None),
                 (Some(Live::InFolder(_)), None) => {
-                    replaced(changes, FileKind::Config, path, Some("reloaded in place".to_owned()), None);
+                    replaced(
+                        changes,
+                        FileKind::Config,
+                        path,
+                        Some("reloaded in place".to_owned()),
+                        None,
+                    );
                 }
                 (Some(Live::Alone(file)), Some(wanted)) => self.alone(path, file, wanted, changes),
                 (Some(Live::InFolder(facts)), Some(wanted)) => self.in_folder(path, *facts, wanted, changes),
@@ -67,8 +73,9 @@ impl<'a> Files<'a> {
 
     fn wanted(&self) -> BTreeMap<String, Wanted<'a>> {
         let alone = self.spec.files.iter();
-        let mut all: BTreeMap<String, Wanted<'a>> =
-            alone.map(|(at, file)| (at.clone(), Wanted { file, place: None })).collect();
+        let mut all: BTreeMap<String, Wanted<'a>> = alone
+            .map(|(at, file)| (at.clone(), Wanted { file, place: None }))
+            .collect();
         for (target, folder) in &self.spec.folders {
             let on_host = folder_name(&self.live.owner, target);
             for (name, file) in &folder.files {

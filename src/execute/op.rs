@@ -23,7 +23,8 @@ impl Run<'_> {
             Op::Volume(VolumeOp::Create { name }) => Ok(host.create_volume(name, &self.plan.cluster).await?),
             Op::File(FileOp::Write(FileWrite { path, file, blob })) => {
                 let content = self.secrets.content(blob);
-                let content = content.map_err(|name| Failure::replica(format!("the secret {name} is not decrypted")))?;
+                let content =
+                    content.map_err(|name| Failure::replica(format!("the secret {name} is not decrypted")))?;
                 Ok(host.write_config(&self.plan.cluster, path, file, &content).await?)
             }
             Op::Container(op) => self.container(host, op).await,

@@ -12,7 +12,7 @@ use crate::flow::credentials::{Passwords, passwords};
 use crate::flow::failure::Failure;
 use crate::flow::guard::{Allowed, guard};
 use crate::flow::plan::{Planned, plan_from};
-use crate::flow::{Seen, Settings, check};
+use crate::flow::{Seen, Settings, check, secret};
 use crate::host::{ConnectOptions, Host, Hosts, close_all, connect_all};
 use crate::model::blob::Opened;
 use crate::model::endpoint::Endpoint;
@@ -39,6 +39,8 @@ impl Connections {
 pub struct Session {
     planned: Planned,
     connections: Connections,
+    /// What the plan's files need decrypted, once the guards have let it pass.
+    opened: Opened,
 }
 
 /// Asks the desired hosts what is live.
@@ -89,9 +91,14 @@ impl Session {
         let missing = connections.passwords.missing.iter();
         let notes = missing
             .map(|(registry, why)| format!("no password for {registry}: {why}"))
+            .chain(secret::warning())
             .collect();
         match plan_from(settings, seen, notes) {
-            Ok(planned) => Ok(Self { planned, connections }),
+            Ok(planned) => Ok(Self {
+                planned,
+                connections,
+                opened: Opened::default(),
+            }),
             Err(failure) => {
                 connections.close().await;
                 Err(failure)
@@ -107,9 +114,11 @@ impl Session {
     /// Whether apply may go on.
     ///
     /// # Errors
-    /// Where it would do what nobody allowed, or needs a registry's password that nobody has.
-    pub fn guard(&self, allowed: Allowed) -> Result<(), Failure> {
-        guard(&self.planned, &self.connections.passwords.missing, allowed)
+    /// Where it would do what nobody allowed, or needs a registry's password or a key that nobody has.
+    pub fn guard(&mut self, allowed: Allowed) -> Result<(), Failure> {
+        guard(&self.planned, &self.connections.passwords.missing, allowed)?;
+        self.opened = secret::open(&self.planned.plan, &self.planned.encrypted)?;
+        Ok(())
     }
 
     /// Whether a saved plan is still what would be done.
@@ -154,7 +163,7 @@ impl Session {
         let options = Options {
             parallel: self.connections.parallel,
             by: author(),
-            secrets: Opened::default(),
+            secrets: self.opened.clone(),
             at: Box::new(now),
         };
         let known = &self.connections.passwords.known;

@@ -5,6 +5,7 @@ mod credentials;
 mod failure;
 mod guard;
 mod plan;
+mod secret;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ pub use apply::Session;
 pub use failure::Failure;
 pub use guard::Allowed;
 pub use plan::Planned;
+pub use secret::{NewKey, Written, make_key, set as set_secret};
 
 use plan::plan_from;
 

@@ -72,7 +72,9 @@ async fn look_at(docker: &Docker, holder: &str, path: &str) -> Result<Option<Fil
         Err(HostError::NotFound(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let changed = found.modification_time.and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    let changed = found
+        .modification_time
+        .and_then(|time| time.parse::<jiff::Timestamp>().ok());
     let seconds = changed.and_then(|time| u64::try_from(time.as_second()).ok());
     Ok(Some(FileFacts {
         // Beside permissions there are Go's own bits for what kind of file it is: one of another kind equals none of ours.

@@ -196,7 +196,10 @@ impl FileRef {
     /// The time that the file bears as its last change, in seconds. It stands for what cdk wrote: whoever writes to the file changes it.
     pub fn stamp(&self) -> u64 {
         let hash = Sha256::digest(self.host_name().as_bytes());
-        let number = hash.iter().take(4).fold(0, |number, byte| number << 8 | u64::from(*byte));
+        let number = hash
+            .iter()
+            .take(4)
+            .fold(0, |number, byte| number << 8 | u64::from(*byte));
         // From 1970 to 2004: no file system refuses it, and nobody writes there today.
         number >> 2
     }

@@ -131,7 +131,10 @@ impl ContainerSpec {
             environment: laid_over(&image.environment, environment),
             labels: laid_over(&image.labels, labels),
             files: files.clone(),
-            folders: folders.iter().map(|(at, folder)| (at.clone(), folder.names())).collect(),
+            folders: folders
+                .iter()
+                .map(|(at, folder)| (at.clone(), folder.names()))
+                .collect(),
             ports: ports.clone(),
             mounts: mounts.clone(),
             healthcheck: merged_health(healthcheck.as_ref(), image.healthcheck.as_ref()),

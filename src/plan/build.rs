@@ -162,7 +162,10 @@ impl<'i> Builder<'i> {
             let op = Op::File(FileOp::Write(FileWrite { path, file, blob }));
             let id = self.push(host, None, op, &format!("{} reads it there", slot.service));
             self.writes.insert(key, id);
-            self.pulls_by_service.entry(slot.service.clone()).or_default().insert(id);
+            self.pulls_by_service
+                .entry(slot.service.clone())
+                .or_default()
+                .insert(id);
         }
     }
 

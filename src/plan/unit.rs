@@ -184,7 +184,9 @@ impl<'i> Builder<'i> {
         let write = |write: &FileWrite| Op::File(FileOp::Write(write.clone()));
         for Rewrite { to, back } in &reload.files {
             let undo = match back {
-                Some(back) => std::iter::once(write(back)).chain(reload.signals.iter().map(signal)).collect(),
+                Some(back) => std::iter::once(write(back))
+                    .chain(reload.signals.iter().map(signal))
+                    .collect(),
                 None => Vec::new(),
             };
             self.act(draft, here.host, write(to), is(&here.name, here), undo);

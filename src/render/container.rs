@@ -206,7 +206,11 @@ fn apart(service: &Service, all: BTreeMap<String, FileRef>) -> (BTreeMap<String,
 
 /// Where every replica stands, as templates see it.
 fn endpoints(desired: &Desired, placement: &Placement) -> Endpoints {
-    let mut all: Endpoints = desired.services.keys().map(|name| (name.to_string(), Vec::new())).collect();
+    let mut all: Endpoints = desired
+        .services
+        .keys()
+        .map(|name| (name.to_string(), Vec::new()))
+        .collect();
     for (slot, assignment) in &placement.slots {
         let Some(host) = desired.hosts.get(&assignment.host) else {
             continue;

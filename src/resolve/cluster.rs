@@ -264,10 +264,10 @@ fn registry(
             file: None,
             secret: None,
         } if decoded
-                .node
-                .get("password")
-                .and_then(Node::map)
-                .is_some_and(|map| !map.is_empty()) =>
+            .node
+            .get("password")
+            .and_then(Node::map)
+            .is_some_and(|map| !map.is_empty()) =>
         {
             return None;
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Object, ObjectRepr, Serde};
 use minijinja::{Environment, Error, ErrorKind, Value, escape_formatter};
 use serde::{Serialize, Serializer};
@@ -89,7 +90,9 @@ impl FileTemplate {
     pub fn is_own(&self) -> bool {
         let environment = environment();
         let names = environment.template_from_str(&self.source);
-        let names = names.map(|template| template.undeclared_variables(false)).unwrap_or_default();
+        let names = names
+            .map(|template| template.undeclared_variables(false))
+            .unwrap_or_default();
         names.contains("slot") || names.contains("host")
     }
 
@@ -105,16 +108,21 @@ impl FileTemplate {
             name => replica.host.as_str(), address => replica.address, labels => replica.labels,
         };
         names.insert("host".to_owned(), host);
-        let text = self.environment(&used, endpoints).render_named_str(&self.path.to_string_lossy(), &self.source, names)?;
+        let text =
+            self.environment(&used, endpoints)
+                .render_named_str(&self.path.to_string_lossy(), &self.source, names)?;
         used.split(&text)
     }
 
     /// Strict as everywhere, and a line that holds nothing but a block leaves nothing.
     fn environment(&self, used: &Arc<Used>, endpoints: &Arc<Endpoints>) -> Environment<'static> {
         let mut environment = environment();
-        environment.set_keep_trailing_newline(true);
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
+        let mut syntax = SyntaxConfig::builder();
+        syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+        // It only fails where the delimiters are not apart, and these are the usual ones.
+        if let Ok(syntax) = syntax.build() {
+            environment.set_syntax(syntax);
+        }
         let (services, secrets) = (Arc::clone(endpoints), Arc::clone(&self.secrets));
         environment.add_function("service", move |name: String| service(&services, &name));
         let seen = Arc::clone(used);
@@ -203,8 +211,12 @@ impl Used {
     fn split(&self, text: &str) -> Result<Blob, Error> {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let touched = || {
-            let hint = "write {{ secret(\"name\") }} where its value is to stand; other values can be put together around it";
-            wrong("a secret takes no filters and is part of no expression".to_owned(), Some(hint.to_owned()))
+            let hint =
+                "write {{ secret(\"name\") }} where its value is to stand; other values can be put together around it";
+            wrong(
+                "a secret takes no filters and is part of no expression".to_owned(),
+                Some(hint.to_owned()),
+            )
         };
         if self.touched.load(Ordering::Relaxed) {
             return Err(touched());
@@ -212,7 +224,9 @@ impl Used {
         let (mut segments, mut rest, mut found) = (Vec::new(), text, 0);
         while let Some((before, after)) = rest.split_once(ENDS.0) {
             let (inner, after) = after.split_once(ENDS.1).ok_or_else(touched)?;
-            let index = inner.strip_prefix("cdkSecret ").and_then(|index| index.parse::<usize>().ok());
+            let index = inner
+                .strip_prefix("cdkSecret ")
+                .and_then(|index| index.parse::<usize>().ok());
             let secret = index.and_then(|index| written.get(index)).ok_or_else(touched)?;
             if !before.is_empty() {
                 segments.push(Segment::Text(before.to_owned()));

@@ -110,9 +110,15 @@ impl Reader<'_> {
             template,
             reload,
         } = &decoded.value;
-        let signal = reload.as_ref().and_then(|reload| reload.signal.as_ref()).map(|signal| signal.0.0.clone());
+        let signal = reload
+            .as_ref()
+            .and_then(|reload| reload.signal.as_ref())
+            .map(|signal| signal.0.0.clone());
         if reload.is_some() && signal.is_none() && !decoded.has_lost("reload") {
-            let problem = Problem::at(Some(locate(&decoded.node, &["reload".into()])), "`reload` needs a `signal`");
+            let problem = Problem::at(
+                Some(locate(&decoded.node, &["reload".into()])),
+                "`reload` needs a `signal`",
+            );
             self.problems.push(problem.hint("write `reload: {signal: HUP}`"));
         }
         let source = match (file, content, template) {
@@ -149,7 +155,8 @@ impl Reader<'_> {
         let Some(file) = &decoded.value.file else {
             if decoded.lost.is_empty() {
                 let problem = Problem::at(Some(key), format!("the secret `{name}` has no `file`"));
-                self.problems.push(problem.hint(format!("write `file: secrets/{name}.age`; {how}")));
+                self.problems
+                    .push(problem.hint(format!("write `file: secrets/{name}.age`; {how}")));
             }
             return None;
         };
@@ -268,7 +275,8 @@ impl Reading<'_> {
                 }
                 if mounts.iter().any(|mount| mount.target == target) {
                     let problem = Problem::at(Some(place), format!("something is mounted at {target} already"));
-                    self.problems.push(problem.hint("`volumes` names it: give one of them another target"));
+                    self.problems
+                        .push(problem.hint("`volumes` names it: give one of them another target"));
                 }
                 all.extend(file.map(|file| (target, file)));
             }
@@ -298,7 +306,10 @@ impl Reading<'_> {
                 }
             },
             FileKind::Secret => match around.refs.get(&name) {
-                Some(Some(secret)) => (Content::Known(Arc::new(Blob(vec![Segment::Secret(secret.clone())]))), None),
+                Some(Some(secret)) => (
+                    Content::Known(Arc::new(Blob(vec![Segment::Secret(secret.clone())]))),
+                    None,
+                ),
                 Some(None) => return Some((target, None)),
                 None => {
                     self.unknown(kind, index, &name, around.secret_names());
@@ -345,7 +356,12 @@ impl Reading<'_> {
             FileKind::Config => "config",
             FileKind::Secret => "secret",
         };
-        self.problem(&[kind.key()], Some(index), format!("there is no {what} `{name}`"), Some(hint));
+        self.problem(
+            &[kind.key()],
+            Some(index),
+            format!("there is no {what} `{name}`"),
+            Some(hint),
+        );
     }
 
     /// Where it stands in the container.
@@ -360,7 +376,12 @@ impl Reading<'_> {
             Ok(path) if path != "/" => Some(path),
             Ok(_) | Err(_) => {
                 let hint = "write the file's path in the container, from its root".to_owned();
-                self.problem(&[kind.key()], Some(index), format!("{path:?} is no place for a file"), Some(hint));
+                self.problem(
+                    &[kind.key()],
+                    Some(index),
+                    format!("{path:?} is no place for a file"),
+                    Some(hint),
+                );
                 None
             }
         }
@@ -385,10 +406,15 @@ impl Reading<'_> {
             }
             let below = |path: &str| path == folder || path.starts_with(&format!("{folder}/"));
             let mounted = mounts.iter().map(|mount| mount.target.as_str());
-            let deeper = files.keys().map(String::as_str).filter(|other| folder_of(other) != folder);
+            let deeper = files
+                .keys()
+                .map(String::as_str)
+                .filter(|other| folder_of(other) != folder);
             if let Some(other) = mounted.chain(deeper).find(|other| below(other)) {
-                let message = format!("{target} changes in place in {folder}, and nothing can be mounted at {other} then");
-                self.problems.push(Problem::at(place, message).hint("give it a folder of its own"));
+                let message =
+                    format!("{target} changes in place in {folder}, and nothing can be mounted at {other} then");
+                self.problems
+                    .push(Problem::at(place, message).hint("give it a folder of its own"));
             }
         }
     }

@@ -135,12 +135,7 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         true,
         "write the variables under `environment` until then",
     ),
-    (
-        "services.*",
-        &["tmpfs"],
-        true,
-        "bind a folder of the host until then",
-    ),
+    ("services.*", &["tmpfs"], true, "bind a folder of the host until then"),
     (
         "services.*",
         &["depends_on"],

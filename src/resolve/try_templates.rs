@@ -76,7 +76,9 @@ fn explained(template: &FileTemplate, error: &Error, sample: &Sample) -> Problem
     }
     let own = environment();
     let used = own.template_from_str(&template.source);
-    let mut used = used.map(|template| template.undeclared_variables(true)).unwrap_or_default();
+    let mut used = used
+        .map(|template| template.undeclared_variables(true))
+        .unwrap_or_default();
     used.retain(|name| !["service", "secret"].contains(&name.split('.').next().unwrap_or_default()));
     let mut names = Names::clone(&template.context);
     let replica = sample.replica();
@@ -98,7 +100,11 @@ fn place(template: &FileTemplate, error: &Error) -> Place {
     let range = match (error.range(), error.line()) {
         (Some(range), _) if range.end <= source.len() => range,
         (_, Some(line)) => {
-            let start: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+            let start: usize = source
+                .split_inclusive('\n')
+                .take(line.saturating_sub(1))
+                .map(str::len)
+                .sum();
             let length = source[start..].lines().next().map_or(0, str::len);
             start..start + length
         }

@@ -243,13 +243,7 @@ impl Host for SimHost {
         .await
     }
 
-    async fn write_config(
-        &self,
-        _: &ClusterName,
-        path: &str,
-        file: &FileRef,
-        _: &[u8],
-    ) -> Result<(), HostError> {
+    async fn write_config(&self, _: &ClusterName, path: &str, file: &FileRef, _: &[u8]) -> Result<(), HostError> {
         let facts = FileFacts {
             mode: file.mode,
             changed: file.stamp(),

@@ -52,7 +52,11 @@ impl State {
             held_ports: state.held_ports,
             other_containers: state.other_containers,
             files: files.collect(),
-            configs: state.files.into_iter().filter_map(|(path, facts)| Some((path, facts?))).collect(),
+            configs: state
+                .files
+                .into_iter()
+                .filter_map(|(path, facts)| Some((path, facts?)))
+                .collect(),
         }
     }
 
@@ -65,7 +69,9 @@ impl State {
         let own = self.own(world);
         let wanted = own.iter().flat_map(LiveContainer::files);
         HostState {
-            files: wanted.map(|path| (path.clone(), self.configs.get(&path).copied())).collect(),
+            files: wanted
+                .map(|path| (path.clone(), self.configs.get(&path).copied()))
+                .collect(),
             facts: self.facts.clone(),
             containers: self.own(world),
             images: self.images.clone(),

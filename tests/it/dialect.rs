@@ -63,6 +63,8 @@ fn plain() -> ContainerSpec {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        files: BTreeMap::new(),
+        folders: BTreeMap::new(),
         ports: BTreeSet::new(),
         mounts: BTreeSet::new(),
         healthcheck: None,

@@ -49,6 +49,8 @@ pub fn spec(image: &str) -> ContainerSpec {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        files: BTreeMap::new(),
+        folders: BTreeMap::new(),
         ports: BTreeSet::new(),
         mounts: BTreeSet::new(),
         healthcheck: Some(Healthcheck {
@@ -135,6 +137,7 @@ impl Lab {
         let options = Options {
             parallel,
             by: "ann@desk".to_owned(),
+            secrets: Default::default(),
             at: Box::new(|| "2026-01-02T03:04:05Z".to_owned()),
         };
         let begin = Instant::now();

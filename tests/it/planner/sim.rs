@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cdk::model::blob::FileFacts;
 use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
 use cdk::model::image::Resolution;
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord};
 use cdk::model::name::HostName;
-use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op, VolumeOp};
+use cdk::model::op::{ContainerOp, FileOp, GateOp, ImageOp, Op, VolumeOp};
 use cdk::model::setting::{PortBinding, Protocol};
 use cdk::observe::Observed;
 use cdk::plan::step::{Plan, Precondition, Step, StepId};
@@ -100,6 +101,13 @@ fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
             state.volumes.insert(name.clone());
             Ok(())
         }
+        Op::File(FileOp::Write(write)) => {
+            let (mode, changed) = (write.file.mode, write.file.stamp());
+            state
+                .files
+                .insert(write.path.clone(), Some(FileFacts { mode, changed }));
+            Ok(())
+        }
         Op::Gate(GateOp::Up { name, .. } | GateOp::Stays { name, .. }) => {
             let container = get(state, name)?;
             match &mut container.state {
@@ -188,6 +196,9 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
                 restarts: 0,
                 spec: Some(Box::new(spec.effective(&facts.defaults))),
             };
+            if let Some(missing) = made.files().iter().find(|path| !state.files.contains_key(*path)) {
+                return Err(format!("there is no file {missing}"));
+            }
             state.containers.push(made);
         }
         ContainerOp::Start { name } => {
@@ -207,6 +218,11 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
                 return Err("a port of it is held by somebody else".to_owned());
             }
             get(state, name)?.state = ContainerState::Running { health: None };
+        }
+        ContainerOp::Signal { name, .. } => {
+            if !is_live(get(state, name)?) {
+                return Err(format!("{name} does not run"));
+            }
         }
         ContainerOp::Stop { name } => get(state, name)?.state = ContainerState::Exited { code: 0 },
         ContainerOp::Rename { name, to } => {

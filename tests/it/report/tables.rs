@@ -43,6 +43,7 @@ fn web() -> Service {
             ("LOG_LEVEL".to_owned(), plain("info")),
         ]),
         labels: BTreeMap::new(),
+        files: BTreeMap::new(),
         ports: [].into(),
         mounts: [].into(),
         healthcheck: None,
@@ -97,6 +98,7 @@ fn desired() -> Desired {
                 password,
             },
         )]),
+        secrets: BTreeMap::new(),
     }
 }
 
