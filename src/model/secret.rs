@@ -38,7 +38,7 @@ pub fn masked_line(line: &str) -> String {
         return line.to_owned();
     };
     let (name, value) = text.split_at(at + 1);
-    let shown = value.trim().is_empty() || value.trim_start().starts_with("(secret ");
+    let shown = value.trim().is_empty() || value.trim_start_matches([' ', '"', '\'']).starts_with("(secret ");
     if shown || !is_secret_name(name) {
         return line.to_owned();
     }
@@ -62,6 +62,7 @@ mod tests {
             ("  password=a=b\r\n", "  password=***\r\n"),
             ("password = (secret db)", "password = (secret db)"),
             ("level = info # no token", "level = info # no token"),
+            ("key = \"(secret db)\"", "key = \"(secret db)\""),
             ("key:", "key:"),
         ] {
             assert_eq!(masked_line(line), shown);

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Object, ObjectRepr, Serde};
-use minijinja::{Environment, Error, ErrorKind, Value, escape_formatter};
+use minijinja::value::{Object, ObjectRepr, Serde, from_args};
+use minijinja::{Environment, Error, ErrorKind, State, Value, escape_formatter};
 use serde::{Serialize, Serializer};
 
 use crate::model::blob::{Blob, SecretRef, Segment};
@@ -108,14 +108,19 @@ impl FileTemplate {
             name => replica.host.as_str(), address => replica.address, labels => replica.labels,
         };
         names.insert("host".to_owned(), host);
-        let text =
-            self.environment(&used, endpoints)
-                .render_named_str(&self.path.to_string_lossy(), &self.source, names)?;
+        let service = ServiceObject {
+            own: self.context.get("service").cloned().unwrap_or_default(),
+            all: Arc::clone(endpoints),
+        };
+        names.insert("service".to_owned(), Value::from_object(service));
+        let text = self
+            .environment(&used)
+            .render_named_str(&self.path.to_string_lossy(), &self.source, names)?;
         used.split(&text)
     }
 
     /// Strict as everywhere, and a line that holds nothing but a block leaves nothing.
-    fn environment(&self, used: &Arc<Used>, endpoints: &Arc<Endpoints>) -> Environment<'static> {
+    fn environment(&self, used: &Arc<Used>) -> Environment<'static> {
         let mut environment = environment();
         let mut syntax = SyntaxConfig::builder();
         syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
@@ -123,8 +128,7 @@ impl FileTemplate {
         if let Ok(syntax) = syntax.build() {
             environment.set_syntax(syntax);
         }
-        let (services, secrets) = (Arc::clone(endpoints), Arc::clone(&self.secrets));
-        environment.add_function("service", move |name: String| service(&services, &name));
+        let secrets = Arc::clone(&self.secrets);
         let seen = Arc::clone(used);
         environment.add_function("secret", move |name: String| secret(&secrets, &seen, &name));
         environment.set_formatter(|out, state, value| match value.downcast_object_ref::<SecretValue>() {
@@ -140,12 +144,26 @@ fn wrong(message: String, hint: Option<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("{message}{hint}"))
 }
 
-fn service(all: &Endpoints, name: &str) -> Result<Value, Error> {
-    let Some(endpoints) = all.get(name) else {
-        let hint = suggest::hint(name, all.keys().map(String::as_str));
-        return Err(wrong(format!("there is no service `{name}`"), hint));
-    };
-    Ok(minijinja::context! { name => name, endpoints => Value::from(Serde(endpoints.clone())) })
+/// `service.name` is the file's own service; `service("web")` is any.
+#[derive(Debug)]
+struct ServiceObject {
+    own: Value,
+    all: Arc<Endpoints>,
+}
+
+impl Object for ServiceObject {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.own.get_item(key).ok().filter(|value| !value.is_undefined())
+    }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        let (name,): (String,) = from_args(args)?;
+        let Some(endpoints) = self.all.get(&name) else {
+            let hint = suggest::hint(&name, self.all.keys().map(String::as_str));
+            return Err(wrong(format!("there is no service `{name}`"), hint));
+        };
+        Ok(minijinja::context! { name => name, endpoints => Value::from(Serde(endpoints.clone())) })
+    }
 }
 
 fn secret(all: &BTreeMap<String, Option<SecretRef>>, used: &Arc<Used>, name: &str) -> Result<Value, Error> {

@@ -137,7 +137,10 @@ impl Reader<'_> {
                 let path = Arc::new(PathBuf::from(file));
                 Source::Template { path, source }
             }
-            (None, None, None) if !decoded.lost.is_empty() => return None,
+            // A key that is refused was named already.
+            (None, None, None) if !decoded.lost.is_empty() || decoded.node.map().is_some_and(|map| !map.is_empty()) => {
+                return None;
+            }
             (_, _, _) => {
                 let message = format!("the config `{name}` needs one of `file`, `content` and `template`");
                 self.problems.push(Problem::at(Some(key), message));
@@ -153,7 +156,7 @@ impl Reader<'_> {
         let decoded: Decoded<SecretShape> = decode(node, "secrets.*", broken, self.problems);
         let how = format!("`cdk secret set {name}` encrypts a value");
         let Some(file) = &decoded.value.file else {
-            if decoded.lost.is_empty() {
+            if decoded.lost.is_empty() && decoded.node.map().is_none_or(|map| map.is_empty()) {
                 let problem = Problem::at(Some(key), format!("the secret `{name}` has no `file`"));
                 self.problems
                     .push(problem.hint(format!("write `file: secrets/{name}.age`; {how}")));
@@ -400,7 +403,7 @@ impl Reading<'_> {
             let depth = folder.split('/').filter(|part| !part.is_empty()).count();
             if depth < 2 || SYSTEM.contains(&folder) {
                 let message = format!("{target} changes in place, and for that cdk mounts its whole folder {folder}");
-                let hint = "give it a folder of its own, that holds nothing of the image's: /etc/NAME/conf.d/FILE, say";
+                let hint = "give it a folder of its own, that holds nothing of the image's: /etc/NAME/FILE, say";
                 self.problems.push(Problem::at(place, message).hint(hint));
                 continue;
             }
