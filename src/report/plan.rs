@@ -246,6 +246,7 @@ impl Page {
         match slot.action {
             Action::Keep => clean(&slot.why),
             Action::Create => format!("new{}", because(&slot.why)),
+            Action::Update if slot.why.starts_with("reload (") => clean(&slot.why),
             Action::Update => format!("update in place{unless_explained}"),
             Action::Start => format!("start{}", because(&slot.why)),
             Action::Replace => format!("replace{unless_explained}"),

@@ -101,7 +101,7 @@ fn by_hand(scene: &Scene, host: &str, shell: &str) {
 
 #[test]
 fn files_are_what_git_says_and_secrets_stay_secret() {
-    let scene = scene("secrets");
+    let scene = scene("sealed");
     scene.cdk(&["plan", "-v", "--out", &scene.beside("plan.json")]).ended(0);
     scene.cdk(&["apply", "-v", &scene.beside("plan.json")]).ended(0);
     scene.nothing_to_do();
