@@ -173,7 +173,7 @@ pub struct Written {
 /// # Errors
 /// There is nobody to encrypt for, or the file cannot be written.
 pub fn set(settings: &Settings, name: &FileName, value: &[u8]) -> Result<Written, Failure> {
-    let repository = Repository::find(&settings.directory)?;
+    let repository = Repository::find(&settings.directory)?.in_environment(settings.environment.clone());
     let root = repository.root();
     let recipients = recipients(root)?;
     let encrypted = encrypt(&recipients, value).map_err(Failure::Other)?;

@@ -19,7 +19,7 @@ use crate::dialect::docker::{Unreadable, container, create, file, label};
 use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
-use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, configs, files, images};
+use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, OtherReplica, configs, files, images};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
@@ -149,6 +149,15 @@ impl Host for Engine {
             .iter()
             .map(|one| ForeignContainer {
                 ports: container::held_ports(one),
+                replica: one
+                    .labels
+                    .as_ref()
+                    .and_then(label::replica)
+                    .map(|(cluster, service, revision)| OtherReplica {
+                        cluster,
+                        service,
+                        revision,
+                    }),
             })
             .collect();
         Ok(Containers { own, foreign })

@@ -291,6 +291,7 @@ pub fn folder_name(owner: &Ownership, target: &str) -> String {
         revision,
         image: _,
         digest: _,
+        job: _,
     } = owner;
     let text = format!("{fingerprint:?} {revision:?} {target}");
     format!("live.{slot}.{}", hex(&Sha256::digest(text.as_bytes()), 6))

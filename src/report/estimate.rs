@@ -140,6 +140,7 @@ fn guess(op: &Op) -> Duration {
         Op::Container(ContainerOp::Stop { .. }) => 1000,
         Op::Container(ContainerOp::Rename { .. } | ContainerOp::Signal { .. }) => 50,
         Op::File(FileOp::Write(_)) => 50,
+        Op::Gate(GateOp::Completed { .. }) => 5000,
         Op::Gate(GateOp::Up { monitor, .. } | GateOp::Stays { monitor, .. }) => return monitor.0,
     };
     Duration::from_millis(millis)

@@ -11,7 +11,7 @@ use minijinja::value::{Object, ObjectRepr, Serde, from_args};
 use minijinja::{Environment, Error, ErrorKind, State, Value, escape_formatter};
 use serde::{Serialize, Serializer};
 
-use crate::model::blob::{Blob, SecretRef, Segment};
+use crate::model::blob::{Blob, SecretRef, Segment, sha256};
 use crate::resolve::render::Names;
 use crate::resolve::suggest;
 use crate::resolve::template::{Replica, environment};
@@ -50,11 +50,17 @@ pub enum Content {
 }
 
 impl Serialize for Content {
-    /// It is shown by where it comes from, as `show` is for settings.
+    /// What may be shown, and a digest that tells any two texts apart. A secret is its name alone: for a job, which runs once per
+    /// version, another password is no other version.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Known(blob) => serializer.serialize_str(&blob.shown()),
-            Self::Template(template) => serializer.collect_str(&template.path.display()),
+            Self::Known(blob) if blob.secrets().next().is_some() => serializer.serialize_str(&blob.shown()),
+            Self::Known(blob) => serializer.collect_map([("text", blob.shown()), ("digest", blob.digest().0)]),
+            Self::Template(template) => {
+                let path = template.path.display().to_string();
+                let digest = sha256(template.source.as_bytes());
+                serializer.collect_map([("template", path), ("digest", digest)])
+            }
         }
     }
 }

@@ -269,7 +269,7 @@ impl Reading<'_> {
         for (kind, shapes) in [(FileKind::Config, configs), (FileKind::Secret, secrets)] {
             for (index, shape) in shapes.into_iter().enumerate() {
                 let place = locate(self.node, &[kind.key().into(), index.into()]);
-                let Some((target, file)) = self.file(kind, index, shape) else {
+                let Some((target, file)) = self.service_file(kind, index, shape) else {
                     continue;
                 };
                 if let Some(first) = places.insert(target.clone(), place.clone()) {
@@ -289,7 +289,7 @@ impl Reading<'_> {
     }
 
     /// A file and its target; no file where something is wrong with what it is.
-    fn file(&mut self, kind: FileKind, index: usize, shape: UseShape) -> Option<(String, Option<ServiceFile>)> {
+    fn service_file(&mut self, kind: FileKind, index: usize, shape: UseShape) -> Option<(String, Option<ServiceFile>)> {
         let UseShape {
             source: name,
             target,
@@ -298,7 +298,7 @@ impl Reading<'_> {
             mode,
         } = shape;
         let target = self.target(kind, index, &name, target)?;
-        let around = self.around.files;
+        let around = self.around.configs;
         let (content, signal) = match kind {
             FileKind::Config => match around.configs.get(&name) {
                 Some(Some(config)) => (self.content(&config.source), config.signal.clone()),
@@ -339,7 +339,7 @@ impl Reading<'_> {
                 path: Arc::clone(path),
                 source: Arc::clone(source),
                 context: Arc::clone(self.names),
-                secrets: Arc::clone(&self.around.files.refs),
+                secrets: Arc::clone(&self.around.configs.refs),
             })),
         }
     }

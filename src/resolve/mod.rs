@@ -4,7 +4,11 @@ pub mod cluster;
 pub mod constraint;
 pub mod content;
 pub mod decode;
+pub mod depends;
 pub mod desired;
+pub mod dotenv;
+pub mod env_file;
+pub mod environment;
 pub mod file;
 pub mod fitness;
 pub mod hosts;
@@ -19,6 +23,7 @@ pub mod shape;
 pub mod suggest;
 pub mod template;
 pub mod try_templates;
+pub mod unique;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -30,6 +35,7 @@ use crate::model::name::{HostName, ServiceName, VolumeName};
 use crate::model::problem::{Problem, Rejected};
 use crate::resolve::constraint::HostWords;
 use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
+use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
 use crate::resolve::problems::Problems;
@@ -63,34 +69,30 @@ pub fn resolve(manifest: &Manifest) -> Result<Desired, Rejected> {
     match desired {
         Some(desired) if problems.is_empty() => Ok(desired),
         Some(_) | None => Err(Rejected {
-            texts: texts(manifest, &problems),
+            texts: texts(manifest),
             problems: problems.sorted(),
         }),
     }
 }
 
-/// The texts that problems point into: the YAML's, and those of files that it names.
-fn texts(manifest: &Manifest, problems: &Problems) -> BTreeMap<PathBuf, Arc<str>> {
-    let mut texts = manifest.texts.clone();
-    for file in problems.files() {
-        let named = manifest.files.get(&file.to_string_lossy()).ok();
-        let text = named.and_then(|bytes| std::str::from_utf8(bytes).ok());
-        if let (Some(text), false) = (text, texts.contains_key(file)) {
-            texts.insert(file.clone(), Arc::from(text));
-        }
-    }
-    texts
+/// The texts that problems point into: the YAML, and the files that it names.
+fn texts(manifest: &Manifest) -> BTreeMap<PathBuf, Arc<str>> {
+    let named = manifest.files.found();
+    let named = named.filter_map(|(path, bytes)| Some((path.to_owned(), Arc::from(std::str::from_utf8(bytes).ok()?))));
+    named.chain(manifest.texts.clone()).collect()
 }
 
 fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let Manifest {
         root,
-        sections,
+        sections: _,
+        environment: _,
         texts: _,
-        files: named,
+        files,
         revision,
     } = manifest;
-    for (name, entry) in sections {
+    let sections = environment::sections(manifest, problems);
+    for (name, entry) in &sections {
         if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
             problems.push(refuse_key("", name, entry.key.clone()).0);
         }
@@ -102,17 +104,18 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let volumes = volumes(section("volumes"), problems);
     let sample = sample(&hosts.words);
     let reader = file::Reader {
-        named,
+        named: files,
         names: &names,
         sample: sample.clone(),
         problems,
     };
-    let files = reader.files(section("configs"), section("secrets"));
-    let registries = cluster::registries(section("registries"), root, &names, &files, problems);
+    let configs = reader.files(section("configs"), section("secrets"));
+    let registries = cluster::registries(section("registries"), root, &names, &configs, problems);
     let around = Around {
         cluster: head.cluster.as_ref().map(|cluster| &cluster.name),
         volumes: &volumes,
-        files: &files,
+        configs: &configs,
+        files,
         hosts: &hosts.words,
     };
     let services = services(section("services"), head.defaults, &names, &around, problems);
@@ -126,7 +129,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         hosts,
         services,
         registries,
-        secrets: files.secrets,
+        secrets: configs.secrets,
     })
 }
 
@@ -166,7 +169,8 @@ fn services(
     let map = section
         .map(|section| entries("services", section.value.clone(), problems))
         .unwrap_or_default();
-    let mut all = BTreeMap::new();
+    let (mut all, mut links) = (BTreeMap::new(), Vec::new());
+    let written: BTreeSet<String> = map.keys().cloned().collect();
     if map.is_empty()
         && let Some(defaults) = &defaults
     {
@@ -178,8 +182,10 @@ fn services(
             problems.push(Problem::at(Some(entry.key.clone()), error.to_string()));
         }
         let Ok(parsed) = parsed else { continue };
-        all.extend(one(&parsed, entry, defaults.as_ref(), names, around, problems).map(|service| (parsed, service)));
+        let service = one(&parsed, entry, defaults.as_ref(), names, around, &mut links, problems);
+        all.extend(service.map(|service| (parsed, service)));
     }
+    depends::check(&links, &all, &written, problems);
     all
 }
 
@@ -193,7 +199,15 @@ fn check_alone(defaults: &Node, names: &Arc<Names>, around: &Around<'_>, problem
     }
     if let Ok(name) = "none".parse() {
         let key = alone.place.clone();
-        one(&name, Entry { key, value: alone }, None, names, around, problems);
+        one(
+            &name,
+            Entry { key, value: alone },
+            None,
+            names,
+            around,
+            &mut Vec::new(),
+            problems,
+        );
     }
 }
 
@@ -203,6 +217,7 @@ fn one(
     defaults: Option<&Node>,
     names: &Arc<Names>,
     around: &Around<'_>,
+    links: &mut Vec<Link>,
     problems: &mut Problems,
 ) -> Option<Service> {
     let Entry { key, value: mut node } = entry;
@@ -224,6 +239,7 @@ fn one(
         waiting: &waiting,
         names: &names,
         around,
+        links,
         problems,
     };
     reading.service(decoded)

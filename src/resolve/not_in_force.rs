@@ -129,19 +129,7 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         false,
         "write `deploy.resources.reservations`",
     ),
-    (
-        "services.*",
-        &["env_file"],
-        true,
-        "write the variables under `environment` until then",
-    ),
     ("services.*", &["tmpfs"], true, "bind a folder of the host until then"),
-    (
-        "services.*",
-        &["depends_on"],
-        true,
-        "services start in no order until then: let the image wait for what it needs",
-    ),
     (
         "services.*",
         &[
@@ -158,12 +146,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         ],
         true,
         "containers stand on each host's default network until then",
-    ),
-    (
-        "services.*",
-        &["pull_policy"],
-        true,
-        "a tag is looked up once, and its digest kept, until then",
     ),
     (
         "services.*",
@@ -190,7 +172,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
             "init",
             "ipc",
             "isolation",
-            "label_file",
             "mem_swappiness",
             "memswap_limit",
             "models",

@@ -1,7 +1,6 @@
 //! Collects problems while everything goes on, and knows where in a tree a path leads. No rules of its own.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use crate::model::problem::{Place, Problem};
 use crate::source::yaml::{Kind, Node};
@@ -44,11 +43,6 @@ impl Problems {
     /// Notes a problem.
     pub fn push(&mut self, problem: Problem) {
         self.0.push(problem);
-    }
-
-    /// The files that they stand in.
-    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        self.0.iter().filter_map(|problem| Some(&*problem.place.as_ref()?.file))
     }
 
     /// Whether there is none.

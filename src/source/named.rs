@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use crate::model::suggest::nearest;
 use crate::source::error::SourceError;
 use crate::source::files::{Files, Listed};
 use crate::source::yaml::{Kind, Map, Node};
@@ -80,6 +81,12 @@ impl Named {
             Some(content) => content.as_ref(),
             None => Err(&NoContent::Template),
         }
+    }
+
+    /// The path from the root of a file that is there.
+    pub fn path(&self, name: &str) -> Option<&Path> {
+        let (path, _) = self.0.get_key_value(&inside(name)?)?;
+        Some(path)
     }
 
     /// The files that are there, by path from the root.
@@ -230,14 +237,11 @@ impl Reader<'_> {
             return Ok(None);
         };
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let near = self
+        let files = self
             .folder(&folder)?
             .iter()
             .filter(|(_, listed)| **listed == Listed::File);
-        let near = near
-            .map(|(other, _)| (strsim::damerau_levenshtein(name, other), other))
-            .filter(|(distance, _)| *distance <= (name.len() / 3).clamp(1, 3))
-            .min();
-        Ok(near.map(|(_, other)| folder.join(other).display().to_string()))
+        let near = nearest(name, files.map(|(other, _)| other.as_str()));
+        Ok(near.map(|other| folder.join(other).display().to_string()))
     }
 }

@@ -2,8 +2,14 @@
 
 #[path = "planner/files.rs"]
 mod files;
+#[path = "planner/hosts.rs"]
+mod hosts;
+#[path = "planner/images.rs"]
+mod images;
 #[path = "planner/lints.rs"]
 mod lints;
+#[path = "planner/order.rs"]
+mod order;
 #[path = "planner/property.rs"]
 mod property;
 #[path = "planner/scenarios.rs"]

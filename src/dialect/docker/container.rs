@@ -40,6 +40,7 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
         state: state_of(&state),
         restarts: natural(answer.restart_count),
         spec: Some(Box::new(spec)),
+        masked: false,
     })
 }
 

@@ -6,7 +6,7 @@ use git2::{IndexAddOption, Signature};
 
 use crate::check::Folder;
 
-fn commit(git: &git2::Repository) {
+pub fn commit(git: &git2::Repository) {
     let mut index = git.index().unwrap();
     index.add_all(["*"], IndexAddOption::DEFAULT, None).unwrap();
     index.write().unwrap();

@@ -146,7 +146,7 @@ fn files_are_what_git_says_and_secrets_stay_secret() {
     assert!(ids(&scene).iter().all(|id| !before.contains(id)));
 
     // Somebody writes to a file on a host, and takes the helper away.
-    by_hand(&scene, "h1", "echo more >> config.*");
+    by_hand(&scene, "h1", "echo more | tee -a config.*");
     lab::engine("h2", "DELETE", &format!("containers/{}.cdk", scene.cluster), None);
     scene
         .something_to_do()
@@ -198,7 +198,7 @@ fn a_config_that_is_reloaded_changes_in_place() {
     for slot in ["web.1", "web.2"] {
         assert_eq!(inside(&scene, slot, "/etc/live/live.txt"), "two");
     }
-    by_hand(&scene, "h1", "echo three > live.*/live.txt");
+    by_hand(&scene, "h1", "echo three | tee live.*/live.txt");
     scene.something_to_do().says("altered on the host");
     scene.apply();
     scene.nothing_to_do();
