@@ -1,15 +1,13 @@
 //! Puts a plan's steps together: pulls and volumes first, removals, then every service's rollout; and the edges between them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::diff::{SlotDiff, Verdict};
-use crate::model::blob::{FileRef, FileWrite, folder_name};
 use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::{Digest, ImageRef, Resolution};
 use crate::model::name::{HostName, ServiceName, Slot};
-use crate::model::op::{ContainerOp, FileOp, ImageOp, Op, VolumeOp};
+use crate::model::op::{ContainerOp, ImageOp, Op, VolumeOp};
 use crate::model::order::JobVersion;
 use crate::model::policy::UpdatePolicy;
 use crate::model::setting::Protocol;
@@ -34,11 +32,11 @@ pub(super) struct Builder<'i> {
     steps: Vec<Step>,
     /// By host and image.
     pulls: BTreeMap<(HostName, String), StepId>,
-    pulls_by_service: BTreeMap<ServiceName, BTreeSet<StepId>>,
+    pub(super) pulls_by_service: BTreeMap<ServiceName, BTreeSet<StepId>>,
     /// By host and name.
     volumes: BTreeMap<(HostName, String), StepId>,
     /// By host and path.
-    writes: BTreeMap<(HostName, String), StepId>,
+    pub(super) writes: BTreeMap<(HostName, String), StepId>,
     /// The replica that lets go of a port, and the step after which it does not want it back.
     released: BTreeMap<HeldOn, (Slot, StepId)>,
     /// The ports that a step needs, and its replica.
@@ -148,42 +146,6 @@ impl<'i> Builder<'i> {
                 self.volumes.insert(key, id);
             }
         }
-    }
-
-    /// Writes what is not known to lie there as it should. A name stands for a content, so that nothing is lost where another
-    /// replica has the same.
-    fn write_files(&mut self, host: &HostName, slot: &Slot, spec: &ContainerSpec, state: &HostState) {
-        let files: Vec<(String, FileRef)> = self.files_of(slot, spec).collect();
-        for (path, file) in files {
-            let lies_there = state.files.get(&path).is_some_and(|facts| file.is(*facts));
-            let key = (host.clone(), path.clone());
-            let Some(blob) = self.input.target.blobs.get(&file.digest) else {
-                continue;
-            };
-            if lies_there || self.writes.contains_key(&key) {
-                continue;
-            }
-            let blob = Arc::clone(blob);
-            let op = Op::File(FileOp::Write(FileWrite { path, file, blob }));
-            let id = self.push(host, None, op, &format!("{} reads it there", slot.service));
-            self.writes.insert(key, id);
-            self.pulls_by_service
-                .entry(slot.service.clone())
-                .or_default()
-                .insert(id);
-        }
-    }
-
-    /// A new container's files, by path among cdk's files on its host.
-    fn files_of(&self, slot: &Slot, spec: &ContainerSpec) -> impl Iterator<Item = (String, FileRef)> {
-        let owner = self.owner(slot, spec);
-        let alone = spec.files.values().map(|file| (file.host_name(), file.clone()));
-        let folders = spec.folders.iter().flat_map(move |(target, folder)| {
-            let on_host = folder_name(&owner, target);
-            let path = move |name: &String| format!("{on_host}/{name}");
-            folder.files.iter().map(move |(name, file)| (path(name), file.clone()))
-        });
-        alone.chain(folders)
     }
 
     /// What goes into the labels of a new container.

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::diff::{Reload, Rewrite, SlotDiff, Verdict};
-use crate::model::blob::FileWrite;
+use crate::diff::{SlotDiff, Verdict};
 use crate::model::container::ContainerSpec;
 use crate::model::name::{HostName, Slot, SlotKey, container_name, retired_name};
-use crate::model::op::{ContainerOp, FileOp, GateOp, Op};
+use crate::model::op::{ContainerOp, GateOp, Op};
 use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Span;
 use crate::place::live::Standing;
@@ -15,7 +14,7 @@ use crate::plan::order::held;
 use crate::plan::step::{Precondition, Step, StepId, Unit};
 
 /// A unit under construction.
-struct Draft<'d, 'a> {
+pub(super) struct Draft<'d, 'a> {
     slot: &'d Slot,
     /// The host where the replica is to stand.
     host: &'d HostName,
@@ -55,7 +54,7 @@ fn rename(name: &str, to: &str) -> Op {
 }
 
 /// The container of that name is the one that was seen; what was written by hand has no id to hold it to.
-fn is(name: &str, standing: &Standing<'_>) -> Precondition {
+pub(super) fn is(name: &str, standing: &Standing<'_>) -> Precondition {
     let (name, id) = (name.to_owned(), standing.container.id.clone());
     if id.is_empty() {
         Precondition::None
@@ -183,27 +182,6 @@ impl<'i> Builder<'i> {
             .into_iter()
             .collect();
         self.act(draft, here.host, update(limits, restart), is(&here.name, here), undo);
-    }
-
-    /// Rewrites files in place and tells the program. What was there before is put back the same way, where it is known.
-    fn reload(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, reload: &Reload) {
-        let signal = |signal: &String| {
-            let (name, signal) = (here.name.clone().into_owned(), signal.clone());
-            Op::Container(ContainerOp::Signal { name, signal })
-        };
-        let write = |write: &FileWrite| Op::File(FileOp::Write(write.clone()));
-        for Rewrite { to, back } in &reload.files {
-            let undo = match back {
-                Some(back) => std::iter::once(write(back))
-                    .chain(reload.signals.iter().map(signal))
-                    .collect(),
-                None => Vec::new(),
-            };
-            self.act(draft, here.host, write(to), is(&here.name, here), undo);
-        }
-        for one in &reload.signals {
-            self.act(draft, here.host, signal(one), is(&here.name, here), Vec::new());
-        }
     }
 
     fn bring_up(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>) {
@@ -347,7 +325,14 @@ impl<'i> Builder<'i> {
     }
 
     /// Adds a step to a unit, after the one before; its first that touches what stands waits for the service's pulls.
-    fn act(&mut self, draft: &mut Draft<'_, '_>, host: &HostName, op: Op, pre: Precondition, undo: Vec<Op>) -> StepId {
+    pub(super) fn act(
+        &mut self,
+        draft: &mut Draft<'_, '_>,
+        host: &HostName,
+        op: Op,
+        pre: Precondition,
+        undo: Vec<Op>,
+    ) -> StepId {
         let touched = draft.steps.iter().any(|id| self.touches(*id));
         let id = self.push(host, Some(draft.slot), op, draft.why);
         let settled = if !touched && self.touches(id) {

@@ -11,7 +11,7 @@ use crate::model::problem::Problem;
 use crate::place::{Assignment, Placement};
 use crate::resolve::content::{Content, Endpoint, Endpoints, FileTemplate, HINT};
 use crate::resolve::desired::{Desired, Service, ServiceFile};
-use crate::resolve::file::folder_of;
+use crate::resolve::file_use::folder_of;
 use crate::resolve::template::{Replica, Text};
 
 /// Renders containers, and collects what goes wrong.

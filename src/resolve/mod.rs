@@ -10,6 +10,7 @@ pub mod dotenv;
 pub mod env_file;
 pub mod environment;
 pub mod file;
+pub mod file_use;
 pub mod fitness;
 pub mod hosts;
 pub mod layers;
