@@ -13,6 +13,7 @@ use crate::execute::gate::Seen;
 use crate::execute::outcome::{Event, StepEnd};
 use crate::execute::stop::Stop;
 use crate::host::{Credentials, Host, HostError};
+use crate::model::blob::Opened;
 use crate::model::name::HostName;
 use crate::model::op::Op;
 use crate::plan::step::{Plan, Precondition, Step, StepId};
@@ -66,6 +67,7 @@ pub(super) struct Run<'a> {
     pub(super) hosts: &'a BTreeMap<HostName, Rc<dyn Host>>,
     pub(super) credentials: &'a BTreeMap<String, Credentials>,
     pub(super) variables: &'a BTreeMap<String, String>,
+    pub(super) secrets: &'a Opened,
     pub(super) stop: &'a Stop,
     pub(super) board: Board,
     /// How the containers that were started or found up looked then, by host and name.
@@ -96,6 +98,7 @@ impl<'a> Run<'a> {
             hosts,
             credentials,
             variables: &options.variables,
+            secrets: &options.secrets,
             stop,
             board: Board::new(plan),
             seen: RefCell::default(),
@@ -181,7 +184,7 @@ impl<'a> Run<'a> {
                 lane.map(|lane| &lane.ops),
                 Some(&self.at_once),
             ],
-            Op::Volume(_) | Op::Container(_) => [None, lane.map(|lane| &lane.ops), Some(&self.at_once)],
+            Op::Volume(_) | Op::File(_) | Op::Container(_) => [None, lane.map(|lane| &lane.ops), Some(&self.at_once)],
         };
         let mut permits = Vec::new();
         for semaphore in semaphores.into_iter().flatten() {

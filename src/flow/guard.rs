@@ -209,7 +209,7 @@ fn age(plan: &Plan, history: &History) -> Option<Note> {
 fn passwords(plan: &Plan, missing: &BTreeMap<String, String>) -> Vec<Guard> {
     let pulled = plan.steps.iter().filter_map(|step| match &step.op {
         Op::Image(ImageOp::Pull { image, .. }) => Some(image),
-        Op::Container(_) | Op::Volume(_) | Op::Gate(_) => None,
+        Op::Container(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => None,
     });
     let pulled: BTreeSet<_> = pulled.collect();
     let without = pulled

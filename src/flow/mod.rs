@@ -6,7 +6,9 @@ mod credentials;
 mod failure;
 mod guard;
 mod init;
+mod past;
 mod plan;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ pub use failure::Failure;
 pub use guard::Allowed;
 pub use init::{Made, init_from};
 pub use plan::Planned;
+pub use secret::{NewKey, Written, make_key, set as set_secret};
 
 use plan::plan_from;
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::model::blob::{FileRef, Folder, folder_name};
 use crate::model::image::{Digest, ImageDefaults, ImageRef};
 use crate::model::name::Slot;
 use crate::model::order::JobVersion;
@@ -31,6 +32,12 @@ pub struct ContainerSpec {
     /// Labels whose values the environment of whoever applies gives.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stamps: BTreeMap<String, Stamp>,
+    /// Configs and secrets, by their path in the container.
+    #[serde(default)]
+    pub files: BTreeMap<String, FileRef>,
+    /// Folders in the container whose files change in place.
+    #[serde(default)]
+    pub folders: BTreeMap<String, Folder>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
     /// Volumes and bind mounts.
@@ -69,6 +76,10 @@ pub struct EffectiveSpec {
     pub environment: BTreeMap<String, String>,
     /// All labels but cdk's own.
     pub labels: BTreeMap<String, String>,
+    /// Configs and secrets, by their path in the container.
+    pub files: BTreeMap<String, FileRef>,
+    /// Folders whose files change in place, and the names of the files.
+    pub folders: BTreeMap<String, BTreeSet<String>>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
     /// Volumes and bind mounts that were asked for; not those that the image asks for by itself.
@@ -109,6 +120,8 @@ impl ContainerSpec {
             environment,
             labels,
             stamps: _,
+            files,
+            folders,
             ports,
             mounts,
             healthcheck,
@@ -138,6 +151,11 @@ impl ContainerSpec {
             entrypoint: entrypoint.unwrap_or_else(|| image.entrypoint.clone()),
             environment: laid_over(&image.environment, environment),
             labels: laid_over(&image.labels, labels),
+            files: files.clone(),
+            folders: folders
+                .iter()
+                .map(|(at, folder)| (at.clone(), folder.names()))
+                .collect(),
             ports: ports.clone(),
             mounts: mounts.clone(),
             healthcheck: merged_health(healthcheck.as_ref(), image.healthcheck.as_ref()),
@@ -376,4 +394,18 @@ pub struct LiveContainer {
     /// Whether values in `spec` are masked, as they are in a saved observation: nobody can tell then whether they differ.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub masked: bool,
+}
+
+impl LiveContainer {
+    /// The paths of its configs and secrets among cdk's files on its host.
+    pub fn files(&self) -> BTreeSet<String> {
+        let spec = self.spec.as_deref();
+        let files = spec.into_iter().flat_map(|spec| spec.files.values());
+        let folders = spec.into_iter().flat_map(|spec| &spec.folders);
+        let inside = folders.flat_map(|(target, names)| {
+            let folder = folder_name(&self.owner, target);
+            names.iter().map(move |name| format!("{folder}/{name}"))
+        });
+        files.map(FileRef::host_name).chain(inside).collect()
+    }
 }

@@ -40,6 +40,24 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// The same for another service.
+    pub fn of(&self, service: &ServiceName) -> Self {
+        Self {
+            slot: Slot::index(service, 1),
+            ..self.clone()
+        }
+    }
+
+    /// It, as templates name it.
+    pub fn replica(&self) -> Replica<'_> {
+        Replica {
+            slot: &self.slot,
+            host: &self.host,
+            address: "localhost",
+            labels: &self.labels,
+        }
+    }
+
     /// A replica of `service` on a host that has all of `labels`; none where there is no host.
     pub fn new(service: &ServiceName, host: &HostName, labels: &BTreeSet<String>) -> Self {
         Self {

@@ -12,6 +12,7 @@ use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::depends::Link;
 use crate::resolve::desired::{Constraint, Mode, Service};
+use crate::resolve::file::Files;
 use crate::resolve::part::Parts;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
@@ -30,6 +31,8 @@ pub struct Around<'a> {
     pub cluster: Option<&'a ClusterName>,
     /// The names under the top-level `volumes`.
     pub volumes: &'a BTreeSet<String>,
+    /// The configs and secrets.
+    pub configs: &'a Files,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
     /// The files that services name.
@@ -143,6 +146,8 @@ impl Reading<'_> {
             environment,
             env_file,
             labels,
+            configs,
+            secrets,
             label_file,
             ports,
             volumes,
@@ -170,6 +175,7 @@ impl Reading<'_> {
         let (limits, reserved) = self.amounts(resources.unwrap_or_default(), parts.limits);
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
+        let files = self.files(configs.unwrap_or_default(), secrets.unwrap_or_default(), &mounts);
         let working_dir = self.folder(working_dir);
         let mut environment = self.pairs("environment", environment);
         self.beneath("env_file", env_file, &mut environment);
@@ -185,6 +191,7 @@ impl Reading<'_> {
             environment,
             labels,
             stamps,
+            files,
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),

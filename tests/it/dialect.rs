@@ -68,6 +68,8 @@ fn plain() -> ContainerSpec {
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
         stamps: BTreeMap::new(),
+        files: BTreeMap::new(),
+        folders: BTreeMap::new(),
         ports: BTreeSet::new(),
         mounts: BTreeSet::new(),
         healthcheck: None,

@@ -153,6 +153,8 @@ fn saved_plans_read_back_and_hold_no_secret() {
             .into(),
         labels: BTreeMap::new(),
         stamps: BTreeMap::new(),
+        files: Default::default(),
+        folders: Default::default(),
         ports: [].into(),
         mounts: [].into(),
         healthcheck: None,

@@ -23,6 +23,9 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
         labels,
         // Filled in before, by the executor.
         stamps: _,
+        // Where they lie only the host knows: see `file`.
+        files: _,
+        folders: _,
         ports,
         mounts,
         healthcheck,

@@ -117,13 +117,15 @@ pub struct RegistryShape {
     pub password: Option<PasswordShape>,
 }
 
-/// Where a password is read from: an environment variable or a file outside git.
+/// Where a password is read from: a secret, an environment variable or a file outside git.
 #[derive(Debug, Default, Clone)]
 pub struct PasswordShape {
     /// The variable.
     pub env: Option<String>,
     /// The file: absolute, or relative to cdk.yaml.
     pub file: Option<String>,
+    /// The secret.
+    pub secret: Option<String>,
 }
 
 /// The long form, which is the only one.
@@ -135,6 +137,8 @@ struct PasswordMap {
     env: Option<String>,
     /// A file outside git, absolute or relative to cdk.yaml.
     file: Option<String>,
+    /// A secret's name under the top-level `secrets`.
+    secret: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for PasswordShape {
@@ -149,7 +153,7 @@ struct PasswordVisitor;
 fn plain_password<E: Error>() -> E {
     decode::error(
         "a password may not stand in git in plain text",
-        "write {env: NAME} or {file: PATH}, and change this password",
+        "write {secret: NAME}, {env: NAME} or {file: PATH}, and change this password",
     )
 }
 
@@ -157,7 +161,7 @@ impl<'de> Visitor<'de> for PasswordVisitor {
     type Value = PasswordShape;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("{env: NAME} or {file: PATH}")
+        f.write_str("{secret: NAME}, {env: NAME} or {file: PATH}")
     }
 
     fn visit_str<E: Error>(self, _: &str) -> Result<PasswordShape, E> {
@@ -181,8 +185,8 @@ impl<'de> Visitor<'de> for PasswordVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PasswordShape, A::Error> {
-        let PasswordMap { env, file } = PasswordMap::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(PasswordShape { env, file })
+        let PasswordMap { env, file, secret } = PasswordMap::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(PasswordShape { env, file, secret })
     }
 }
 

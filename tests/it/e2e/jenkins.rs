@@ -40,7 +40,7 @@ fn clone(scene: &Scene, name: &str) -> PathBuf {
 
 /// Runs a stage's only line, with what is in `first` before all programs of that name.
 fn run(scene: &Scene, folder: &Path, first: &str, line: &str) -> Run {
-    Run::new(scene.line(folder, first, line).output().unwrap())
+    Run::new(scene.line(folder, first, line).output().unwrap(), &scene.heard)
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn its_lines_check_plan_and_apply_and_an_aborted_build_is_made_good() {
     lab::until("a replica is being replaced", Duration::from_secs(30), begun);
     let group = format!("kill -TERM -{}", build.id());
     assert!(Command::new("sh").args(["-c", &group]).status().unwrap().success());
-    let ended = Run::new(build.wait_with_output().unwrap());
+    let ended = Run::new(build.wait_with_output().unwrap(), &scene.heard);
     // Some shells wait for cdk and hand its code on, others die of the signal at once.
     assert!(matches!(ended.code, None | Some(130 | 143)), "{ended:#?}");
     let steady = || run(&scene, &main, "", plan).code == Some(2);

@@ -13,6 +13,7 @@ mod offline;
 mod order;
 mod rolling;
 mod scene;
+mod secrets;
 mod strangers;
 mod table;
 mod unknown;

@@ -50,6 +50,8 @@ pub fn spec(image: &str) -> ContainerSpec {
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
         stamps: BTreeMap::new(),
+        files: BTreeMap::new(),
+        folders: BTreeMap::new(),
         ports: BTreeSet::new(),
         mounts: BTreeSet::new(),
         healthcheck: Some(Healthcheck {
@@ -141,6 +143,7 @@ impl Lab {
             parallel,
             variables: BTreeMap::new(),
             by: "ann@desk".to_owned(),
+            secrets: Default::default(),
             at: Box::new(|| "2026-01-02T03:04:05Z".to_owned()),
         };
         let begin = Instant::now();

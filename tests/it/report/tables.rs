@@ -46,6 +46,7 @@ fn web() -> Service {
         ]),
         labels: BTreeMap::new(),
         stamps: BTreeMap::new(),
+        files: BTreeMap::new(),
         ports: [].into(),
         mounts: [].into(),
         healthcheck: None,
@@ -102,6 +103,7 @@ fn desired() -> Desired {
                 password,
             },
         )]),
+        secrets: BTreeMap::new(),
     }
 }
 
