@@ -206,7 +206,7 @@ fn a_config_that_is_reloaded_changes_in_place() {
     assert_eq!(ids(&scene), before);
     let url = format!("http://engine/events?since={since}&until=$(date +%s)&filters={{%22event%22:[%22kill%22]}}");
     let shell =
-        format!("curl -s --unix-socket /run/docker.sock \"{url}\" | grep -c '\"reload.web.[12]\".*\"signal\":\"1\"'");
+        format!("curl -sg --unix-socket /run/docker.sock \"{url}\" | grep -c '\"reload.web.[12]\".*\"signal\":\"1\"'");
     let kills: usize = ["h1", "h2"]
         .map(|host| {
             lab::lab(&["exec", host, "sh", "-c", &format!("{shell} || true")])
