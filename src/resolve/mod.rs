@@ -6,6 +6,7 @@ pub mod content;
 pub mod decode;
 pub mod depends;
 pub mod desired;
+pub mod dollars;
 pub mod dotenv;
 pub mod env_file;
 pub mod environment;

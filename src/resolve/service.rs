@@ -136,7 +136,6 @@ impl Reading<'_> {
     /// What the shape means. None where something is missing that a service cannot be without.
     pub fn service(&mut self, decoded: Decoded<ServiceShape>, parts: Parts) -> Option<Service> {
         self.need_image(&decoded);
-        let lost = decoded.lost;
         let ServiceShape {
             image,
             pull_policy,
@@ -185,7 +184,7 @@ impl Reading<'_> {
         let mode = self.mode(mode, replicas, scale);
         let service = Service {
             mode,
-            depends_on: self.depends_on(depends_on, &lost),
+            depends_on: self.depends_on(depends_on, &decoded.lost),
             command: self.words("command", command),
             entrypoint: self.words("entrypoint", entrypoint),
             environment,
