@@ -68,6 +68,8 @@ fn snippet<'a>(
     let end = place.end.saturating_sub(begin).clamp(start, line.len());
     let hidden = match place.file.extension().and_then(|ending| ending.to_str()) {
         Some("yaml" | "yml") => names_secret_above(text.get(..begin)?, line),
+        // A template puts secrets in by name; what it holds in plain is masked line by line.
+        Some("j2" | "jinja" | "jinja2" | "tmpl") => false,
         // A file of variables: a line that names none is a piece of some value.
         Some(_) | None => variable_name(line).is_none(),
     };
