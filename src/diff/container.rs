@@ -97,7 +97,7 @@ impl<'a> Judge<'_, 'a> {
             own.extras = others;
             own
         } else if !changes.needs_new && usable && here.is_live() && here.in_place {
-            let (limits, restart) = (case.spec.limits, case.spec.restart);
+            let (limits, restart) = (case.spec.limits.clone(), case.spec.restart);
             let signals: Vec<&str> = changes.reload.signals.iter().map(String::as_str).collect();
             let why = match signals.is_empty() {
                 true => "only what can be changed in place differs".to_owned(),
@@ -198,7 +198,14 @@ impl<'a> Judge<'_, 'a> {
                 } else {
                     let facts = state.images.get(&container.image_id);
                     let none = ImageDefaults::default();
-                    let wanted = spec.effective(facts.map_or(&none, |facts| &facts.defaults));
+                    let mut wanted = spec.effective(facts.map_or(&none, |facts| &facts.defaults));
+                    for (label, stamp) in &spec.stamps {
+                        // Whatever the environment said when it was made is right; that the label is missing is not.
+                        let live = effective.labels.get(label).cloned();
+                        wanted
+                            .labels
+                            .insert(label.clone(), live.unwrap_or_else(|| stamp.to_string()));
+                    }
                     let wanted = if container.masked { wanted.masked() } else { wanted };
                     field::compare(effective, &wanted)
                 }

@@ -7,6 +7,8 @@ mod container;
 mod file;
 mod image;
 mod job;
+mod limits;
+mod runtime;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -35,6 +35,8 @@ use crate::plan::step::{Plan, StepId};
 pub struct Options {
     /// How many steps are in work at once over all hosts, at most; waits for a container do not count.
     pub parallel: usize,
+    /// The variables of the environment that labels name.
+    pub variables: BTreeMap<String, String>,
     /// Who applies: user and machine, for the journal.
     pub by: String,
     /// What the plan's files need decrypted.

@@ -84,7 +84,7 @@ impl Run<'_> {
             Op::Container(ContainerOp::Rename { name, to }) => found(host.rename(name, to).await),
             Op::Container(ContainerOp::Start { name }) => found(host.start(name).await),
             Op::Container(ContainerOp::Update { name, limits, restart }) => {
-                found(host.update(name, *limits, *restart).await)
+                found(host.update(name, limits, *restart).await)
             }
             Op::Container(ContainerOp::Signal { name, signal }) => found(host.signal(name, signal).await),
             Op::Container(ContainerOp::Create { .. }) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => {

@@ -119,7 +119,7 @@ impl<'i> Builder<'i> {
                 restart,
                 reload,
             } => {
-                self.update(&mut draft, here, *limits, *restart);
+                self.update(&mut draft, here, limits, *restart);
                 self.reload(&mut draft, here, reload);
                 !extras.is_empty() || !reload.files.is_empty()
             }
@@ -159,6 +159,7 @@ impl<'i> Builder<'i> {
         } = &diff.verdict
             && *beside
             && !stop_first
+            && old.is_live()
             && let Some(gone) = draft.cleanup.iter().find(|gone| gone.standing == old)
         {
             let name = gone.name.clone();
@@ -168,17 +169,18 @@ impl<'i> Builder<'i> {
         Some(self.finish(draft, waits, policy.monitor))
     }
 
-    fn update(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, limits: Limits, restart: Restart) {
-        let update = |limits, restart| {
+    fn update(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, limits: &Limits, restart: Restart) {
+        let update = |limits: &Limits, restart| {
+            let limits = limits.clone();
             let name = here.name.clone().into_owned();
             Op::Container(ContainerOp::Update { name, limits, restart })
         };
         let before = here.container.spec.as_ref();
-        if before.is_some_and(|spec| (spec.limits, spec.restart) == (limits, restart)) {
+        if before.is_some_and(|spec| (&spec.limits, spec.restart) == (limits, restart)) {
             return;
         }
         let undo = before
-            .map(|spec| update(spec.limits, spec.restart))
+            .map(|spec| update(&spec.limits, spec.restart))
             .into_iter()
             .collect();
         self.act(draft, here.host, update(limits, restart), is(&here.name, here), undo);

@@ -87,6 +87,7 @@ impl<'a> Renderer<'a> {
             entrypoint: entrypoint?,
             environment: environment?,
             labels: labels?,
+            stamps: service.stamps.clone(),
             files,
             folders,
             ports: assignment.ports.iter().cloned().collect(),
@@ -97,7 +98,9 @@ impl<'a> Renderer<'a> {
             working_dir: service.working_dir.clone(),
             logging: service.logging.clone(),
             stop_grace_period: service.stop_grace_period,
-            limits: service.limits,
+            limits: service.limits.clone(),
+            security: service.security.clone(),
+            runtime: service.runtime.clone(),
         })
     }
 }

@@ -127,7 +127,7 @@ impl FileTemplate {
 
     /// Strict as everywhere, and a line that holds nothing but a block leaves nothing.
     fn environment(&self, used: &Arc<Used>) -> Environment<'static> {
-        let mut environment = environment();
+        let mut environment = environment().clone();
         let mut syntax = SyntaxConfig::builder();
         syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
         // It only fails where the delimiters are not apart, and these are the usual ones.

@@ -15,7 +15,9 @@ use crate::model::name::{ClusterName, HostName, ServiceName};
 use crate::model::order::Dependency;
 use crate::model::policy::{PullPolicy, UpdatePolicy};
 use crate::model::revision::Revision;
+use crate::model::runtime::{Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
+use crate::model::stamp::Stamp;
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
 use crate::resolve::content::Content;
 use crate::resolve::template::Text;
@@ -251,6 +253,8 @@ pub struct Service {
     pub environment: BTreeMap<String, Text>,
     /// Labels.
     pub labels: BTreeMap<String, Text>,
+    /// Labels whose values the environment of whoever applies gives.
+    pub stamps: BTreeMap<String, Stamp>,
     /// Configs and secrets, by their path in the container.
     pub files: BTreeMap<String, ServiceFile>,
     /// Ports.
@@ -281,6 +285,12 @@ pub struct Service {
     pub max_replicas_per_node: Option<u32>,
     /// How replicas are replaced.
     pub update: UpdatePolicy,
+    /// What a replica may do.
+    #[serde(skip_serializing_if = "is_default")]
+    pub security: Security,
+    /// How a replica is run.
+    #[serde(skip_serializing_if = "is_default")]
+    pub runtime: Runtime,
 }
 
 impl Service {
@@ -289,7 +299,7 @@ impl Service {
         use crate::model::setting::MountSource;
         self.mounts.iter().any(|mount| match mount.source {
             MountSource::Bind(_) | MountSource::Volume(_) => !mount.read_only,
-            MountSource::Anonymous => false,
+            MountSource::Anonymous | MountSource::Tmpfs => false,
         })
     }
 }

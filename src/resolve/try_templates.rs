@@ -11,8 +11,9 @@ use crate::model::problem::{Place, Problem};
 use crate::resolve::content::{Content, Endpoint, Endpoints, FileTemplate, HINT};
 use crate::resolve::desired::{HostPort, Service};
 use crate::resolve::problems::Problems;
-use crate::resolve::render::{Names, Sample, explain};
+use crate::resolve::render::{Names, Sample};
 use crate::resolve::template::environment;
+use crate::resolve::undefined::explain;
 
 /// Tries each template once per service that uses it: only `service.name` differs, but that may decide what else is named.
 pub fn try_templates(services: &BTreeMap<ServiceName, Service>, sample: &Sample, problems: &mut Problems) {

@@ -141,7 +141,7 @@ impl State {
         };
         let volumes = spec.mounts.iter().filter_map(|mount| match &mount.source {
             MountSource::Volume(name) => Some(name.clone()),
-            MountSource::Bind(_) | MountSource::Anonymous => None,
+            MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
         });
         self.volumes.extend(volumes);
         self.containers.insert(name.to_owned(), SimContainer::new(live));
@@ -202,9 +202,9 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn update(&mut self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError> {
+    pub(super) fn update(&mut self, name: &str, limits: &Limits, restart: Restart) -> Result<(), HostError> {
         if let Some(spec) = self.existing(name)?.spec() {
-            spec.limits = limits;
+            spec.limits = limits.clone().folded();
             spec.restart = restart;
         }
         Ok(())

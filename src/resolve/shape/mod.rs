@@ -3,12 +3,16 @@
 pub mod cluster;
 pub mod depends;
 pub mod deploy;
+pub mod device;
 pub mod env_file;
 pub mod file;
+mod long_mount;
 pub mod mount;
+pub mod number;
 pub mod plain;
 pub mod port;
 pub mod pull;
+pub mod runtime;
 pub mod service;
 
 use std::collections::BTreeMap;
@@ -17,7 +21,7 @@ use schemars::JsonSchema;
 
 use crate::resolve::shape::cluster::{ClusterShape, HostShape, RegistryShape, VolumeShape};
 use crate::resolve::shape::file::{ConfigShape, SecretShape};
-use crate::resolve::shape::service::ServiceShape;
+use crate::resolve::shape::service::WholeServiceShape;
 
 /// A file of a cdk repository: any of these sections, in any file.
 #[derive(Debug, Default, JsonSchema)]
@@ -32,7 +36,7 @@ pub struct FileShape {
     /// The hosts, by name.
     pub hosts: Option<BTreeMap<String, HostShape>>,
     /// The services, by name, as the Compose Specification writes them.
-    pub services: Option<BTreeMap<String, ServiceShape>>,
+    pub services: Option<BTreeMap<String, WholeServiceShape>>,
     /// The named volumes that services mount.
     pub volumes: Option<BTreeMap<String, Option<VolumeShape>>>,
     /// The configs that services get as files.

@@ -20,6 +20,7 @@ use crate::resolve::shape::mount::MountShape;
 use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
 use crate::resolve::shape::port::PortShape;
 use crate::resolve::shape::pull::PullShape;
+use crate::resolve::shape::runtime::{LimitsShape, RuntimeShape, SecurityShape};
 
 /// A service. Variables and labels stand here as a map; a list of them is made one before.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -69,6 +70,26 @@ pub struct ServiceShape {
     pub stop_grace_period: Option<Plain<Span>>,
     /// How many replicas, where, and how they are replaced.
     pub deploy: Option<DeployShape>,
+    /// As `deploy.replicas`.
+    pub scale: Option<Plain<Count<0>>>,
+}
+
+/// All words of a service.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename = "ServiceShape", default, deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
+pub struct WholeServiceShape {
+    /// What it is.
+    #[schemars(flatten)]
+    pub service: ServiceShape,
+    /// What its containers may do.
+    #[schemars(flatten)]
+    pub security: SecurityShape,
+    /// How they are run.
+    #[schemars(flatten)]
+    pub runtime: RuntimeShape,
+    /// What they may use.
+    #[schemars(flatten)]
+    pub limits: LimitsShape,
 }
 
 /// What lies beneath every service: any key of a service, and `update_config`, which means `deploy.update_config`.
@@ -77,7 +98,7 @@ pub struct ServiceShape {
 pub struct DefaultsShape {
     /// Any key of a service.
     #[schemars(flatten)]
-    pub service: ServiceShape,
+    pub service: WholeServiceShape,
     /// As `deploy.update_config`.
     pub update_config: Option<UpdateShape>,
 }
@@ -108,6 +129,8 @@ pub struct HealthShape {
     pub retries: Option<Plain<Count<1>>>,
     /// At the start, where failures don't count.
     pub start_period: Option<Plain<Span>>,
+    /// Between two checks at the start; engines before 25 know nothing of it.
+    pub start_interval: Option<Plain<Positive<Span>>>,
     /// Switches the image's own check off.
     pub disable: Option<bool>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,10 +23,11 @@ pub struct Run {
 }
 
 /// All that runs of cdk printed.
-type Heard = Arc<Mutex<String>>;
+pub type Heard = Arc<Mutex<String>>;
 
 impl Run {
-    fn new(output: Output, heard: &Heard) -> Self {
+    /// What a process came to.
+    pub fn new(output: Output, heard: &Heard) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         let run = Self {
             code: output.status.code(),
@@ -70,7 +71,8 @@ pub struct Scene {
     /// Its hosts.
     pub hosts: Vec<&'static str>,
     folder: TempDir,
-    heard: Heard,
+    /// All that cdk printed.
+    pub heard: Heard,
     secrets: Mutex<Vec<String>>,
 }
 
@@ -233,6 +235,24 @@ impl Scene {
                 assert!(!told, "{who} tells the secret that begins with {}", &secret[..2]);
             }
         }
+    }
+
+    /// Runs cdk to its end, with these variables in its environment.
+    pub fn cdk_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Run {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cdk"));
+        Run::new(
+            command.args(args).envs(variables.iter().copied()).output().unwrap(),
+            &self.heard,
+        )
+    }
+
+    /// A line of a pipeline as Jenkins runs it: in a folder of its own, without a terminal, the built cdk in PATH behind `first`.
+    pub fn line(&self, folder: &Path, first: &str, line: &str) -> Command {
+        let built = Path::new(env!("CARGO_BIN_EXE_cdk")).parent().unwrap();
+        let path = format!("{first}:{}:{}", built.display(), std::env::var("PATH").unwrap());
+        let mut command = self.command("sh");
+        command.current_dir(folder).env("PATH", path).args(["-xe", "-c", line]);
+        command
     }
 
     /// Starts cdk.

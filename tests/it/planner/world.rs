@@ -53,6 +53,7 @@ pub fn service(image: &str, replicas: u32) -> Service {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
         files: BTreeMap::new(),
         ports: BTreeSet::new(),
         mounts: BTreeSet::new(),
@@ -77,6 +78,8 @@ pub fn service(image: &str, replicas: u32) -> Service {
             monitor: Span::seconds(5),
             timeout: Span::seconds(120),
         },
+        security: Default::default(),
+        runtime: Default::default(),
     }
 }
 
@@ -112,6 +115,7 @@ pub fn volume(name: &str) -> Mount {
         target: "/data".to_owned(),
         source: MountSource::Volume(name.to_owned()),
         read_only: false,
+        options: Default::default(),
     }
 }
 

@@ -45,6 +45,7 @@ fn web() -> Service {
             ("LOG_LEVEL".to_owned(), plain("info")),
         ]),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
         files: BTreeMap::new(),
         ports: [].into(),
         mounts: [].into(),
@@ -66,6 +67,8 @@ fn web() -> Service {
             monitor: Span::seconds(5),
             timeout: Span::seconds(120),
         },
+        security: Default::default(),
+        runtime: Default::default(),
     }
 }
 
