@@ -13,7 +13,9 @@ use cdk::model::host::HeldPort;
 use cdk::model::image::ImageDefaults;
 use cdk::model::name::ClusterName;
 use cdk::model::runtime::{Runtime, Security};
-use cdk::model::setting::{Healthcheck, Limits, Logging, Mount, MountOptions, MountSource, PortBinding, Protocol, Restart};
+use cdk::model::setting::{
+    Healthcheck, Limits, Logging, Mount, MountOptions, MountSource, PortBinding, Protocol, Restart,
+};
 use cdk::model::unit::{Bytes, Cpus, Span};
 use serde_json::{Value, json};
 

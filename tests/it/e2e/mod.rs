@@ -5,6 +5,7 @@ mod faults;
 mod fleet;
 mod guards;
 mod interrupted;
+mod keys;
 mod lab;
 mod offline;
 mod rolling;
