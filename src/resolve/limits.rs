@@ -7,7 +7,9 @@ use crate::model::setting::{Limits, Restart, Swap};
 use crate::model::unit::{Bytes, Cpus};
 use crate::resolve::problems::locate_key;
 use crate::resolve::service::{Reading, path};
-use crate::resolve::shape::deploy::{ConditionShape, LimitShape, ReservationShape, ResourcesShape, RestartShape};
+use crate::resolve::shape::deploy::{
+    LimitShape, ReservationShape, ResourcesShape, RestartConditionShape, RestartShape,
+};
 use crate::resolve::shape::device::RequestShape;
 use crate::resolve::shape::number::{Micros, Within};
 use crate::resolve::shape::plain::Plain;
@@ -136,7 +138,7 @@ impl Reading<'_> {
     }
 
     /// What the engine does when a container ends: `deploy.restart_policy` where it is given, as Compose has it, else `restart`.
-    pub fn restart(&mut self, restart: Option<Restart>, policy: Option<RestartShape>) -> Restart {
+    pub fn restart(&mut self, restart: Option<Restart>, policy: Option<RestartShape>, is_job: bool) -> Restart {
         let Some(RestartShape {
             condition,
             max_attempts,
@@ -144,11 +146,11 @@ impl Reading<'_> {
             window: _,
         }) = policy
         else {
-            return restart.unwrap_or(Restart::UnlessStopped);
+            return restart.unwrap_or(if is_job { Restart::No } else { Restart::UnlessStopped });
         };
         let attempts = max_attempts.map_or(0, |count| count.0.0);
         match condition {
-            Some(ConditionShape::OnFailure) => Restart::OnFailure(attempts),
+            Some(RestartConditionShape::OnFailure) => Restart::OnFailure(attempts),
             condition => {
                 if attempts > 0 {
                     let keys = ["deploy", "restart_policy", "max_attempts"];
@@ -161,8 +163,8 @@ impl Reading<'_> {
                     );
                 }
                 match condition {
-                    Some(ConditionShape::None) => Restart::No,
-                    Some(ConditionShape::Any | ConditionShape::OnFailure) | None => Restart::Always,
+                    Some(RestartConditionShape::None) => Restart::No,
+                    Some(RestartConditionShape::Any | RestartConditionShape::OnFailure) | None => Restart::Always,
                 }
             }
         }

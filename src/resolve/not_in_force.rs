@@ -83,21 +83,9 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
     ),
     (
         "services.*",
-        &["env_file"],
-        true,
-        "write the variables under `environment` until then",
-    ),
-    (
-        "services.*",
         &["configs", "secrets"],
         true,
         "bind a file or a folder of the host until then",
-    ),
-    (
-        "services.*",
-        &["depends_on"],
-        true,
-        "services start in no order until then: let the image wait for what it needs",
     ),
     (
         "services.*",
@@ -115,12 +103,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         ],
         true,
         "containers stand on each host's default network until then",
-    ),
-    (
-        "services.*",
-        &["pull_policy"],
-        true,
-        "a tag is looked up once, and its digest kept, until then",
     ),
     (
         "services.*",
@@ -151,12 +133,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         &["post_start", "pre_stop"],
         false,
         "cdk runs nothing inside containers: let the image's entrypoint do it, or a job; a stop begins with `stop_signal`",
-    ),
-    (
-        "services.*",
-        &["label_file"],
-        true,
-        "write the labels under `labels` until then",
     ),
     (
         "services.*.volumes.[]",

@@ -10,6 +10,7 @@ use crate::model::setting::{Healthcheck, Logging, Mount, MountSource};
 use crate::model::unit::Span;
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
+use crate::resolve::depends::Link;
 use crate::resolve::desired::{Constraint, Mode, Service};
 use crate::resolve::part::Parts;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
@@ -20,6 +21,7 @@ use crate::resolve::shape::plain::{Count, Plain, Words};
 use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
 use crate::resolve::suggest;
 use crate::resolve::template::Text;
+use crate::source::named::Named;
 use crate::source::yaml::Node;
 
 /// What a service is read against.
@@ -30,6 +32,8 @@ pub struct Around<'a> {
     pub volumes: &'a BTreeSet<String>,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
+    /// The files that services name.
+    pub files: &'a Named,
 }
 
 /// A service's shape, and what is needed to say where something in it stands.
@@ -46,6 +50,8 @@ pub struct Reading<'a> {
     pub names: &'a Arc<Names>,
     /// What it is read against.
     pub around: &'a Around<'a>,
+    /// Where what it waits for is noted.
+    pub links: &'a mut Vec<Link>,
     /// Where problems go.
     pub problems: &'a mut Problems,
 }
@@ -127,12 +133,17 @@ impl Reading<'_> {
     /// What the shape means. None where something is missing that a service cannot be without.
     pub fn service(&mut self, decoded: Decoded<ServiceShape>, parts: Parts) -> Option<Service> {
         self.need_image(&decoded);
+        let lost = decoded.lost;
         let ServiceShape {
             image,
+            pull_policy,
+            depends_on,
             command,
             entrypoint,
             environment,
+            env_file,
             labels,
+            label_file,
             ports,
             volumes,
             healthcheck,
@@ -160,16 +171,22 @@ impl Reading<'_> {
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
         let working_dir = self.folder(working_dir);
+        let mut environment = self.pairs("environment", environment);
+        self.beneath("env_file", env_file, &mut environment);
+        let mut labels = self.pairs("labels", labels);
+        self.beneath("label_file", label_file, &mut labels);
+        let mode = self.mode(mode, replicas, scale);
         let service = Service {
-            mode: self.mode(mode, replicas, scale),
+            mode,
+            depends_on: self.depends_on(depends_on, &lost),
             command: self.words("command", command),
             entrypoint: self.words("entrypoint", entrypoint),
-            environment: self.pairs("environment", environment),
-            labels: self.pairs("labels", labels),
+            environment,
+            labels,
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),
-            restart: self.restart(restart, restart_policy),
+            restart: self.restart(restart, restart_policy, mode.is_job()),
             user: user.map(|user| user.0),
             working_dir,
             logging: log_words(logging.unwrap_or_default()),
@@ -179,12 +196,14 @@ impl Reading<'_> {
             reserved_memory: reserved.memory,
             constraints: self.constraints(constraints.unwrap_or_default()),
             max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
-            update: update(update_config.unwrap_or_default()),
+            update: update(update_config.unwrap_or_default(), mode.is_job()),
             security: self.security(parts.security),
             runtime: self.runtime(parts.runtime, reserved.devices),
             image: image?,
+            pull_policy: pull_policy.map(|policy| policy.0).unwrap_or_default(),
         };
         self.check(&service);
+        self.check_job(&service);
         Some(service)
     }
 
@@ -204,27 +223,28 @@ impl Reading<'_> {
         replicas: Option<Plain<Count<0>>>,
         scale: Option<Plain<Count<0>>>,
     ) -> Mode {
-        let key: &[&str] = if replicas.is_some() {
-            &["deploy", "replicas"]
-        } else {
-            &["scale"]
+        let keys: &[&str] = match replicas {
+            Some(_) => &["deploy", "replicas"],
+            None => &["scale"],
         };
-        let count = |count: Option<Plain<Count<0>>>| count.map(|count| count.0.0);
         let is_given = replicas.is_some() || scale.is_some();
-        match mode {
-            Some(ModeShape::Global) => {
-                if is_given {
-                    let hint = "a global service has one replica on each host that fits".to_owned();
-                    let message = format!("`{}` says nothing with `mode: global`", key.last().unwrap_or(&""));
-                    self.problem(key, None, message, Some(hint));
-                }
-                Mode::Global
-            }
-            Some(ModeShape::Replicated) | None if !is_given => Mode::Replicated(1),
-            Some(ModeShape::Replicated) | None => {
-                Mode::Replicated(self.same("scale", count(scale), &["deploy", "replicas"], count(replicas)))
-            }
+        let [scale, replicas] = [scale, replicas].map(|count| count.map(|count| count.0.0));
+        let count = match is_given {
+            true => self.same("scale", scale, &["deploy", "replicas"], replicas),
+            false => 1,
+        };
+        let (mode, word) = match mode {
+            Some(ModeShape::Global) => (Mode::Global, "global"),
+            Some(ModeShape::GlobalJob) => (Mode::GlobalJob, "global-job"),
+            Some(ModeShape::ReplicatedJob) => (Mode::ReplicatedJob(count), "replicated-job"),
+            Some(ModeShape::Replicated) | None => (Mode::Replicated(count), "replicated"),
+        };
+        if mode.is_global() && is_given {
+            let hint = "a global service has one replica on each host that fits".to_owned();
+            let message = format!("`{}` says nothing with `mode: {word}`", keys.last().unwrap_or(&""));
+            self.problem(keys, None, message, Some(hint));
         }
+        mode
     }
 
     fn folder(&mut self, folder: Option<String>) -> Option<String> {
@@ -305,7 +325,8 @@ impl Reading<'_> {
     }
 }
 
-fn update(shape: UpdateShape) -> UpdatePolicy {
+/// A job runs all at once and for as long as it takes, unless it says otherwise.
+fn update(shape: UpdateShape, is_job: bool) -> UpdatePolicy {
     let UpdateShape {
         parallelism,
         delay,
@@ -314,14 +335,14 @@ fn update(shape: UpdateShape) -> UpdatePolicy {
         timeout,
     } = shape;
     UpdatePolicy {
-        parallelism: parallelism.map_or(1, |count| count.0.0),
+        parallelism: parallelism.map_or(u32::from(!is_job), |count| count.0.0),
         delay: delay.map_or(Span::default(), |span| span.0),
         order: match order {
             Some(OrderShape::StartFirst) => Order::StartFirst,
             Some(OrderShape::StopFirst) | None => Order::StopFirst,
         },
         monitor: monitor.map_or(Span::seconds(5), |span| span.0),
-        timeout: timeout.map_or(Span::seconds(120), |span| span.0.0),
+        timeout: timeout.map_or(Span::seconds(if is_job { 0 } else { 120 }), |span| span.0.0),
     }
 }
 

@@ -1,13 +1,16 @@
 //! The repository's words as serde types: what may stand where, in short and in long form. What they mean together is decided above.
 
 pub mod cluster;
+pub mod depends;
 pub mod deploy;
 pub mod device;
+pub mod env_file;
 mod long_mount;
 pub mod mount;
 pub mod number;
 pub mod plain;
 pub mod port;
+pub mod pull;
 pub mod runtime;
 pub mod service;
 
