@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diff::{limits, runtime};
+use crate::diff::{Reload, limits, runtime};
 use crate::model::container::EffectiveSpec;
 use crate::model::secret::{MASK, is_secret_name, masked_words};
 use crate::model::setting::{Healthcheck, Logging, Mount, PortBinding};
@@ -27,6 +27,8 @@ pub(super) struct Changes {
     pub(super) list: Vec<Difference>,
     /// Whether something differs that Docker can't change in place.
     pub(super) needs_new: bool,
+    /// Files that change in place.
+    pub(super) reload: Reload,
 }
 
 /// The engine's own grace, which is what none means.
@@ -43,6 +45,9 @@ pub(super) fn compare(live: &EffectiveSpec, wanted: &EffectiveSpec) -> Changes {
         entrypoint,
         environment,
         labels,
+        // `file` compares them, with what lies on the host.
+        files: _,
+        folders: _,
         ports,
         mounts,
         healthcheck,

@@ -7,11 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::model::blob::{FileRef, Folder, folder_name};
 use crate::model::image::{Digest, ImageDefaults, ImageRef};
 use crate::model::name::Slot;
 use crate::model::order::JobVersion;
 use crate::model::runtime::{self, Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
+use crate::model::stamp::Stamp;
 use crate::model::unit::Span;
 
 /// What git wants a replica's container to be. What is none or empty is left to the image, or to the engine.
@@ -27,6 +29,15 @@ pub struct ContainerSpec {
     pub environment: BTreeMap<String, String>,
     /// The user's labels, over the image's; cdk's own are not among them.
     pub labels: BTreeMap<String, String>,
+    /// Labels whose values the environment of whoever applies gives.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stamps: BTreeMap<String, Stamp>,
+    /// Configs and secrets, by their path in the container.
+    #[serde(default)]
+    pub files: BTreeMap<String, FileRef>,
+    /// Folders in the container whose files change in place.
+    #[serde(default)]
+    pub folders: BTreeMap<String, Folder>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
     /// Volumes and bind mounts.
@@ -65,6 +76,10 @@ pub struct EffectiveSpec {
     pub environment: BTreeMap<String, String>,
     /// All labels but cdk's own.
     pub labels: BTreeMap<String, String>,
+    /// Configs and secrets, by their path in the container.
+    pub files: BTreeMap<String, FileRef>,
+    /// Folders whose files change in place, and the names of the files.
+    pub folders: BTreeMap<String, BTreeSet<String>>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
     /// Volumes and bind mounts that were asked for; not those that the image asks for by itself.
@@ -104,6 +119,9 @@ impl ContainerSpec {
             entrypoint,
             environment,
             labels,
+            stamps: _,
+            files,
+            folders,
             ports,
             mounts,
             healthcheck,
@@ -133,6 +151,11 @@ impl ContainerSpec {
             entrypoint: entrypoint.unwrap_or_else(|| image.entrypoint.clone()),
             environment: laid_over(&image.environment, environment),
             labels: laid_over(&image.labels, labels),
+            files: files.clone(),
+            folders: folders
+                .iter()
+                .map(|(at, folder)| (at.clone(), folder.names()))
+                .collect(),
             ports: ports.clone(),
             mounts: mounts.clone(),
             healthcheck: merged_health(healthcheck.as_ref(), image.healthcheck.as_ref()),
@@ -150,6 +173,15 @@ impl ContainerSpec {
         }
     }
 
+    /// The same with its stamps made labels, as these values have them.
+    pub fn stamped(&self, values: &BTreeMap<String, String>) -> Self {
+        let mut spec = self.clone();
+        for (label, stamp) in std::mem::take(&mut spec.stamps) {
+            spec.labels.insert(label, stamp.fill(values));
+        }
+        spec
+    }
+
     /// The names of the volumes that it mounts, as they are on a host.
     pub fn volumes(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter_map(|mount| match &mount.source {
@@ -161,7 +193,15 @@ impl ContainerSpec {
     /// A digest over the whole spec; equal specs have equal fingerprints, on every machine.
     pub fn fingerprint(&self) -> Fingerprint {
         // A spec is plain data with text keys, so it always serialises; an empty text would only make the look slower.
-        let text = serde_json::to_string(self).unwrap_or_default();
+        let text = match self.stamps.is_empty() {
+            true => serde_json::to_string(self),
+            // What the environment holds is no part of what git wants.
+            false => serde_json::to_string(&Self {
+                stamps: BTreeMap::new(),
+                ..self.clone()
+            }),
+        };
+        let text = text.unwrap_or_default();
         let hash = Sha256::digest(text.as_bytes());
         Fingerprint(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
@@ -354,4 +394,18 @@ pub struct LiveContainer {
     /// Whether values in `spec` are masked, as they are in a saved observation: nobody can tell then whether they differ.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub masked: bool,
+}
+
+impl LiveContainer {
+    /// The paths of its configs and secrets among cdk's files on its host.
+    pub fn files(&self) -> BTreeSet<String> {
+        let spec = self.spec.as_deref();
+        let files = spec.into_iter().flat_map(|spec| spec.files.values());
+        let folders = spec.into_iter().flat_map(|spec| &spec.folders);
+        let inside = folders.flat_map(|(target, names)| {
+            let folder = folder_name(&self.owner, target);
+            names.iter().map(move |name| format!("{folder}/{name}"))
+        });
+        files.map(FileRef::host_name).chain(inside).collect()
+    }
 }

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::model::blob::FileKind;
 use crate::model::endpoint::{Address, Ssh};
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName};
@@ -15,7 +17,9 @@ use crate::model::policy::{PullPolicy, UpdatePolicy};
 use crate::model::revision::Revision;
 use crate::model::runtime::{Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
+use crate::model::stamp::Stamp;
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
+use crate::resolve::content::Content;
 use crate::resolve::template::Text;
 
 /// What git wants.
@@ -31,6 +35,44 @@ pub struct Desired {
     pub services: BTreeMap<ServiceName, Service>,
     /// Who to be at which registry, by its host and port.
     pub registries: BTreeMap<String, Registry>,
+    /// The secrets, encrypted.
+    pub secrets: BTreeMap<String, SecretFile>,
+}
+
+/// A secret as it lies in the repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecretFile {
+    /// Its path there.
+    pub path: PathBuf,
+    /// The SHA-256 of it, encrypted.
+    pub sha256: String,
+    /// It, encrypted.
+    #[serde(skip)]
+    pub encrypted: Arc<[u8]>,
+}
+
+/// A config or a secret as a file of a service's containers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServiceFile {
+    /// Which it is.
+    pub kind: FileKind,
+    /// Its name in the YAML.
+    pub source: String,
+    /// What it holds.
+    pub content: Content,
+    /// The user whose it is.
+    pub uid: u32,
+    /// The group whose it is.
+    pub gid: u32,
+    /// Its permissions.
+    #[serde(serialize_with = "octal")]
+    pub mode: u32,
+    /// The signal that follows a change in place; none where a change replaces the replica.
+    pub signal: Option<String>,
+}
+
+fn octal<S: serde::Serializer>(mode: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{mode:04o}"))
 }
 
 /// A cluster's own settings.
@@ -96,6 +138,8 @@ pub enum PasswordSource {
     Env(String),
     /// A file outside git; a line feed at its end does not count.
     File(PathBuf),
+    /// A secret of the repository, by name; a line feed at its end does not count.
+    Secret(String),
 }
 
 /// How many replicas a service has.
@@ -209,6 +253,10 @@ pub struct Service {
     pub environment: BTreeMap<String, Text>,
     /// Labels.
     pub labels: BTreeMap<String, Text>,
+    /// Labels whose values the environment of whoever applies gives.
+    pub stamps: BTreeMap<String, Stamp>,
+    /// Configs and secrets, by their path in the container.
+    pub files: BTreeMap<String, ServiceFile>,
     /// Ports.
     pub ports: BTreeSet<ServicePort>,
     /// Mounts, with the volumes' names as they are on a host.

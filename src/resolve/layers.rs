@@ -171,7 +171,7 @@ pub fn problems_of_number(node: &Node, problems: &mut Problems) {
 /// One that is wholly one expression, or has statements in it, is rendered first.
 fn split(node: &mut Node) {
     let Kind::Text(text) = &node.kind else { return };
-    if !is_template(text) || text.contains("{%") || whole(&environment(), text).is_some() {
+    if !is_template(text) || text.contains("{%") || whole(environment(), text).is_some() {
         return;
     }
     let (mut masked, mut expressions, mut rest) = (String::new(), Vec::new(), text.as_str());

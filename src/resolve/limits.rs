@@ -5,6 +5,7 @@ use std::fmt::Display;
 use crate::model::problem::Problem;
 use crate::model::setting::{Limits, Restart, Swap};
 use crate::model::unit::{Bytes, Cpus};
+use crate::resolve::desired::Mode;
 use crate::resolve::problems::locate_key;
 use crate::resolve::service::{Reading, path};
 use crate::resolve::shape::deploy::{
@@ -138,7 +139,7 @@ impl Reading<'_> {
     }
 
     /// What the engine does when a container ends: `deploy.restart_policy` where it is given, as Compose has it, else `restart`.
-    pub fn restart(&mut self, restart: Option<Restart>, policy: Option<RestartShape>, is_job: bool) -> Restart {
+    pub fn restart(&mut self, restart: Option<Restart>, policy: Option<RestartShape>, mode: Mode) -> Restart {
         let Some(RestartShape {
             condition,
             max_attempts,
@@ -146,7 +147,11 @@ impl Reading<'_> {
             window: _,
         }) = policy
         else {
-            return restart.unwrap_or(if is_job { Restart::No } else { Restart::UnlessStopped });
+            let unless_given = match mode.is_job() {
+                true => Restart::No,
+                false => Restart::UnlessStopped,
+            };
+            return restart.unwrap_or(unless_given);
         };
         let attempts = max_attempts.map_or(0, |count| count.0.0);
         match condition {

@@ -2,12 +2,15 @@
 
 pub mod cluster;
 pub mod constraint;
+pub mod content;
 pub mod decode;
 pub mod depends;
 pub mod desired;
 pub mod dotenv;
 pub mod env_file;
 pub mod environment;
+pub mod file;
+pub mod file_use;
 pub mod fitness;
 pub mod hosts;
 pub mod layers;
@@ -21,8 +24,12 @@ pub mod runtime;
 pub mod schema;
 pub mod service;
 pub mod shape;
+pub mod simple;
 pub mod suggest;
 pub mod template;
+pub mod tree;
+pub mod try_templates;
+pub mod undefined;
 pub mod unique;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +40,7 @@ use minijinja::Value;
 
 use crate::model::name::{HostName, ServiceName, VolumeName};
 use crate::model::problem::{Problem, Rejected};
+use crate::resolve::constraint::HostWords;
 use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
 use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
@@ -43,11 +51,21 @@ use crate::resolve::render::{Names, Rendered, Sample, render};
 use crate::resolve::service::{Around, Reading};
 use crate::resolve::shape::cluster::VolumeShape;
 use crate::resolve::shape::service::ServiceShape;
+use crate::resolve::try_templates::try_templates;
 use crate::source::manifest::Manifest;
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
 /// The sections of a file; what each may hold is `shape`'s.
-const SECTIONS: [&str; 6] = ["cluster", "hosts", "registries", "services", "vars", "volumes"];
+const SECTIONS: [&str; 8] = [
+    "cluster",
+    "configs",
+    "hosts",
+    "registries",
+    "secrets",
+    "services",
+    "vars",
+    "volumes",
+];
 
 /// What a repository wants.
 ///
@@ -59,8 +77,8 @@ pub fn resolve(manifest: &Manifest) -> Result<Desired, Rejected> {
     match desired {
         Some(desired) if problems.is_empty() => Ok(desired),
         Some(_) | None => Err(Rejected {
-            problems: problems.sorted(),
             texts: texts(manifest),
+            problems: problems.sorted(),
         }),
     }
 }
@@ -82,7 +100,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         revision,
     } = manifest;
     let sections = environment::sections(manifest, problems);
-    for (name, entry) in &sections {
+    for (name, entry) in &*sections {
         if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
             problems.push(refuse_key("", name, entry.key.clone()).0);
         }
@@ -90,16 +108,28 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let section = |name: &str| sections.get(name);
     let names = Arc::new(cluster::names(section("vars"), revision, section("cluster"), problems));
     let head = cluster::head(section("cluster"), &names, problems);
-    let registries = cluster::registries(section("registries"), root, &names, problems);
     let hosts = hosts::hosts(section("hosts"), &head.ssh, root, &names, problems);
     let volumes = volumes(section("volumes"), problems);
+    let sample = sample(&hosts.words);
+    let reader = file::Reader {
+        named: files,
+        names: &names,
+        sample: sample.clone(),
+        problems,
+    };
+    let configs = reader.files(section("configs"), section("secrets"));
+    let registries = cluster::registries(section("registries"), root, &names, &configs, problems);
     let around = Around {
         cluster: head.cluster.as_ref().map(|cluster| &cluster.name),
         volumes: &volumes,
+        configs: &configs,
         files,
         hosts: &hosts.words,
     };
     let services = services(section("services"), head.defaults, &names, &around, problems);
+    if let Some(sample) = sample {
+        try_templates(&services, &sample, problems);
+    }
     let Hosts { all: hosts, words: _ } = hosts;
     Some(Desired {
         revision: revision.clone(),
@@ -107,7 +137,15 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         hosts,
         services,
         registries,
+        secrets: configs.secrets,
     })
+}
+
+/// A replica on a host that has all labels, to try templates on.
+fn sample(hosts: &HostWords) -> Option<Sample> {
+    let host = hosts.names.iter().find_map(|host| host.parse::<HostName>().ok());
+    let host = host.or_else(|| "host".parse().ok())?;
+    Some(Sample::new(&"service".parse().ok()?, &host, &hosts.labels))
 }
 
 /// The names of the volumes that services may mount.
@@ -136,9 +174,13 @@ fn services(
     problems: &mut Problems,
 ) -> BTreeMap<ServiceName, Service> {
     let defaults = defaults.map(|defaults| layers::defaults(defaults, problems));
-    let map = section
-        .map(|section| entries("services", section.value.clone(), problems))
-        .unwrap_or_default();
+    let map = match section.map(|section| &section.value) {
+        Some(Node {
+            kind: Kind::Map(map), ..
+        }) => map,
+        Some(other) => &entries("services", other.clone(), problems),
+        None => &Map::new(),
+    };
     let (mut all, mut links) = (BTreeMap::new(), Vec::new());
     let written: BTreeSet<String> = map.keys().cloned().collect();
     if map.is_empty()
@@ -152,7 +194,15 @@ fn services(
             problems.push(Problem::at(Some(entry.key.clone()), error.to_string()));
         }
         let Ok(parsed) = parsed else { continue };
-        let service = one(&parsed, entry, defaults.as_ref(), names, around, &mut links, problems);
+        let service = one(
+            &parsed,
+            entry.clone(),
+            defaults.as_ref(),
+            names,
+            around,
+            &mut links,
+            problems,
+        );
         all.extend(service.map(|service| (parsed, service)));
     }
     depends::check(&links, &all, &written, problems);
@@ -199,16 +249,15 @@ fn one(
     let text = name.as_str();
     names.insert("service".to_owned(), minijinja::context! { name => Value::from(text) });
     let names = Arc::new(names);
-    let host = around.hosts.names.iter().find_map(|host| host.parse::<HostName>().ok());
-    let host = host.or_else(|| "host".parse().ok())?;
-    let sample = Sample::new(name, &host, &around.hosts.labels);
+    let sample = sample(around.hosts)?.of(name);
     let Rendered { waiting, broken } = render(&mut node, &names, Some(sample), problems);
     let parts = Parts::split(&mut node, problems);
-    let decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    let mut decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    let node = std::mem::replace(&mut decoded.node, Node::new(key.clone(), Kind::Null));
     let mut reading = Reading {
         name: text,
         key: &key,
-        node: &parts.joined(&decoded.node),
+        node: &parts.joined(node),
         waiting: &waiting,
         names: &names,
         around,

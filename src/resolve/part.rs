@@ -47,12 +47,11 @@ impl Parts {
     }
 
     /// The service's whole tree again, without what was wrong: to tell where something in it stands.
-    pub fn joined(&self, service: &Node) -> Node {
-        let mut whole = service.clone();
-        if let Kind::Map(map) = &mut whole.kind {
+    pub fn joined(&self, mut service: Node) -> Node {
+        if let Kind::Map(map) = &mut service.kind {
             map.extend(self.decoded.iter().map(|(key, entry)| (key.clone(), entry.clone())));
         }
-        whole
+        service
     }
 }
 

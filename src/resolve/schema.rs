@@ -133,7 +133,7 @@ mod tests {
                 "volume"
             ]
         );
-        assert_eq!(keys("registries.*.password"), ["env", "file"]);
+        assert_eq!(keys("registries.*.password"), ["env", "file", "secret"]);
         assert_eq!(keys("nowhere"), [""; 0]);
     }
 }

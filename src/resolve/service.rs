@@ -12,6 +12,7 @@ use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::depends::Link;
 use crate::resolve::desired::{Constraint, Mode, Service};
+use crate::resolve::file::Files;
 use crate::resolve::part::Parts;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
@@ -30,6 +31,8 @@ pub struct Around<'a> {
     pub cluster: Option<&'a ClusterName>,
     /// The names under the top-level `volumes`.
     pub volumes: &'a BTreeSet<String>,
+    /// The configs and secrets.
+    pub configs: &'a Files,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
     /// The files that services name.
@@ -143,6 +146,8 @@ impl Reading<'_> {
             environment,
             env_file,
             labels,
+            configs,
+            secrets,
             label_file,
             ports,
             volumes,
@@ -170,10 +175,12 @@ impl Reading<'_> {
         let (limits, reserved) = self.amounts(resources.unwrap_or_default(), parts.limits);
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
+        let files = self.files(configs.unwrap_or_default(), secrets.unwrap_or_default(), &mounts);
         let working_dir = self.folder(working_dir);
         let mut environment = self.pairs("environment", environment);
         self.beneath("env_file", env_file, &mut environment);
         let mut labels = self.pairs("labels", labels);
+        let stamps = Self::stamps(&mut labels);
         self.beneath("label_file", label_file, &mut labels);
         let mode = self.mode(mode, replicas, scale);
         let service = Service {
@@ -183,10 +190,12 @@ impl Reading<'_> {
             entrypoint: self.words("entrypoint", entrypoint),
             environment,
             labels,
+            stamps,
+            files,
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),
-            restart: self.restart(restart, restart_policy, mode.is_job()),
+            restart: self.restart(restart, restart_policy, mode),
             user: user.map(|user| user.0),
             working_dir,
             logging: log_words(logging.unwrap_or_default()),
@@ -223,14 +232,14 @@ impl Reading<'_> {
         replicas: Option<Plain<Count<0>>>,
         scale: Option<Plain<Count<0>>>,
     ) -> Mode {
-        let keys: &[&str] = match replicas {
+        let given = |count: &Option<Plain<Count<0>>>| count.as_ref().map(|count| count.0.0);
+        let key: &[&str] = match given(&replicas) {
             Some(_) => &["deploy", "replicas"],
             None => &["scale"],
         };
         let is_given = replicas.is_some() || scale.is_some();
-        let [scale, replicas] = [scale, replicas].map(|count| count.map(|count| count.0.0));
         let count = match is_given {
-            true => self.same("scale", scale, &["deploy", "replicas"], replicas),
+            true => self.same("scale", given(&scale), &["deploy", "replicas"], given(&replicas)),
             false => 1,
         };
         let (mode, word) = match mode {
@@ -241,8 +250,8 @@ impl Reading<'_> {
         };
         if mode.is_global() && is_given {
             let hint = "a global service has one replica on each host that fits".to_owned();
-            let message = format!("`{}` says nothing with `mode: {word}`", keys.last().unwrap_or(&""));
-            self.problem(keys, None, message, Some(hint));
+            let message = format!("`{}` says nothing with `mode: {word}`", key.last().unwrap_or(&""));
+            self.problem(key, None, message, Some(hint));
         }
         mode
     }

@@ -67,6 +67,9 @@ fn plain() -> ContainerSpec {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
+        files: BTreeMap::new(),
+        folders: BTreeMap::new(),
         ports: BTreeSet::new(),
         mounts: BTreeSet::new(),
         healthcheck: None,
@@ -88,6 +91,7 @@ fn specs() -> BTreeMap<&'static str, ContainerSpec> {
         command: Some(words("/app x")),
         environment: pairs(&[("A", "b=c"), ("E", "")]),
         labels: pairs(&[("l", "1"), ("from", "git")]),
+        stamps: BTreeMap::new(),
         ports: BTreeSet::from([
             port(8080, Protocol::Tcp, None, 20001),
             port(8080, Protocol::Tcp, Some("127.0.0.1"), 20002),

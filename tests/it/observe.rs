@@ -1,11 +1,12 @@
 //! Observing: what images stand for, journals, hosts that fail half way, and observations as files.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use async_trait::async_trait;
 use cdk::host::{Containers, Credentials, Host, HostError, Hosts};
+use cdk::model::blob::{FileFacts, FileRef};
 use cdk::model::container::{ContainerSpec, LiveContainer, Ownership};
 use cdk::model::host::{HostFacts, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, ImageRef, Resolution};
@@ -150,6 +151,19 @@ impl Host for Scripted {
         unreachable!("observe changes nothing")
     }
     async fn remove(&self, _: &str) -> Result<(), HostError> {
+        unreachable!("observe changes nothing")
+    }
+    async fn signal(&self, _: &str, _: &str) -> Result<(), HostError> {
+        unreachable!("observe changes nothing")
+    }
+    async fn look_at(
+        &self,
+        _: &ClusterName,
+        _: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Option<FileFacts>>, HostError> {
+        unreachable!("no container here has configs or secrets, and then nobody looks for any")
+    }
+    async fn write_config(&self, _: &ClusterName, _: &str, _: &FileRef, _: &[u8]) -> Result<(), HostError> {
         unreachable!("observe changes nothing")
     }
     async fn read_files(&self, _: &ClusterName) -> Result<BTreeMap<String, Vec<u8>>, HostError> {

@@ -9,7 +9,7 @@ use bollard::models::{
 };
 
 use crate::dialect::docker::asked::{self, Asked};
-use crate::dialect::docker::{Unreadable, label, limits, mount, natural, runtime};
+use crate::dialect::docker::{Unreadable, file, label, limits, mount, natural, runtime};
 use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
 use crate::model::host::HeldPort;
 use crate::model::setting::{Healthcheck, Logging, PortBinding, Protocol, Restart};
@@ -26,6 +26,8 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
     let owner = label::owner(&name, &labels)?;
     let state = answer.state.unwrap_or_default();
     let started_at = state.started_at.clone().unwrap_or_default();
+    let mut spec = effective(config, answer.host_config.unwrap_or_default(), labels.clone());
+    file::read(&mut spec, &owner, &labels);
     Ok(LiveContainer {
         id: answer.id.unwrap_or_default(),
         name,
@@ -38,11 +40,7 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
         },
         state: state_of(&state),
         restarts: natural(answer.restart_count),
-        spec: Some(Box::new(effective(
-            config,
-            answer.host_config.unwrap_or_default(),
-            labels,
-        ))),
+        spec: Some(Box::new(spec)),
         masked: false,
     })
 }
@@ -107,6 +105,9 @@ fn effective(config: ContainerConfig, mut host: HostConfig, labels: HashMap<Stri
         environment: environment(config.env.unwrap_or_default()),
         logging: logging(host.log_config.unwrap_or_default(), label::asked_logging(&labels)),
         labels: label::without_own(labels),
+        // Sorted out of the mounts afterwards.
+        files: BTreeMap::new(),
+        folders: BTreeMap::new(),
         ports: ports(host.port_bindings.unwrap_or_default()),
         mounts,
         healthcheck,

@@ -21,6 +21,11 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
         entrypoint,
         environment,
         labels,
+        // Filled in before, by the executor.
+        stamps: _,
+        // Where they lie only the host knows: see `file`.
+        files: _,
+        folders: _,
         ports,
         mounts,
         healthcheck,

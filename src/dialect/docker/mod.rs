@@ -4,6 +4,7 @@ mod asked;
 pub mod container;
 pub mod create;
 pub mod engine;
+pub mod file;
 pub mod label;
 mod limits;
 mod mount;

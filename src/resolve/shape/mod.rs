@@ -5,6 +5,7 @@ pub mod depends;
 pub mod deploy;
 pub mod device;
 pub mod env_file;
+pub mod file;
 mod long_mount;
 pub mod mount;
 pub mod number;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use crate::resolve::shape::cluster::{ClusterShape, HostShape, RegistryShape, VolumeShape};
+use crate::resolve::shape::file::{ConfigShape, SecretShape};
 use crate::resolve::shape::service::WholeServiceShape;
 
 /// A file of a cdk repository: any of these sections, in any file.
@@ -37,4 +39,8 @@ pub struct FileShape {
     pub services: Option<BTreeMap<String, WholeServiceShape>>,
     /// The named volumes that services mount.
     pub volumes: Option<BTreeMap<String, Option<VolumeShape>>>,
+    /// The configs that services get as files.
+    pub configs: Option<BTreeMap<String, ConfigShape>>,
+    /// The secrets that services get as files, or use in templates.
+    pub secrets: Option<BTreeMap<String, SecretShape>>,
 }

@@ -40,7 +40,7 @@ pub enum SourceShape {
 }
 
 /// A message and a hint.
-pub(super) type Wrong = (String, &'static str);
+pub type Wrong = (String, &'static str);
 
 /// How mounts below a bind mount are shared with the host.
 pub(super) const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
@@ -157,7 +157,10 @@ pub(super) fn source(text: &str) -> Result<SourceShape, Wrong> {
 }
 
 /// An absolute path as an engine would clean it.
-pub(super) fn absolute(path: &str) -> Result<String, Wrong> {
+///
+/// # Errors
+/// It is not one, or has `..` in it.
+pub fn absolute(path: &str) -> Result<String, Wrong> {
     if !path.starts_with('/') {
         return Err((format!("{path:?} is not an absolute path"), FORM));
     }

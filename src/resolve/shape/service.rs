@@ -15,6 +15,7 @@ use crate::resolve::decode;
 use crate::resolve::shape::depends::DependsShape;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
 use crate::resolve::shape::env_file::EnvFiles;
+use crate::resolve::shape::file::UseShape;
 use crate::resolve::shape::mount::MountShape;
 use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
 use crate::resolve::shape::port::PortShape;
@@ -47,6 +48,10 @@ pub struct ServiceShape {
     pub labels: Option<BTreeMap<String, Plain<String>>>,
     /// Files of labels, which lie beneath `labels`.
     pub label_file: Option<EnvFiles>,
+    /// Configs, as files of the container: `/NAME` unless a target is given.
+    pub configs: Option<Vec<UseShape>>,
+    /// Secrets, as files of the container: `/run/secrets/NAME` unless a target is given.
+    pub secrets: Option<Vec<UseShape>>,
     /// Ports. A container's port alone gets a host port from cdk.
     pub ports: Option<Vec<PortShape>>,
     /// Volumes and bind mounts.

@@ -49,6 +49,9 @@ pub fn spec(image: &str) -> ContainerSpec {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
+        files: BTreeMap::new(),
+        folders: BTreeMap::new(),
         ports: BTreeSet::new(),
         mounts: BTreeSet::new(),
         healthcheck: Some(Healthcheck {
@@ -138,7 +141,9 @@ impl Lab {
         let hosts = self.hosts.iter().map(as_host).collect();
         let options = Options {
             parallel,
+            variables: BTreeMap::new(),
             by: "ann@desk".to_owned(),
+            secrets: Default::default(),
             at: Box::new(|| "2026-01-02T03:04:05Z".to_owned()),
         };
         let begin = Instant::now();

@@ -403,6 +403,27 @@ fn what_stays_as_it_is_is_waited_for_where_it_is_not_well_yet() {
 }
 
 #[test]
+fn a_wait_for_health_that_nobody_checks_is_told() {
+    let web = needs(service("web:1", 1), &[("db", WELL)]);
+    let mut desired = desired(&["h1"], vec![("db", service("db:1", 1)), ("web", web)]);
+    let told = "web waits until db is healthy, but neither git nor its image gives db a health check: it counts as healthy once it has run for 5s";
+    let nothing = "hosts: {h1: {}}";
+    assert!(
+        texts(&planned(&desired, &observed(nothing))).is_empty(),
+        "the image may have one"
+    );
+    let image = "hosts: {h1: {images: {i: {tags: ['db:1']}}}}";
+    assert_eq!(texts(&planned(&desired, &observed(image))), [told]);
+    let check = "hosts: {h1: {images: {i: {tags: ['db:1'], defaults: {healthcheck: {test: [CMD, 'true']}}}}}}";
+    assert!(texts(&planned(&desired, &observed(check))).is_empty());
+    let mut seen = observed(image);
+    go(&desired, &mut seen);
+    assert!(texts(&planned(&desired, &seen)).is_empty(), "nobody waits");
+    desired.services.values_mut().for_each(|one| one.depends_on.clear());
+    assert!(planned(&desired, &seen).is_empty());
+}
+
+#[test]
 fn some_of_a_service_is_enough_and_nothing_of_it_is_not() {
     let mut db = service("db:1", 3);
     db.max_replicas_per_node = Some(1);

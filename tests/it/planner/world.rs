@@ -53,6 +53,8 @@ pub fn service(image: &str, replicas: u32) -> Service {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
+        files: BTreeMap::new(),
         ports: BTreeSet::new(),
         mounts: BTreeSet::new(),
         healthcheck: None,
@@ -135,6 +137,7 @@ pub fn desired(hosts: &[&str], services: Vec<(&str, Service)>) -> Desired {
         hosts: hosts.iter().map(|name| (host_name(name), host(&[]))).collect(),
         services: services.collect::<BTreeMap<ServiceName, Service>>(),
         registries: BTreeMap::new(),
+        secrets: BTreeMap::new(),
     }
 }
 

@@ -45,6 +45,8 @@ fn web() -> Service {
             ("LOG_LEVEL".to_owned(), plain("info")),
         ]),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
+        files: BTreeMap::new(),
         ports: [].into(),
         mounts: [].into(),
         healthcheck: None,
@@ -101,6 +103,7 @@ fn desired() -> Desired {
                 password,
             },
         )]),
+        secrets: BTreeMap::new(),
     }
 }
 
