@@ -87,8 +87,17 @@ impl Engine {
         container::live(answer).map_err(refused)
     }
 
-    async fn create_from(&self, name: &str, body: ContainerCreateBody) -> Result<(), HostError> {
-        let options = CreateContainerOptionsBuilder::new().name(name).build();
+    async fn create_from(
+        &self,
+        name: &str,
+        platform: Option<&str>,
+        body: ContainerCreateBody,
+    ) -> Result<(), HostError> {
+        let options = CreateContainerOptionsBuilder::new().name(name);
+        let options = platform
+            .into_iter()
+            .fold(options, |options, platform| options.platform(platform))
+            .build();
         let create = self.docker().create_container(Some(options), body);
         within(&format!("create {name}"), CHANGE, create).await.map(drop)
     }
@@ -242,6 +251,13 @@ impl Host for Engine {
         owner: &Ownership,
         cluster: &ClusterName,
     ) -> Result<(), HostError> {
+        // Older engines would not say that they know nothing of it, and mount the whole volume.
+        if self.api < ApiVersion::SUBPATH && spec.mounts.iter().any(|mount| mount.options.subpath.is_some()) {
+            return Err(HostError::Refused(
+                "a `subpath` of a volume needs Docker 26 or newer".to_owned(),
+            ));
+        }
+        let platform = spec.runtime.platform.as_deref();
         let mountpoint = match spec.files.is_empty() && spec.folders.is_empty() {
             true => None,
             false => Some(configs::mountpoint(self.docker(), cluster).await?),
@@ -254,12 +270,12 @@ impl Host for Engine {
             body
         };
         let Some(digest) = owner.digest.as_ref().or(spec.image.digest()) else {
-            return self.create_from(name, body(&spec.image.to_string())).await;
+            return self.create_from(name, platform, body(&spec.image.to_string())).await;
         };
-        match self.create_from(name, body(&spec.image.pinned(digest))).await {
+        match self.create_from(name, platform, body(&spec.image.pinned(digest))).await {
             // The same image may lie here under another repository's name only; then its id serves.
             Err(HostError::NotFound(why)) => match images::id_of(self.docker(), digest).await? {
-                Some(id) => self.create_from(name, body(&id)).await,
+                Some(id) => self.create_from(name, platform, body(&id)).await,
                 None => Err(HostError::NotFound(why)),
             },
             answer => answer,

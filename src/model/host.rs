@@ -33,6 +33,9 @@ pub struct HostFacts {
     pub cpus: u64,
     /// Memory.
     pub memory: Bytes,
+    /// The version of the kernel's control groups, `1` or `2`; empty where it is not known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub cgroups: String,
 }
 
 /// A port of a host that something not of this cluster holds.

@@ -1,6 +1,6 @@
 //! What a plan says beside its steps: changes, notes, the placement and the digests for the journal. No steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::field::Difference;
 use crate::diff::{Diff, ServiceDiff, SlotDiff, Verdict};
@@ -8,6 +8,7 @@ use crate::model::host::ObservedHost;
 use crate::model::image::Digest;
 use crate::model::journal::{EarlierVersion, JOURNAL_VERSIONS, JournalEnd, Memory, PlacedSlot};
 use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::runtime::is_default;
 use crate::model::unit::Span;
 use crate::observe::Observed;
 use crate::place::live::newest_record;
@@ -111,7 +112,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         placement,
         observed,
         diff,
-        target: _,
+        target,
     } = input;
     let mut notes = Vec::new();
     if let Some(record) = newest_record(observed).filter(|record| record.end == JournalEnd::Begun) {
@@ -163,6 +164,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     }
     notes.extend(unchecked(input).into_iter().map(Note::Text));
     notes.extend(placement.notes.iter().cloned().map(Note::Text));
+    notes.extend(without_effect(target, observed));
     notes
 }
 
@@ -187,6 +189,46 @@ fn gone(host: &HostName, silent: Option<&str>, placement: &Placement) -> Guard {
     let kind = GuardKind::Gone;
     Guard { kind, why, cure }
 }
+
+/// Keys that a host's engine or kernel leaves out: they are accepted there without effect.
+fn without_effect(target: &Target, observed: &Observed) -> Vec<Note> {
+    let mut all: BTreeMap<(&str, &str), BTreeSet<&HostName>> = BTreeMap::new();
+    for (name, host) in &target.hosts {
+        let Some(state) = observed.hosts.get(name).and_then(ObservedHost::state) else {
+            continue;
+        };
+        let api = state
+            .facts
+            .api
+            .strip_prefix("1.")
+            .and_then(|minor| minor.parse::<u32>().ok());
+        let is_old = api.is_some_and(|minor| minor < 44);
+        let is_v2 = state.facts.cgroups == "2";
+        for spec in host.containers.values() {
+            let checked = spec
+                .healthcheck
+                .as_ref()
+                .filter(|check| !is_default(&check.start_interval));
+            let keys = [
+                ("healthcheck.start_interval", OLD, is_old && checked.is_some()),
+                ("annotations", OLD, is_old && !spec.runtime.annotations.is_empty()),
+                ("mem_swappiness", V2, is_v2 && spec.runtime.mem_swappiness.is_some()),
+                ("oom_kill_disable", V2, is_v2 && spec.runtime.oom_kill_disable),
+            ];
+            for (key, why, _) in keys.into_iter().filter(|(_, _, applies)| *applies) {
+                all.entry((key, why)).or_default().insert(name);
+            }
+        }
+    }
+    let note = |((key, why), hosts): ((&str, &str), BTreeSet<&HostName>)| {
+        let hosts: Vec<&str> = hosts.into_iter().map(HostName::as_str).collect();
+        Note::Text(format!("`{key}` has no effect on {}: {why}", hosts.join(", ")))
+    };
+    all.into_iter().map(note).collect()
+}
+
+const OLD: &str = "engines before 25 know nothing of it";
+const V2: &str = "control groups of version 2 have nothing of the kind";
 
 /// Where every replica will stand: those placed, those that stay though they fit nowhere, and those that are not wanted but
 /// on a host that does not answer.

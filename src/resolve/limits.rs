@@ -8,7 +8,9 @@ use crate::model::unit::{Bytes, Cpus};
 use crate::resolve::desired::Mode;
 use crate::resolve::problems::locate_key;
 use crate::resolve::service::{Reading, path};
-use crate::resolve::shape::deploy::{ConditionShape, LimitShape, ReservationShape, ResourcesShape, RestartShape};
+use crate::resolve::shape::deploy::{
+    LimitShape, ReservationShape, ResourcesShape, RestartConditionShape, RestartShape,
+};
 use crate::resolve::shape::device::RequestShape;
 use crate::resolve::shape::number::{Micros, Within};
 use crate::resolve::shape::plain::Plain;
@@ -153,7 +155,7 @@ impl Reading<'_> {
         };
         let attempts = max_attempts.map_or(0, |count| count.0.0);
         match condition {
-            Some(ConditionShape::OnFailure) => Restart::OnFailure(attempts),
+            Some(RestartConditionShape::OnFailure) => Restart::OnFailure(attempts),
             condition => {
                 if attempts > 0 {
                     let keys = ["deploy", "restart_policy", "max_attempts"];
@@ -166,8 +168,8 @@ impl Reading<'_> {
                     );
                 }
                 match condition {
-                    Some(ConditionShape::None) => Restart::No,
-                    Some(ConditionShape::Any | ConditionShape::OnFailure) | None => Restart::Always,
+                    Some(RestartConditionShape::None) => Restart::No,
+                    Some(RestartConditionShape::Any | RestartConditionShape::OnFailure) | None => Restart::Always,
                 }
             }
         }

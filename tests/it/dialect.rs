@@ -12,9 +12,9 @@ use cdk::model::container::{ContainerSpec, ContainerState, LiveContainer, Owners
 use cdk::model::host::HeldPort;
 use cdk::model::image::ImageDefaults;
 use cdk::model::name::ClusterName;
-use cdk::model::runtime::{Runtime, Security};
+use cdk::model::runtime::{Blkio, DeviceRequest, Runtime, Security};
 use cdk::model::setting::{
-    Healthcheck, Limits, Logging, Mount, MountOptions, MountSource, PortBinding, Protocol, Restart,
+    Healthcheck, Limits, Logging, Mount, MountOptions, MountSource, PortBinding, Protocol, Restart, Swap,
 };
 use cdk::model::unit::{Bytes, Cpus, Span};
 use serde_json::{Value, json};
@@ -219,6 +219,107 @@ fn what_an_engine_made_is_what_git_asked_for() {
             );
         }
     }
+}
+
+/// A spec with all that says how an engine runs a container, in what no test host can start too.
+fn run_specially() -> ContainerSpec {
+    let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<String>>();
+    fn rate<T>(rate: T) -> BTreeMap<String, T> {
+        BTreeMap::from([("/dev/sda".to_owned(), rate)])
+    }
+    let text = |text: &str| Some(text.to_owned());
+    ContainerSpec {
+        limits: Limits {
+            cpu_rt_period: 1000,
+            cpu_rt_runtime: 400,
+            memswap: Some(Swap(-1)),
+            pids: 9,
+            ..Limits::default()
+        },
+        security: Security {
+            cap_add: texts(&["ALL"]),
+            security_opt: texts(&["label=disable", "apparmor=unconfined", "systempaths=unconfined"]),
+            privileged: true,
+            ..Security::default()
+        },
+        runtime: Runtime {
+            runtime: text("nvidia"),
+            ipc: text("private"),
+            cgroup: text("host"),
+            stop_signal: text("SIGINT"),
+            shm_size: Some(Bytes(1 << 20)),
+            init: Some(false),
+            device_requests: BTreeSet::from([DeviceRequest {
+                driver: "nvidia".to_owned(),
+                count: -1,
+                capabilities: vec![vec!["gpu".to_owned(), "utility".to_owned()]],
+                ..DeviceRequest::default()
+            }]),
+            storage_opt: pairs(&[("size", "1G")]),
+            blkio: Blkio {
+                weight: 20,
+                weight_device: rate(10),
+                device_read_bps: rate(Bytes(1)),
+                device_write_bps: rate(Bytes(2)),
+                device_read_iops: rate(3),
+                device_write_iops: rate(4),
+            },
+            ..Runtime::default()
+        },
+        ..plain()
+    }
+}
+
+#[test]
+fn how_a_container_is_run_reads_back_field_by_field() {
+    let spec = run_specially();
+    let wanted = spec.effective(&ImageDefaults::default());
+    assert_eq!(*live(reported(&spec)).spec.unwrap(), wanted);
+    assert_eq!(
+        wanted.security.security_opt.into_iter().collect::<Vec<_>>(),
+        ["apparmor=unconfined"],
+        "the rest says nothing beside `privileged`"
+    );
+}
+
+#[test]
+fn what_an_engine_fills_in_or_leaves_out_is_no_difference() {
+    let mut filled = reported(&plain());
+    let host = &mut filled["HostConfig"];
+    for (key, value) in [
+        ("ShmSize", json!(1 << 30)),
+        ("Runtime", json!("nvidia")),
+        ("IpcMode", json!("shareable")),
+        ("CgroupnsMode", json!("private")),
+        ("MemorySwap", json!(-1)),
+        ("PidsLimit", json!(-1)),
+        ("MemorySwappiness", json!(-1)),
+        ("OomKillDisable", json!(false)),
+    ] {
+        host[key] = value;
+    }
+    let nothing = ImageDefaults::default();
+    assert_eq!(*live(filled.clone()).spec.unwrap(), plain().effective(&nothing));
+    filled["HostConfig"]["IpcMode"] = json!("host");
+    let seen = live(filled).spec.unwrap();
+    assert_eq!(seen.runtime.ipc.as_deref(), Some("host"), "no engine's setting says so");
+
+    let mut spec = plain();
+    spec.runtime.annotations = pairs(&[("a", "b")]);
+    spec.runtime.mem_swappiness = Some(10);
+    spec.runtime.oom_kill_disable = true;
+    spec.runtime.blkio.weight = 300;
+    spec.healthcheck = Some(Healthcheck {
+        test: words("CMD /app"),
+        start_interval: Span::seconds(1),
+        ..Healthcheck::default()
+    });
+    let mut left_out = reported(&spec);
+    left_out["Config"]["Healthcheck"]["StartInterval"] = Value::Null;
+    for key in ["Annotations", "MemorySwappiness", "OomKillDisable", "BlkioWeight"] {
+        left_out["HostConfig"][key] = Value::Null;
+    }
+    assert_eq!(*live(left_out).spec.unwrap(), spec.effective(&nothing));
 }
 
 #[test]

@@ -23,6 +23,9 @@ impl ApiVersion {
     /// The newest whose words cdk knows: Docker 26.
     pub const NEWEST: Self = Self { major: 1, minor: 45 };
 
+    /// The oldest that mounts a folder of a volume.
+    pub const SUBPATH: Self = Self { major: 1, minor: 45 };
+
     /// The version to speak with an engine that knows all versions up to this one.
     ///
     /// # Errors
@@ -71,6 +74,10 @@ pub fn facts(info: SystemInfo, api: ApiVersion) -> HostFacts {
         api: api.to_string(),
         cpus: natural(info.ncpu),
         memory: Bytes(natural(info.mem_total)),
+        cgroups: info
+            .cgroup_version
+            .map(|version| version.to_string())
+            .unwrap_or_default(),
     }
 }
 

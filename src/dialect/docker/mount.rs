@@ -157,15 +157,16 @@ fn bind(text: &str) -> Mount {
             .find(|word| known.contains(word))
             .map(|word| (*word).to_owned())
     };
-    let is_path = source.starts_with('/');
+    let (is_path, selinux) = (source.starts_with('/'), one_of(&["z", "Z"]));
     let propagations: Vec<&str> = PROPAGATIONS.iter().map(|(name, _)| *name).collect();
     Mount {
         target,
         read_only: words.contains(&"ro"),
         options: MountOptions {
             propagation: one_of(&propagations).filter(|word| !is_own(word)),
-            create_host_path: is_path,
-            selinux: one_of(&["z", "Z"]),
+            // With a label it goes without saying.
+            create_host_path: is_path && selinux.is_none(),
+            selinux,
             nocopy: words.contains(&"nocopy"),
             ..MountOptions::default()
         },

@@ -34,7 +34,7 @@ pub struct DeployShape {
 #[schemars(deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
 pub struct RestartShape {
     /// When it starts it again; `any` unless given.
-    pub condition: Option<ConditionShape>,
+    pub condition: Option<RestartConditionShape>,
     /// How often at most, with `on-failure`.
     pub max_attempts: Option<Plain<Count<0>>>,
     /// Accepted without effect: an engine has its own, growing delay.
@@ -46,7 +46,7 @@ pub struct RestartShape {
 /// When the engine starts a container again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum ConditionShape {
+pub enum RestartConditionShape {
     /// Never.
     None,
     /// Where it failed.

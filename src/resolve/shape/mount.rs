@@ -110,7 +110,7 @@ pub(super) fn propagation(word: &str) -> Option<String> {
 
 impl MountShape {
     /// Itself, unless it asks what its source does not have.
-    pub(super) fn fitting(self) -> Result<Self, Wrong> {
+    pub(super) fn fitting(mut self) -> Result<Self, Wrong> {
         let MountOptions {
             propagation,
             create_host_path: _,
@@ -134,7 +134,12 @@ impl MountShape {
                 "`selinux` and `subpath` can't stand together".to_owned(),
                 "an engine takes one of them",
             )),
-            _ => Ok(self),
+            (_, Some(_)) => {
+                // An engine labels only what it may make.
+                self.options.create_host_path = false;
+                Ok(self)
+            }
+            (_, None) => Ok(self),
         }
     }
 }

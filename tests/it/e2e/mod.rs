@@ -8,6 +8,7 @@ mod guards;
 mod images;
 mod interrupted;
 mod jenkins;
+mod keys;
 mod lab;
 mod offline;
 mod order;
