@@ -13,7 +13,7 @@ use crate::place::place;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
 use crate::render::render;
-use crate::resolve::desired::Desired;
+use crate::resolve::desired::{Desired, SameKey};
 use crate::scale::counts;
 
 /// A plan, and what it was made from.
@@ -58,12 +58,23 @@ pub fn plan_from(settings: &Settings, seen: Seen, notes: Vec<String>) -> Result<
         observed: &observed,
         diff: &difference,
     });
+    plan.notes.extend(told(&desired));
     plan.notes.extend(notes.into_iter().map(Note::Text));
     Ok(Planned {
         desired,
         observed,
         plan,
         took,
+    })
+}
+
+/// What git says that is not in force yet, one note for each key.
+fn told(desired: &Desired) -> impl Iterator<Item = Note> {
+    let keys = desired.not_in_force_by_key().into_iter();
+    keys.map(|(key, SameKey { of, all })| Note::NotInForce {
+        key: key.to_owned(),
+        of: of.into_iter().map(str::to_owned).collect(),
+        paths: all.into_iter().map(|one| one.path.clone()).collect(),
     })
 }
 

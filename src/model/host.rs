@@ -31,6 +31,9 @@ pub struct HostFacts {
     pub cpus: u64,
     /// Memory.
     pub memory: Bytes,
+    /// The labels that its engine was started with.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub engine_labels: BTreeMap<String, String>,
 }
 
 /// A port of a host that something not of this cluster holds.

@@ -198,6 +198,15 @@ pub fn refuse_key(pattern: &str, key: &str, place: Place) -> (Problem, Option<St
     (problem, meant)
 }
 
+/// Whether a node is a map; a problem where it is neither that nor empty.
+pub fn is_map(name: &str, node: &Node, problems: &mut Problems) -> bool {
+    if node.map().is_none() && !node.is_null() {
+        let message = format!("`{name}`: expected a map, not {}", node.describe());
+        problems.push(Problem::at(Some(node.place.clone()), message));
+    }
+    node.map().is_some()
+}
+
 /// The entries of a section that is a map; a problem, and none, where it is something else.
 pub fn entries(name: &str, section: Node, problems: &mut Problems) -> crate::source::yaml::Map {
     let described = section.describe();

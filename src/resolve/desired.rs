@@ -11,6 +11,7 @@ use crate::model::endpoint::{Address, Ssh};
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName};
 use crate::model::policy::UpdatePolicy;
+use crate::model::problem::Place;
 use crate::model::revision::Revision;
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
@@ -29,6 +30,56 @@ pub struct Desired {
     pub services: BTreeMap<ServiceName, Service>,
     /// Who to be at which registry, by its host and port.
     pub registries: BTreeMap<String, Registry>,
+    /// What stands in git, is right, and is not in force yet in this version of cdk; by path.
+    pub not_in_force: Vec<NotInForce>,
+}
+
+/// A key that is accepted, and has no effect yet.
+#[derive(Debug, Clone, Serialize)]
+#[serde(into = "String")]
+pub struct NotInForce {
+    /// Where it stands, as the user writes it: `services.web.deploy.autoscale`.
+    pub path: String,
+    /// What several have in common: `deploy.autoscale`.
+    pub key: String,
+    /// The service or the host that has it, where it is one's.
+    pub of: Option<String>,
+    /// Its place; it takes no part in comparisons.
+    pub place: Place,
+}
+
+/// The same key wherever it stands.
+#[derive(Debug, Clone, Default)]
+pub struct SameKey<'a> {
+    /// The services or hosts that have it, where it is theirs.
+    pub of: Vec<&'a str>,
+    /// Every one, by path.
+    pub all: Vec<&'a NotInForce>,
+}
+
+impl Desired {
+    /// What is not in force yet, by what several have in common.
+    pub fn not_in_force_by_key(&self) -> BTreeMap<&str, SameKey<'_>> {
+        let mut keys: BTreeMap<&str, SameKey<'_>> = BTreeMap::new();
+        for one in &self.not_in_force {
+            let same = keys.entry(&one.key).or_default();
+            same.of.extend(one.of.as_deref());
+            same.all.push(one);
+        }
+        keys
+    }
+}
+
+impl From<NotInForce> for String {
+    fn from(told: NotInForce) -> String {
+        told.path
+    }
+}
+
+impl PartialEq for NotInForce {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.path, &self.key, &self.of) == (&other.path, &other.key, &other.of)
+    }
 }
 
 /// A cluster's own settings.
@@ -116,6 +167,14 @@ pub enum Attribute {
     Role,
     /// `node.labels.KEY`.
     Label(String),
+    /// `node.ip`: the host's address, or a network that it is in.
+    Ip,
+    /// `node.platform.os`, as the engine says it.
+    Os,
+    /// `node.platform.arch`, as the engine says it, or in Go's words.
+    Arch,
+    /// `engine.labels.KEY`.
+    EngineLabel(String),
 }
 
 /// A demand on a host, in Swarm's syntax: `node.labels.type == large`.
@@ -135,6 +194,10 @@ impl fmt::Display for Constraint {
             Attribute::Hostname => f.write_str("node.hostname")?,
             Attribute::Role => f.write_str("node.role")?,
             Attribute::Label(key) => write!(f, "node.labels.{key}")?,
+            Attribute::Ip => f.write_str("node.ip")?,
+            Attribute::Os => f.write_str("node.platform.os")?,
+            Attribute::Arch => f.write_str("node.platform.arch")?,
+            Attribute::EngineLabel(key) => write!(f, "engine.labels.{key}")?,
         }
         write!(f, " {} {}", if self.equal { "==" } else { "!=" }, self.value)
     }

@@ -1,21 +1,29 @@
 //! From the YAML as written to what should be: defaults, templates, references, every problem at once. Pure.
 
+pub mod accepted;
+pub mod autoscale;
 pub mod cluster;
 pub mod constraint;
 pub mod decode;
 pub mod desired;
+pub mod firewall;
 pub mod fitness;
 pub mod hosts;
+pub mod ingress;
 pub mod layers;
 pub mod not_in_force;
+pub mod placement;
 pub mod problems;
+pub mod reader;
 pub mod render;
 pub mod requirement;
+pub mod routes;
 pub mod schema;
 pub mod service;
 pub mod shape;
 pub mod suggest;
 pub mod template;
+pub mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +32,7 @@ use minijinja::Value;
 
 use crate::model::name::{HostName, ServiceName, VolumeName};
 use crate::model::problem::{Problem, Rejected};
+use crate::resolve::accepted::Owner;
 use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
@@ -36,7 +45,16 @@ use crate::source::manifest::Manifest;
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
 /// The sections of a file; what each may hold is `shape`'s.
-const SECTIONS: [&str; 6] = ["cluster", "hosts", "registries", "services", "vars", "volumes"];
+const SECTIONS: [&str; 8] = [
+    "cluster",
+    "firewall",
+    "hosts",
+    "ingress",
+    "registries",
+    "services",
+    "vars",
+    "volumes",
+];
 
 /// What a repository wants.
 ///
@@ -72,12 +90,33 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let registries = cluster::registries(section("registries"), root, &names, problems);
     let hosts = hosts::hosts(section("hosts"), &head.ssh, root, &names, problems);
     let volumes = volumes(section("volumes"), problems);
+    let service_names = keys(section("services"));
+    let ingresses = ingress::read(section("ingress"), &names, problems);
     let around = Around {
         cluster: head.cluster.as_ref().map(|cluster| &cluster.name),
         volumes: &volumes,
         hosts: &hosts.words,
+        services: &service_names,
+        routed: &ingress::routed(&ingresses),
     };
     let services = services(section("services"), head.defaults, &names, &around, problems);
+    let known = ingress::Known {
+        hosts: &hosts,
+        names: &service_names,
+        services: &services,
+        secrets: &keys(section("secrets")),
+        ports: head.cluster.as_ref().map(|cluster| cluster.ports),
+    };
+    ingress::check(&ingresses, &known, problems);
+    accepted::tell_section("ingress", section("ingress"), problems);
+    let known = firewall::Known {
+        hosts: &hosts,
+        names: &service_names,
+        services: &services,
+        has_ingress: !ingresses.is_empty(),
+    };
+    firewall::check(section("firewall"), &names, &known, problems);
+    accepted::tell_section("firewall", section("firewall"), problems);
     let Hosts { all: hosts, words: _ } = hosts;
     Some(Desired {
         revision: revision.clone(),
@@ -85,7 +124,14 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         hosts,
         services,
         registries,
+        not_in_force: problems.take_told(),
     })
+}
+
+/// The names in a section, as they are written.
+fn keys(section: Option<&Entry>) -> BTreeSet<String> {
+    let map = section.and_then(|section| section.value.map());
+    map.into_iter().flat_map(|map| map.keys().cloned()).collect()
 }
 
 /// The names of the volumes that services may mount.
@@ -170,10 +216,12 @@ fn one(
     let sample = Sample::new(name, &host, &around.hosts.labels);
     let Rendered { waiting, broken } = render(&mut node, &names, Some(sample), problems);
     let decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    accepted::tell("services.*", Owner::Service(text), &decoded.node, problems);
     let mut reading = Reading {
         name: text,
         key: &key,
         node: &decoded.node.clone(),
+        lost: &decoded.lost.clone(),
         waiting: &waiting,
         names: &names,
         around,

@@ -20,19 +20,17 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         "containers stand on each host's default network until then",
     ),
     ("", &["configs", "secrets"], true, "bind a file of the host until then"),
-    ("", &["firewall", "ingress"], true, LATER),
     ("", &["version"], false, "Compose itself ignores this line: remove it"),
     ("", &["name"], false, "the cluster's name is `cluster.name`"),
     ("", &["include"], false, "files are included by `cluster.include`"),
     ("", &["models"], false, "models are no matter of cdk's"),
-    ("cluster", &["env", "hooks", "keep", "rollback"], true, LATER),
+    ("cluster", &["env"], true, LATER),
     (
         "cluster.ssh",
         &["become"],
         true,
         "the user needs the right to the Docker socket: the group `docker`",
     ),
-    ("hosts.*", &["public_addresses"], true, LATER),
     (
         "hosts.*.ssh",
         &["become"],
@@ -210,19 +208,7 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         true,
         "labels of containers stand in the service's `labels`",
     ),
-    ("services.*.deploy", &["endpoint_mode", "autoscale"], true, LATER),
-    (
-        "services.*.deploy",
-        &["rollback_config"],
-        true,
-        "git revert, and apply, until then",
-    ),
-    (
-        "services.*.deploy.placement",
-        &["affinity", "anti_affinity", "preferences", "strategy"],
-        true,
-        "replicas are spread evenly over the hosts that fit until then",
-    ),
+    ("services.*.deploy", &["endpoint_mode"], true, LATER),
     (
         "services.*.deploy.resources.limits",
         &["devices", "generic_resources", "pids"],
@@ -234,12 +220,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         &["devices", "generic_resources"],
         true,
         LATER,
-    ),
-    (
-        "services.*.deploy.update_config",
-        &["canary", "failure_action", "gate", "max_failure_ratio", "strategy"],
-        true,
-        "an update rolls, and stops at the first failure, until then",
     ),
 ];
 

@@ -12,6 +12,7 @@ use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::desired::{Constraint, Mode, Service};
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
+use crate::resolve::reader::Reader;
 use crate::resolve::render::{Names, Waiting};
 use crate::resolve::shape::deploy::{AmountShape, DeployShape, ModeShape, OrderShape, PlacementShape, UpdateShape};
 use crate::resolve::shape::mount::{MountShape, SourceShape};
@@ -29,6 +30,10 @@ pub struct Around<'a> {
     pub volumes: &'a BTreeSet<String>,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
+    /// The names under the top-level `services`.
+    pub services: &'a BTreeSet<String>,
+    /// The services that an ingress hands anything on to.
+    pub routed: &'a BTreeSet<String>,
 }
 
 /// A service's shape, and what is needed to say where something in it stands.
@@ -39,6 +44,8 @@ pub struct Reading<'a> {
     pub key: &'a Place,
     /// The tree that was decoded.
     pub node: &'a Node,
+    /// The paths of what was wrong and is not in that tree.
+    pub lost: &'a [Vec<Segment>],
     /// Which of its texts wait for their replica.
     pub waiting: &'a Waiting,
     /// What its templates may name.
@@ -63,6 +70,22 @@ impl Reading<'_> {
         let mut problem = Problem::at(Some(locate(self.node, &path(keys, index))), message);
         problem.hint = hint;
         self.problems.push(problem);
+    }
+
+    /// The same tree, for problems deep within it.
+    pub fn reader(&mut self) -> Reader<'_> {
+        Reader {
+            node: self.node,
+            problems: self.problems,
+        }
+    }
+
+    /// Whether what stands at `keys`, or what it stands in, or something within it was wrong, so that its absence says nothing.
+    pub fn has_lost(&self, keys: &[&str]) -> bool {
+        let path = path(keys, None);
+        self.lost
+            .iter()
+            .any(|lost| lost.starts_with(&path) || path.starts_with(lost))
     }
 
     fn key_problem(&mut self, keys: &[&str], message: impl Into<String>, hint: &str) {
@@ -148,11 +171,18 @@ impl Reading<'_> {
             placement,
             resources,
             update_config,
+            rollback_config,
+            autoscale,
         } = deploy.unwrap_or_default();
         let PlacementShape {
             constraints,
             max_replicas_per_node,
+            strategy: _,
+            preferences,
+            affinity,
+            anti_affinity,
         } = placement.unwrap_or_default();
+        let (update_config, has_replicas) = (update_config.unwrap_or_default(), replicas.is_some());
         let resources = resources.unwrap_or_default();
         let (limits, reserved) = (amount(resources.limits), amount(resources.reservations));
         let ports = self.ports(ports.unwrap_or_default());
@@ -177,10 +207,15 @@ impl Reading<'_> {
             reserved_memory: reserved.memory,
             constraints: self.constraints(constraints.unwrap_or_default()),
             max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
-            update: update(update_config.unwrap_or_default()),
+            update: update(&update_config),
             image: image?,
         };
         self.check(&service);
+        self.check_preferences(&preferences.unwrap_or_default());
+        self.check_affinities(&affinity.unwrap_or_default(), &anti_affinity.unwrap_or_default());
+        self.check_update(&service, &update_config);
+        self.check_rollback(&service, rollback_config.as_ref());
+        self.check_autoscale(&service, has_replicas, autoscale.as_ref());
         Some(service)
     }
 
@@ -291,23 +326,28 @@ fn amount(shape: Option<AmountShape>) -> Limits {
     }
 }
 
-fn update(shape: UpdateShape) -> UpdatePolicy {
+fn update(shape: &UpdateShape) -> UpdatePolicy {
     let UpdateShape {
         parallelism,
         delay,
         order,
         monitor,
         timeout,
+        strategy: _,
+        failure_action: _,
+        max_failure_ratio: _,
+        gate: _,
+        canary: _,
     } = shape;
     UpdatePolicy {
-        parallelism: parallelism.map_or(1, |count| count.0.0),
-        delay: delay.map_or(Span::default(), |span| span.0),
+        parallelism: parallelism.as_ref().map_or(1, |count| count.0.0),
+        delay: delay.as_ref().map_or(Span::default(), |span| span.0),
         order: match order {
             Some(OrderShape::StartFirst) => Order::StartFirst,
             Some(OrderShape::StopFirst) | None => Order::StopFirst,
         },
-        monitor: monitor.map_or(Span::seconds(5), |span| span.0),
-        timeout: timeout.map_or(Span::seconds(120), |span| span.0.0),
+        monitor: monitor.as_ref().map_or(Span::seconds(5), |span| span.0),
+        timeout: timeout.as_ref().map_or(Span::seconds(120), |span| span.0.0),
     }
 }
 

@@ -11,6 +11,8 @@ use cdk::resolve::resolve;
 use cdk::source::{ReadError, Repository};
 use proptest::prelude::*;
 
+#[path = "check/accepted.rs"]
+mod accepted;
 #[path = "check/meaning.rs"]
 mod meaning;
 #[path = "check/revisions.rs"]

@@ -1,17 +1,25 @@
 //! The repository's words as serde types: what may stand where, in short and in long form. What they mean together is decided above.
 
+pub mod autoscale;
 pub mod cluster;
 pub mod deploy;
+pub mod firewall;
+pub mod ingress;
 pub mod mount;
+pub mod placement;
 pub mod plain;
 pub mod port;
+pub mod scalar;
 pub mod service;
+pub mod update;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
 use crate::resolve::shape::cluster::{ClusterShape, HostShape, RegistryShape, VolumeShape};
+use crate::resolve::shape::firewall::FirewallShape;
+use crate::resolve::shape::ingress::IngressShape;
 use crate::resolve::shape::service::ServiceShape;
 
 /// A file of a cdk repository: any of these sections, in any file.
@@ -30,4 +38,8 @@ pub struct FileShape {
     pub services: Option<BTreeMap<String, ServiceShape>>,
     /// The named volumes that services mount.
     pub volumes: Option<BTreeMap<String, Option<VolumeShape>>>,
+    /// What comes in to the hosts.
+    pub firewall: Option<FirewallShape>,
+    /// The proxies before the services, by name.
+    pub ingress: Option<BTreeMap<String, IngressShape>>,
 }

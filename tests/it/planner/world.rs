@@ -130,6 +130,7 @@ pub fn desired(hosts: &[&str], services: Vec<(&str, Service)>) -> Desired {
         hosts: hosts.iter().map(|name| (host_name(name), host(&[]))).collect(),
         services: services.collect::<BTreeMap<ServiceName, Service>>(),
         registries: BTreeMap::new(),
+        not_in_force: Vec::new(),
     }
 }
 
@@ -195,6 +196,7 @@ pub fn texts(plan: &Plan) -> Vec<String> {
         Note::Unreachable { host, why, holds } => format!("{host} unreachable: {why}; holds {}", holds.len()),
         Note::Unplaced { slot, why } => format!("{slot} unplaced: {why}"),
         Note::Interrupted { steps } => format!("interrupted, {steps} steps"),
+        Note::NotInForce { paths, .. } => format!("not in force: {}", paths.join(", ")),
         Note::Text(text) => text.clone(),
     });
     texts.collect()

@@ -97,6 +97,7 @@ fn desired() -> Desired {
                 password,
             },
         )]),
+        not_in_force: Vec::new(),
     }
 }
 
