@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Segment as Step, Track};
 
 use crate::model::problem::{Place, Problem};
-use crate::resolve::problems::{Problems, Segment, locate, locate_key, remove};
+use crate::resolve::problems::{Problems, Segment, find, locate, locate_key, remove};
 use crate::resolve::{not_in_force, schema, suggest};
 use crate::source::yaml::{Kind, Node};
 
@@ -38,7 +38,7 @@ impl<T> Decoded<T> {
 
 /// Decodes `node`, which stands at `at` in the repository (`services.*`). What is wrong is noted and taken away, until the rest decodes.
 ///
-/// `broken` is what was taken out of the tree before.
+/// `broken` is what was found wrong before: it is taken away first, and its keys may be unknown as well.
 pub fn decode<T: DeserializeOwned + Default>(
     mut node: Node,
     at: &str,
@@ -46,6 +46,12 @@ pub fn decode<T: DeserializeOwned + Default>(
     problems: &mut Problems,
 ) -> Decoded<T> {
     let mut lost = broken;
+    let meant: Vec<_> = lost.iter().flat_map(|path| misspelt(&node, at, path, problems)).collect();
+    // From behind, so that the indices of lists stay true.
+    for path in lost.iter().rev() {
+        remove(&mut node, path);
+    }
+    lost.extend(meant);
     loop {
         let (result, unknown) = attempt::<T>(&node);
         match result {
@@ -153,6 +159,32 @@ fn in_plain_words(message: &str) -> String {
     format!("expected {expected}, not {found}")
 }
 
+/// The place of the map at a path.
+fn pattern(at: &str, path: &[Segment]) -> String {
+    let mut pattern = at.to_owned();
+    for segment in path {
+        pattern.push('.');
+        match segment {
+            Segment::Key(key) => pattern.push_str(key),
+            Segment::Index(_) => pattern.push_str("[]"),
+        }
+    }
+    pattern
+}
+
+/// Notes the key of what was found wrong before, where the map that it stands in takes other keys only.
+fn misspelt(node: &Node, at: &str, path: &[Segment], problems: &mut Problems) -> Option<Vec<Segment>> {
+    let (Segment::Key(key), parents) = path.split_last()? else {
+        return None;
+    };
+    let known = schema::keys(&pattern(at, parents));
+    // A value in a map of free names, or in one that is unknown itself.
+    if known.is_empty() || known.contains(key) || find(node, path).is_none() {
+        return None;
+    }
+    unknown_key(node, at, path, problems)
+}
+
 /// Notes a key that no type takes, unless it is an extension (`x-…`). The answer is the path that was likely meant.
 fn unknown_key(node: &Node, at: &str, path: &[Segment], problems: &mut Problems) -> Option<Vec<Segment>> {
     let Some((Segment::Key(key), parents)) = path.split_last() else {
@@ -161,14 +193,7 @@ fn unknown_key(node: &Node, at: &str, path: &[Segment], problems: &mut Problems)
     if key.starts_with("x-") && ["services", "volumes"].iter().any(|section| at.starts_with(section)) {
         return None;
     }
-    let mut pattern = at.to_owned();
-    for segment in parents {
-        pattern.push('.');
-        match segment {
-            Segment::Key(key) => pattern.push_str(key),
-            Segment::Index(_) => pattern.push_str("[]"),
-        }
-    }
+    let pattern = pattern(at, parents);
     let (problem, meant) = refuse_key(&pattern, key, locate_key(node, path));
     problems.push(problem);
     meant.map(|word| parents.iter().cloned().chain([Segment::Key(word)]).collect())
