@@ -3,6 +3,7 @@
 use crate::cli::args::InitArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::{Ended, ExitCode};
+use crate::cli::schema::schema_into;
 use crate::flow::Failure;
 use crate::model::name::ClusterName;
 use crate::source::error::SourceError;
@@ -15,6 +16,8 @@ pub(super) fn init(context: &Context, args: &InitArgs) -> Result<ExitCode, Ended
         SourceError::Exists(_) => Failure::Guard(error.to_string()),
         other => other.into(),
     })?;
+    let schema = schema_into(&args.directory)?;
+    let written: Vec<_> = written.into_iter().chain(schema).collect();
     let files: String = written.iter().map(|path| format!("  {}\n", path.display())).collect();
     context.answer(&format!(
         "Wrote\n{files}Next: put them under git (git init, git add, git commit), then `cdk check` and `cdk plan`.\n"

@@ -46,7 +46,10 @@ pub fn decode<T: DeserializeOwned + Default>(
     problems: &mut Problems,
 ) -> Decoded<T> {
     let mut lost = broken;
-    let meant: Vec<_> = lost.iter().flat_map(|path| misspelt(&node, at, path, problems)).collect();
+    let meant: Vec<_> = lost
+        .iter()
+        .flat_map(|path| misspelt(&node, at, path, problems))
+        .collect();
     // From behind, so that the indices of lists stay true.
     for path in lost.iter().rev() {
         remove(&mut node, path);

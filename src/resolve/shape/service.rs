@@ -14,7 +14,7 @@ use crate::model::unit::Span;
 use crate::resolve::decode;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
 use crate::resolve::shape::mount::MountShape;
-use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
+use crate::resolve::shape::plain::{Count, Plain, Positive, Words, labels_schema, pairs_schema};
 use crate::resolve::shape::port::PortShape;
 
 /// A service. Variables and labels stand here as a map; a list of them is made one before.
@@ -32,7 +32,7 @@ pub struct ServiceShape {
     #[schemars(schema_with = "pairs_schema")]
     pub environment: Option<BTreeMap<String, Plain<String>>>,
     /// Labels of the containers.
-    #[schemars(schema_with = "pairs_schema")]
+    #[schemars(schema_with = "labels_schema")]
     pub labels: Option<BTreeMap<String, Plain<String>>>,
     /// Ports. A container's port alone gets a host port from cdk.
     pub ports: Option<Vec<PortShape>>,
@@ -55,14 +55,26 @@ pub struct ServiceShape {
 }
 
 /// What lies beneath every service: any key of a service, and `update_config`, which means `deploy.update_config`.
-#[derive(Debug, Default, JsonSchema)]
-#[schemars(default)]
-pub struct DefaultsShape {
-    /// Any key of a service.
-    #[schemars(flatten)]
-    pub service: ServiceShape,
-    /// As `deploy.update_config`.
-    pub update_config: Option<UpdateShape>,
+#[derive(Debug)]
+pub struct DefaultsShape;
+
+impl JsonSchema for DefaultsShape {
+    fn schema_name() -> Cow<'static, str> {
+        "DefaultsShape".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let update = generator.subschema_for::<UpdateShape>();
+        let mut schema = ServiceShape::json_schema(generator);
+        if let Some(properties) = schema.get_mut("properties").and_then(|all| all.as_object_mut()) {
+            properties.insert("update_config".to_owned(), update.into());
+        }
+        schema.insert(
+            "description".to_owned(),
+            "Lies beneath every service: any key of a service, and `update_config`, which means `deploy.update_config`.".into(),
+        );
+        schema
+    }
 }
 
 /// Where output goes.
