@@ -106,7 +106,7 @@ name!(
 
 name!(
     /// An ingress's name: the key below `ingress`.
-    IngressName, "ingress name", 63,
+    IngressName, "name for an ingress", 63,
     "lower-case letters, digits, '_' and '-', beginning with a letter or digit, 63 at most",
     |t| head_and_tail(t, lower, |c| lower(c) || "_-".contains(c))
 );

@@ -55,7 +55,7 @@ impl Reading<'_> {
             Mode::Replicated(replicas) => {
                 let (min, max) = (min.unwrap_or(0), max.unwrap_or(u32::MAX));
                 if has_replicas && min <= max && !(min..=max).contains(&replicas) {
-                    let message = format!("{replicas} replicas are not within {min} and {max}");
+                    let message = format!("`replicas` is {replicas}, which is not within {min} and {max}");
                     let hint = "`replicas` is what a new service begins with: leave it out to begin with `min`";
                     let path = steps!["deploy", "replicas"];
                     self.reader().wrong(&path, message, hint.to_owned());

@@ -67,7 +67,7 @@ pub fn decode<T: DeserializeOwned + Default>(
             Err((path, message)) => {
                 let (message, hint) = match message.split_once(HINT) {
                     Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
-                    None => (in_plain_words(&message), None),
+                    None => (in_plain_words(&message), variant_meant(&message)),
                 };
                 let mut problem = Problem::at(Some(locate(&node, &path)), named(&path, &message));
                 problem.hint = hint;
@@ -124,6 +124,13 @@ fn named(path: &[Segment], message: &str) -> String {
         Some(key) => format!("`{key}`: {message}"),
         None => message.to_owned(),
     }
+}
+
+/// The variant that an unknown one was likely meant to be, as a hint.
+fn variant_meant(message: &str) -> Option<String> {
+    let (found, expected) = message.strip_prefix("unknown variant `")?.split_once("`, expected ")?;
+    let near = suggest::nearest(found, expected.split('`').skip(1).step_by(2))?;
+    Some(format!("did you mean `{near}`?"))
 }
 
 /// serde's words for a wrong type, as a person would say them.

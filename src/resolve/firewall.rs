@@ -56,9 +56,10 @@ pub fn check(section: Option<&Entry>, names: &Arc<Names>, known: &Known<'_>, pro
     }
     let mut seen = BTreeMap::new();
     for (index, rule) in rules.unwrap_or_default().iter().enumerate() {
+        let own = steps!["rules", index];
         let is_lost = |key: &str| {
             lost.iter()
-                .any(|path| path.starts_with(&steps!["rules"]) && path.contains(&key.into()))
+                .any(|path| path.starts_with(&own) && path.contains(&key.into()))
         };
         let mut rules = Rule {
             index,

@@ -214,8 +214,8 @@ impl<'de> Visitor<'de> for WordsVisitor {
 fn not_empty<E: Error>(words: Vec<String>) -> Result<Words, E> {
     if words.is_empty() {
         return Err(decode::error(
-            "an engine takes no empty command",
-            "leave it out to use the image's own",
+            "a command has one word at least",
+            "leave it out: a container then runs the image's own",
         ));
     }
     Ok(Words(words))
