@@ -64,8 +64,7 @@ pub(super) fn compare(live: &EffectiveSpec, wanted: &EffectiveSpec) -> Changes {
     changes.map("labels", &was.labels, labels);
     changes.map("ports", &by_container(&was.ports), &by_container(ports));
     changes.map("volumes", &by_target(&was.mounts), &by_target(mounts));
-    let (old, new) = (in_force(was.healthcheck.as_ref()), in_force(healthcheck.as_ref()));
-    changes.whole("healthcheck", old == new, old.map(health), new.map(health));
+    changes.health(was.healthcheck.as_ref(), healthcheck.as_ref());
     changes.text("user", text(&was.user), text(user));
     changes.text("working_dir", text(&was.working_dir), text(working_dir));
     changes.map("logging", &log_map(&was.logging), &log_map(logging));
@@ -111,6 +110,29 @@ impl Changes {
         self.whole(field, old == new, old, new);
     }
 
+    /// Two health checks, where both are in force, by their own keys.
+    fn health(&mut self, old: Option<&Healthcheck>, new: Option<&Healthcheck>) {
+        let in_force = |check: &&Healthcheck| !check.is_none();
+        let (old, new) = match (old.filter(in_force), new.filter(in_force)) {
+            (Some(old), Some(new)) => (old, new),
+            (old, new) => return self.text("healthcheck", old.map(health), new.map(health)),
+        };
+        let Healthcheck {
+            test,
+            interval,
+            timeout,
+            retries,
+            start_period,
+        } = new;
+        let span = |span: Span| (span != Span::default()).then(|| span.to_string());
+        self.whole("healthcheck.test", old.test == *test, words(&old.test), words(test));
+        self.text("healthcheck.interval", span(old.interval), span(*interval));
+        self.text("healthcheck.timeout", span(old.timeout), span(*timeout));
+        let count = |count: u32| (count > 0).then(|| count.to_string());
+        self.text("healthcheck.retries", count(old.retries), count(*retries));
+        self.text("healthcheck.start_period", span(old.start_period), span(*start_period));
+    }
+
     fn map(&mut self, field: &'static str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) {
         let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for key in keys {
@@ -147,6 +169,11 @@ fn words(list: &[String]) -> Option<String> {
     Some(shown.collect::<Vec<_>>().join(" "))
 }
 
+fn health(check: &Healthcheck) -> String {
+    let test = words(&check.test).into_iter().collect();
+    Healthcheck { test, ..check.clone() }.to_string()
+}
+
 fn text(value: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
@@ -157,16 +184,6 @@ fn cpu_text(cpus: Cpus) -> Option<String> {
 
 fn byte_text(bytes: Bytes) -> Option<String> {
     (bytes != Bytes::default()).then(|| bytes.to_string())
-}
-
-/// A health check, unless it is one that switches checks off.
-fn in_force(check: Option<&Healthcheck>) -> Option<&Healthcheck> {
-    check.filter(|check| !check.is_none())
-}
-
-fn health(check: &Healthcheck) -> String {
-    let test = words(&check.test).into_iter().collect();
-    Healthcheck { test, ..check.clone() }.to_string()
 }
 
 /// The host's side of each container port: `80/tcp` → `127.0.0.1:8080`.

@@ -22,10 +22,11 @@ impl Run<'_> {
             Op::Volume(VolumeOp::Create { name }) => Ok(host.create_volume(name, &self.plan.cluster).await?),
             Op::Container(op) => self.container(host, op).await,
             Op::Gate(op) => {
-                let (GateOp::Up { name, .. } | GateOp::Stays { name, .. }) = op;
+                let (GateOp::Up { name, .. } | GateOp::Stays { name, .. } | GateOp::Completed { name, .. }) = op;
                 let result = match op {
                     GateOp::Up { name, monitor, timeout } => self.up(host, name, *monitor, *timeout).await,
                     GateOp::Stays { name, monitor } => self.stays(host, name, *monitor).await,
+                    GateOp::Completed { name, timeout, .. } => self.completed(host, name, *timeout).await,
                 };
                 with_logs(host, name, result).await
             }

@@ -18,7 +18,7 @@ use crate::dialect::docker::{Unreadable, container, create, label};
 use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
-use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, files, images};
+use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, OtherReplica, files, images};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
@@ -145,6 +145,15 @@ impl Host for Engine {
             .iter()
             .map(|one| ForeignContainer {
                 ports: container::held_ports(one),
+                replica: one
+                    .labels
+                    .as_ref()
+                    .and_then(label::replica)
+                    .map(|(cluster, service, revision)| OtherReplica {
+                        cluster,
+                        service,
+                        revision,
+                    }),
             })
             .collect();
         Ok(Containers { own, foreign })

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
-use crate::model::name::{ClusterName, HostName};
+use crate::model::name::{ClusterName, HostName, ServiceName};
 use crate::model::setting::{Limits, Restart};
 
 pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
@@ -70,6 +70,19 @@ impl std::fmt::Debug for Credentials {
 pub struct ForeignContainer {
     /// The ports of the host that it holds.
     pub ports: Vec<crate::model::host::HeldPort>,
+    /// Another cluster's replica, where it is one.
+    pub replica: Option<OtherReplica>,
+}
+
+/// Another cluster's replica, by its labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherReplica {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// The service.
+    pub service: ServiceName,
+    /// The git commit that it was made from.
+    pub revision: Option<String>,
 }
 
 /// All containers of a host: the cluster's whole, the others by what they hold.

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::model::unit::Span;
 
 /// Where a host is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Address {
     /// This machine's own Docker socket.
@@ -27,7 +28,8 @@ impl fmt::Display for Address {
 }
 
 /// What is said of SSH for one host; what is none is left to `~/.ssh/config` and ssh's own defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Ssh {
     /// The user.
     pub user: Option<String>,
@@ -44,7 +46,7 @@ pub struct Ssh {
 }
 
 /// How a host is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoint {
     /// Where it is.
     pub address: Address,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::model::container::ContainerSpec;
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
+use crate::model::order::{Dependency, JobVersion};
 use crate::model::policy::UpdatePolicy;
 use crate::model::problem::Problem;
 use crate::model::revision::Revision;
@@ -31,6 +32,10 @@ pub struct ServiceTarget {
     pub image: ImageRef,
     /// How its replicas are replaced.
     pub policy: UpdatePolicy,
+    /// What it waits for of which other services.
+    pub depends_on: BTreeMap<ServiceName, Dependency>,
+    /// The version that is to run, where it is a job.
+    pub job: Option<JobVersion>,
     /// Whether its replicas write to their host, and so are never doubled there nor moved.
     pub stateful: bool,
 }
@@ -61,7 +66,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
     };
     let answering = placement.hosts.iter().filter(|(_, answer)| match answer {
         HostAnswer::Answers => true,
-        HostAnswer::Silent(_) | HostAnswer::Down => false,
+        HostAnswer::Silent(_) | HostAnswer::Down | HostAnswer::Gone(_) => false,
     });
     target.hosts = answering
         .map(|(host, _)| (host.clone(), HostTarget::default()))
@@ -70,6 +75,8 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         let service = ServiceTarget {
             image: service.image.clone(),
             policy: service.update,
+            depends_on: service.depends_on.clone(),
+            job: placement.jobs.versions.get(name).cloned(),
             stateful: service.is_stateful(),
         };
         target.services.insert(name.clone(), service);

@@ -9,8 +9,10 @@ use crate::resolve::desired::{Desired, SameKey};
 
 /// A repository that is right, in a sentence; and what of it has no effect yet, a line for each key, with its first place.
 pub fn text(desired: &Desired) -> String {
+    let environment = desired.revision.environment.as_ref();
     let mut text = format!(
-        "{}: {}, {}, no problem found\n",
+        "{}{}: {}, {}, no problem found\n",
+        environment.map(|name| format!("{name}: ")).unwrap_or_default(),
         desired.cluster.name,
         count(desired.services.len(), "service"),
         count(desired.hosts.len(), "host"),
@@ -55,6 +57,8 @@ pub struct Checked {
 /// One such key as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Told {
+    /// The environment, where the repository has some.
+    pub environment: Option<String>,
     /// Where it stands, as git writes it: `services.web.deploy.autoscale`.
     pub path: String,
     /// The file, from the repository's root.
@@ -81,7 +85,7 @@ pub struct Found {
 }
 
 /// The answer as data.
-pub fn document(checked: Result<&Desired, &Rejected>) -> Checked {
+pub fn document(checked: Result<&[Desired], &Rejected>) -> Checked {
     let found = checked
         .err()
         .into_iter()
@@ -96,8 +100,10 @@ pub fn document(checked: Result<&Desired, &Rejected>) -> Checked {
                 hint: problem.hint.clone(),
             }
         });
-    let told = checked.ok().into_iter().flat_map(|desired| &desired.not_in_force);
-    let told = told.map(|one| Told {
+    let each = checked.ok().into_iter().flatten();
+    let told = each.flat_map(|desired| desired.not_in_force.iter().map(move |one| (desired, one)));
+    let told = told.map(|(desired, one)| Told {
+        environment: desired.revision.environment.as_ref().map(ToString::to_string),
         path: one.path.clone(),
         file: one.place.file.display().to_string(),
         line: one.place.line,

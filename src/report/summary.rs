@@ -27,9 +27,11 @@ pub fn tally(counts: &BTreeMap<Action, usize>) -> String {
             Action::Start => "to start",
             Action::Replace => "to replace",
             Action::Move => "to move",
+            Action::Run => "to run",
             Action::Remove => "to remove",
             Action::Unknown => "unknown",
             Action::Unplaced => "without a place",
+            Action::Wait => "waiting for others",
         };
         Some(format!("{number} {words}"))
     });
@@ -61,6 +63,7 @@ pub fn note(note: &Note) -> String {
                 of.collect::<Vec<_>>().join(", ")
             )
         }
+        Note::Waits { service, why } => format!("{service} stays as it is: {}", clean(why)),
         Note::Unplaced { slot, why } => format!("{slot} fits nowhere: {}", clean(why)),
         Note::Interrupted { steps } => {
             format!(
@@ -72,6 +75,7 @@ pub fn note(note: &Note) -> String {
             format!("`{}` is not in force yet{}", clean(key), among(of))
         }
         Note::Text(text) => clean(text),
+        Note::Refused(guard) => format!("apply refuses: {}; {}", clean(&guard.why), clean(&guard.cure)),
     }
 }
 

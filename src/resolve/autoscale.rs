@@ -47,6 +47,10 @@ impl Reading<'_> {
             }
         }
         match service.mode {
+            Mode::ReplicatedJob(_) | Mode::GlobalJob => {
+                let hint = "a job runs to its end: leave it out".to_owned();
+                self.reader().wrong(&at, "`autoscale` says nothing of a job", hint);
+            }
             Mode::Global => {
                 let hint = "a global service has one replica on each host that fits".to_owned();
                 self.reader()

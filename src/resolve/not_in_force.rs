@@ -94,21 +94,9 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
     ),
     (
         "services.*",
-        &["env_file"],
-        true,
-        "write the variables under `environment` until then",
-    ),
-    (
-        "services.*",
         &["configs", "secrets", "tmpfs"],
         true,
         "bind a file or a folder of the host until then",
-    ),
-    (
-        "services.*",
-        &["depends_on"],
-        true,
-        "services start in no order until then: let the image wait for what it needs",
     ),
     (
         "services.*",
@@ -126,12 +114,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         ],
         true,
         "containers stand on each host's default network until then",
-    ),
-    (
-        "services.*",
-        &["pull_policy"],
-        true,
-        "a tag is looked up once, and its digest kept, until then",
     ),
     (
         "services.*",
@@ -158,7 +140,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
             "init",
             "ipc",
             "isolation",
-            "label_file",
             "mem_swappiness",
             "memswap_limit",
             "models",

@@ -7,6 +7,7 @@ use crate::resolve::constraint;
 use crate::resolve::desired::Constraint;
 use crate::resolve::hosts::Hosts;
 use crate::resolve::problems::{Problems, Segment, locate};
+use crate::resolve::service::Reading;
 use crate::resolve::shape::scalar::OneOrMany;
 use crate::resolve::suggest;
 use crate::source::yaml::Node;
@@ -84,5 +85,23 @@ impl Reader<'_> {
             }
         }
         all
+    }
+}
+
+impl Reading<'_> {
+    /// The same tree, for problems deep within it.
+    pub fn reader(&mut self) -> Reader<'_> {
+        Reader {
+            node: self.node,
+            problems: self.problems,
+        }
+    }
+
+    /// Whether what stands at `keys`, or what it stands in, or something within it was wrong, so that its absence says nothing.
+    pub fn has_lost(&self, keys: &[&str]) -> bool {
+        let path = keys.iter().map(|key| Segment::from(*key)).collect::<Vec<_>>();
+        self.lost
+            .iter()
+            .any(|lost| lost.starts_with(&path) || path.starts_with(lost))
     }
 }

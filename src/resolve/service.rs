@@ -4,22 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::name::{ClusterName, volume_name};
-use crate::model::policy::{Order, UpdatePolicy};
 use crate::model::problem::{Place, Problem};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Restart};
 use crate::model::unit::{Bytes, Cpus, Span};
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
+use crate::resolve::depends::Link;
 use crate::resolve::desired::{Constraint, Mode, Service};
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
-use crate::resolve::reader::Reader;
 use crate::resolve::render::{Names, Waiting};
-use crate::resolve::shape::deploy::{AmountShape, DeployShape, ModeShape, OrderShape, PlacementShape, UpdateShape};
+use crate::resolve::shape::deploy::{AmountShape, DeployShape, ModeShape, PlacementShape};
 use crate::resolve::shape::mount::{MountShape, SourceShape};
 use crate::resolve::shape::plain::{Count, Plain, Words};
 use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
 use crate::resolve::suggest;
 use crate::resolve::template::Text;
+use crate::resolve::update;
+use crate::source::named::Named;
 use crate::source::yaml::Node;
 
 /// What a service is read against.
@@ -34,6 +35,8 @@ pub struct Around<'a> {
     pub services: &'a BTreeSet<String>,
     /// The services that an ingress hands anything on to.
     pub routed: &'a BTreeSet<String>,
+    /// The files that services name.
+    pub files: &'a Named,
 }
 
 /// A service's shape, and what is needed to say where something in it stands.
@@ -52,6 +55,8 @@ pub struct Reading<'a> {
     pub names: &'a Arc<Names>,
     /// What it is read against.
     pub around: &'a Around<'a>,
+    /// Where what it waits for is noted.
+    pub links: &'a mut Vec<Link>,
     /// Where problems go.
     pub problems: &'a mut Problems,
 }
@@ -70,22 +75,6 @@ impl Reading<'_> {
         let mut problem = Problem::at(Some(locate(self.node, &path(keys, index))), message);
         problem.hint = hint;
         self.problems.push(problem);
-    }
-
-    /// The same tree, for problems deep within it.
-    pub fn reader(&mut self) -> Reader<'_> {
-        Reader {
-            node: self.node,
-            problems: self.problems,
-        }
-    }
-
-    /// Whether what stands at `keys`, or what it stands in, or something within it was wrong, so that its absence says nothing.
-    pub fn has_lost(&self, keys: &[&str]) -> bool {
-        let path = path(keys, None);
-        self.lost
-            .iter()
-            .any(|lost| lost.starts_with(&path) || path.starts_with(lost))
     }
 
     fn key_problem(&mut self, keys: &[&str], message: impl Into<String>, hint: &str) {
@@ -149,12 +138,17 @@ impl Reading<'_> {
     /// What the shape means. None where something is missing that a service cannot be without.
     pub fn service(&mut self, decoded: Decoded<ServiceShape>) -> Option<Service> {
         self.need_image(&decoded);
+        let lost = decoded.lost;
         let ServiceShape {
             image,
+            pull_policy,
+            depends_on,
             command,
             entrypoint,
             environment,
+            env_file,
             labels,
+            label_file,
             ports,
             volumes,
             healthcheck,
@@ -188,16 +182,26 @@ impl Reading<'_> {
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
         let working_dir = self.folder(working_dir);
+        let mut environment = self.pairs("environment", environment);
+        self.beneath("env_file", env_file, &mut environment);
+        let mut labels = self.pairs("labels", labels);
+        self.beneath("label_file", label_file, &mut labels);
+        let mode = self.mode(mode, replicas);
         let service = Service {
-            mode: self.mode(mode, replicas),
+            mode,
+            depends_on: self.depends_on(depends_on, &lost),
             command: self.words("command", command),
             entrypoint: self.words("entrypoint", entrypoint),
-            environment: self.pairs("environment", environment),
-            labels: self.pairs("labels", labels),
+            environment,
+            labels,
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),
-            restart: restart.unwrap_or(Restart::UnlessStopped),
+            restart: restart.unwrap_or(if mode.is_job() {
+                Restart::No
+            } else {
+                Restart::UnlessStopped
+            }),
             user: user.map(|user| user.0),
             working_dir,
             logging: log_words(logging.unwrap_or_default()),
@@ -207,10 +211,12 @@ impl Reading<'_> {
             reserved_memory: reserved.memory,
             constraints: self.constraints(constraints.unwrap_or_default()),
             max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
-            update: update(&update_config),
+            update: update::policy(&update_config, mode.is_job()),
             image: image?,
+            pull_policy: pull_policy.map(|policy| policy.0).unwrap_or_default(),
         };
         self.check(&service);
+        self.check_job(&service);
         self.check_preferences(&preferences.unwrap_or_default());
         self.check_affinities(&affinity.unwrap_or_default(), &anti_affinity.unwrap_or_default());
         self.check_update(&service, &update_config);
@@ -230,17 +236,19 @@ impl Reading<'_> {
     }
 
     fn mode(&mut self, mode: Option<ModeShape>, replicas: Option<Plain<Count<0>>>) -> Mode {
-        match mode {
-            Some(ModeShape::Global) => {
-                if replicas.is_some() {
-                    let hint = "a global service has one replica on each host that fits".to_owned();
-                    let message = "`replicas` says nothing with `mode: global`";
-                    self.problem(&["deploy", "replicas"], None, message, Some(hint));
-                }
-                Mode::Global
-            }
-            Some(ModeShape::Replicated) | None => Mode::Replicated(replicas.map_or(1, |count| count.0.0)),
+        let count = replicas.map_or(1, |count| count.0.0);
+        let (mode, word) = match mode {
+            Some(ModeShape::Global) => (Mode::Global, "global"),
+            Some(ModeShape::GlobalJob) => (Mode::GlobalJob, "global-job"),
+            Some(ModeShape::ReplicatedJob) => (Mode::ReplicatedJob(count), "replicated-job"),
+            Some(ModeShape::Replicated) | None => (Mode::Replicated(count), "replicated"),
+        };
+        if mode.is_global() && replicas.is_some() {
+            let hint = "a global service has one replica on each host that fits".to_owned();
+            let message = format!("`replicas` says nothing with `mode: {word}`");
+            self.problem(&["deploy", "replicas"], None, message, Some(hint));
         }
+        mode
     }
 
     fn folder(&mut self, folder: Option<String>) -> Option<String> {
@@ -323,31 +331,6 @@ fn amount(shape: Option<AmountShape>) -> Limits {
     Limits {
         cpus: cpus.map_or(Cpus::default(), |cpus| cpus.0.0),
         memory: memory.map_or(Bytes::default(), |memory| memory.0.0),
-    }
-}
-
-fn update(shape: &UpdateShape) -> UpdatePolicy {
-    let UpdateShape {
-        parallelism,
-        delay,
-        order,
-        monitor,
-        timeout,
-        strategy: _,
-        failure_action: _,
-        max_failure_ratio: _,
-        gate: _,
-        canary: _,
-    } = shape;
-    UpdatePolicy {
-        parallelism: parallelism.as_ref().map_or(1, |count| count.0.0),
-        delay: delay.as_ref().map_or(Span::default(), |span| span.0),
-        order: match order {
-            Some(OrderShape::StartFirst) => Order::StartFirst,
-            Some(OrderShape::StopFirst) | None => Order::StopFirst,
-        },
-        monitor: monitor.as_ref().map_or(Span::seconds(5), |span| span.0),
-        timeout: timeout.as_ref().map_or(Span::seconds(120), |span| span.0.0),
     }
 }
 

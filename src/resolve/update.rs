@@ -1,7 +1,8 @@
 //! `update_config` beyond rolling, and `rollback_config`: whether they can mean what they say. Of these keys nothing goes further yet.
 
-use crate::model::policy::Order;
+use crate::model::policy::{Order, UpdatePolicy};
 use crate::model::setting::Protocol;
+use crate::model::unit::Span;
 use crate::resolve::desired::{Mode, Service};
 use crate::resolve::problems::Segment;
 use crate::resolve::reader::steps;
@@ -12,6 +13,34 @@ use crate::resolve::shape::update::{AbortShape, CanaryShape, GateShape, Rollback
 
 fn below(key: &str, rest: &[Segment]) -> Vec<Segment> {
     steps!["deploy", key].iter().chain(rest).cloned().collect()
+}
+
+/// The policy that is in force. A job runs all at once and for as long as it takes, unless it says otherwise.
+pub fn policy(shape: &UpdateShape, is_job: bool) -> UpdatePolicy {
+    let UpdateShape {
+        parallelism,
+        delay,
+        order,
+        monitor,
+        timeout,
+        strategy: _,
+        failure_action: _,
+        max_failure_ratio: _,
+        gate: _,
+        canary: _,
+    } = shape;
+    UpdatePolicy {
+        parallelism: parallelism.as_ref().map_or(u32::from(!is_job), |count| count.0.0),
+        delay: delay.as_ref().map_or(Span::default(), |span| span.0),
+        order: match order {
+            Some(OrderShape::StartFirst) => Order::StartFirst,
+            Some(OrderShape::StopFirst) | None => Order::StopFirst,
+        },
+        monitor: monitor.as_ref().map_or(Span::seconds(5), |span| span.0),
+        timeout: timeout
+            .as_ref()
+            .map_or(Span::seconds(if is_job { 0 } else { 120 }), |span| span.0.0),
+    }
 }
 
 impl Reading<'_> {

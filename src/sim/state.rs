@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use crate::host::{Containers, ForeignContainer, HostError};
 use crate::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
-use crate::model::host::{HeldPort, HostFacts, HostState};
+use crate::model::host::{HeldPort, HostFacts, HostState, OtherCluster};
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::journal::{JournalRecord, journal_path};
-use crate::model::name::container_name;
+use crate::model::name::{ClusterName, container_name};
 use crate::model::setting::{Limits, MountSource, Restart};
 use crate::sim::container::SimContainer;
 use crate::sim::world::World;
@@ -23,6 +23,7 @@ pub(super) struct State {
     pub(super) networks: BTreeSet<String>,
     held_ports: BTreeSet<HeldPort>,
     other_containers: u32,
+    other_clusters: BTreeMap<ClusterName, OtherCluster>,
     pub(super) files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -49,6 +50,7 @@ impl State {
             networks: state.networks,
             held_ports: state.held_ports,
             other_containers: state.other_containers,
+            other_clusters: state.other_clusters,
             files: files.collect(),
         }
     }
@@ -68,6 +70,7 @@ impl State {
             held_ports: self.held_ports.clone(),
             other_containers: self.other_containers,
             journal,
+            other_clusters: self.other_clusters.clone(),
         }
     }
 
@@ -79,6 +82,7 @@ impl State {
         let mut ports = Some(self.held_ports.iter().copied().collect::<Vec<_>>());
         let foreign = (0..self.other_containers).map(|_| ForeignContainer {
             ports: ports.take().unwrap_or_default(),
+            replica: None,
         });
         Containers {
             foreign: foreign.collect(),
@@ -121,6 +125,7 @@ impl State {
             started_at: String::new(),
             restarts: 0,
             spec: Some(Box::new(spec.effective(&facts.defaults))),
+            masked: false,
         };
         let volumes = spec.mounts.iter().filter_map(|mount| match &mount.source {
             MountSource::Volume(name) => Some(name.clone()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cdk::flow::{Failure, Settings, check_all};
 use cdk::model::problem::Rejected;
 use cdk::report::problems::render;
 use cdk::resolve::desired::Desired;
@@ -13,8 +14,14 @@ use proptest::prelude::*;
 
 #[path = "check/accepted.rs"]
 mod accepted;
+#[path = "check/env_files.rs"]
+mod env_files;
+#[path = "check/environments.rs"]
+mod environments;
 #[path = "check/meaning.rs"]
 mod meaning;
+#[path = "check/named.rs"]
+mod named;
 #[path = "check/revisions.rs"]
 mod revisions;
 #[path = "check/schemas.rs"]
@@ -69,6 +76,14 @@ pub fn check(path: &Path) -> Result<Desired, Rejected> {
     }
 }
 
+/// What the command line would say of the repository in `folder`, and no more.
+pub fn settings(folder: &Path) -> Settings {
+    Settings {
+        directory: folder.to_owned(),
+        ..Settings::default()
+    }
+}
+
 /// What a right repository means.
 pub fn desired(files: &[(&str, &str)]) -> Desired {
     schemas::must_pass(files);
@@ -111,9 +126,11 @@ fn every_problem_is_told_as_it_should_be() {
             .iter()
             .map(|(path, text)| (path.as_str(), text.as_str()))
             .collect();
-        let shown = match Folder::new(&files).check() {
+        let folder = Folder::new(&files);
+        let shown = match check_all(&settings(folder.path())) {
             Ok(_) => "none\n".to_owned(),
-            Err(rejected) => render(&rejected, false),
+            Err(Failure::Rejected(rejected)) => render(&rejected, false),
+            Err(failure) => panic!("{name}: {failure:?}"),
         };
         if shown != expected {
             if std::env::var_os("CDK_GOLDEN").is_some_and(|value| value == "write") {

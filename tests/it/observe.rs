@@ -1,7 +1,7 @@
 //! Observing: what images stand for, journals, hosts that fail half way, and observations as files.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use async_trait::async_trait;
@@ -11,8 +11,9 @@ use cdk::model::host::{HostFacts, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, ImageRef, Resolution};
 use cdk::model::journal::{JOURNAL_RECORDS, journal_path};
 use cdk::model::name::{ClusterName, HostName};
+use cdk::model::policy::PullPolicy;
 use cdk::model::setting::{Limits, Restart};
-use cdk::observe::{Observed, observe, read_document, schema};
+use cdk::observe::{Observed, Wanted, observe, read_document, schema};
 
 fn digest(letter: char) -> Digest {
     format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
@@ -61,12 +62,14 @@ impl Scripted {
                 revision: None,
                 image: Some(image.parse().unwrap()),
                 digest: Some(digest),
+                job: None,
             },
             image_id: "sha256:1".to_owned(),
             state: Default::default(),
             started_at: String::new(),
             restarts: 0,
             spec: None,
+            masked: false,
         });
         self
     }
@@ -154,7 +157,11 @@ fn seen(scripted: Vec<Scripted>, images: &[&str]) -> (Observed, Vec<String>) {
         .iter()
         .map(|host| (host.name.clone(), Ok(Rc::clone(host) as Rc<dyn Host>)))
         .collect();
-    let wanted: BTreeSet<ImageRef> = images.iter().map(|text| text.parse().unwrap()).collect();
+    let images = images.iter().map(|text| (text.parse().unwrap(), PullPolicy::Missing));
+    let wanted = Wanted {
+        images: images.collect(),
+        revision: None,
+    };
     let credentials = BTreeMap::from([(
         "reg.lab:5000".to_owned(),
         Credentials {
@@ -230,7 +237,12 @@ fn what_no_registry_has_is_local_where_a_host_has_it_and_else_unknown_with_the_r
         Resolution::Unknown("reg.lab:5000, asked by h1: unauthorized".to_owned())
     );
     assert_eq!(asked.len(), 1, "another host would hear the same: {asked:?}");
+    // Who may not look cannot say that there is none.
     let (observed, _) = seen(vec![refusing("h1"), refusing("h2").with_tag(WEB)], &[WEB]);
+    assert!(matches!(observed.images[WEB], Resolution::Unknown(_)));
+    let mut lacking = Scripted::new("h1").with_tag(WEB);
+    lacking.registry = Err(HostError::NotFound("manifest unknown".to_owned()));
+    let (observed, _) = seen(vec![lacking], &[WEB]);
     assert_eq!(observed.images[WEB], Resolution::Local);
     let (observed, asked) = seen(vec![Scripted::new("h1").with_tag("web:latest")], &["web", "redis"]);
     assert_eq!(

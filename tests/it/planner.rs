@@ -2,6 +2,8 @@
 
 #[path = "planner/lints.rs"]
 mod lints;
+#[path = "planner/order.rs"]
+mod order;
 #[path = "planner/property.rs"]
 mod property;
 #[path = "planner/scenarios.rs"]

@@ -42,6 +42,7 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
             answer.host_config.unwrap_or_default(),
             labels,
         ))),
+        masked: false,
     })
 }
 

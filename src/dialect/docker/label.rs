@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::dialect::docker::Unreadable;
 use crate::model::container::{Fingerprint, Ownership};
-use crate::model::name::ClusterName;
+use crate::model::name::{ClusterName, ServiceName};
+use crate::model::order::JobVersion;
 use crate::model::setting::Logging;
 
 /// The version of the labels that this cdk writes; it refuses a newer one.
@@ -26,9 +27,10 @@ const FINGERPRINT: &str = "cdk.fingerprint";
 const REVISION: &str = "cdk.revision";
 const IMAGE: &str = "cdk.image";
 const DIGEST: &str = "cdk.digest";
+const JOB: &str = "cdk.job";
 const LOGGING: &str = "cdk.logging";
 
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     CLUSTER,
     ROLE,
     VERSION,
@@ -38,6 +40,7 @@ const OWN: [&str; 10] = [
     REVISION,
     IMAGE,
     DIGEST,
+    JOB,
     LOGGING,
 ];
 
@@ -61,6 +64,7 @@ pub fn of_replica(cluster: &ClusterName, owner: &Ownership, logging: &Logging) -
         revision,
         image,
         digest,
+        job,
     } = owner;
     let asked = (*logging != Logging::default()).then(|| serde_json::to_string(logging).unwrap_or_default());
     [
@@ -72,6 +76,7 @@ pub fn of_replica(cluster: &ClusterName, owner: &Ownership, logging: &Logging) -
         (REVISION, revision.clone()),
         (IMAGE, image.as_ref().map(ToString::to_string)),
         (DIGEST, digest.as_ref().map(ToString::to_string)),
+        (JOB, job.as_ref().map(ToString::to_string)),
         (LOGGING, asked),
     ]
     .into_iter()
@@ -90,6 +95,13 @@ pub fn without_own(labels: HashMap<String, String>) -> BTreeMap<String, String> 
 /// Whether a container with these labels is a replica of the cluster.
 pub fn is_replica(labels: &HashMap<String, String>, cluster: &ClusterName) -> bool {
     is_of(labels, cluster) && !labels.contains_key(ROLE)
+}
+
+/// Of which cluster and service these labels make something a replica, and from which commit; none where they do not.
+pub fn replica(labels: &HashMap<String, String>) -> Option<(ClusterName, ServiceName, Option<String>)> {
+    let text = |key: &str| labels.get(key).filter(|_| !labels.contains_key(ROLE));
+    let (cluster, service) = (text(CLUSTER)?.parse().ok()?, text(SERVICE)?.parse().ok()?);
+    Some((cluster, service, text(REVISION).cloned()))
 }
 
 /// Whether something with these labels is the cluster's: a replica or a helper.
@@ -132,6 +144,7 @@ pub fn owner(name: &str, labels: &HashMap<String, String>) -> Result<Ownership, 
             .map(|text| text.parse())
             .transpose()
             .map_err(|why| wrong(DIGEST, &why))?,
+        job: labels.get(JOB).cloned().map(JobVersion),
     })
 }
 

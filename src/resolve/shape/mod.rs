@@ -2,13 +2,16 @@
 
 pub mod autoscale;
 pub mod cluster;
+pub mod depends;
 pub mod deploy;
+pub mod env_file;
 pub mod firewall;
 pub mod ingress;
 pub mod mount;
 pub mod placement;
 pub mod plain;
 pub mod port;
+pub mod pull;
 pub mod scalar;
 pub mod service;
 pub mod update;

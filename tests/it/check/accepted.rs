@@ -181,7 +181,7 @@ fn many_services_are_counted() {
         text.contains("  deploy.autoscale (api, blog and 3 more)  services.yaml:2:28\n"),
         "{text}"
     );
-    let json = serde_json::to_value(check::document(Ok(&whole))).unwrap();
+    let json = serde_json::to_value(check::document(Ok(std::slice::from_ref(&whole)))).unwrap();
     assert_eq!(json["not_in_force"].as_array().unwrap().len(), 5);
     assert_eq!(json["not_in_force"][4]["path"], "services.mail.deploy.autoscale");
     assert_eq!(json["not_in_force"][4]["line"], 6);

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, LazyLock};
 
+use cdk::flow::{Failure, check_all};
 use cdk::source::parse::parse;
 use jsonschema::Validator;
 
-use super::{Folder, cases, check};
+use super::{Folder, cases, check, settings};
 
 static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
     let document = &cdk::resolve::schema::documents()["cluster.schema.json"];
@@ -16,7 +17,7 @@ static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
 
 /// What the schema says against a file; none where it is not YAML that cdk reads.
 fn complaints(path: &str, text: &str) -> Option<Vec<String>> {
-    let (tree, problems) = parse(&Arc::new(PathBuf::from(path)), text);
+    let (tree, problems) = parse(&Arc::new(PathBuf::from(path)), text, path.starts_with("environments/"));
     if !problems.is_empty() {
         return None;
     }
@@ -82,7 +83,8 @@ fn what_is_wrong_by_its_shape_does_not_pass_it() {
             .iter()
             .map(|(path, text)| (path.as_str(), text.as_str()))
             .collect();
-        let Err(rejected) = Folder::new(&files).check() else {
+        let folder = Folder::new(&files);
+        let Err(Failure::Rejected(rejected)) = check_all(&settings(folder.path())) else {
             continue;
         };
         for problem in rejected.problems {

@@ -9,4 +9,5 @@ mod lab;
 mod offline;
 mod rolling;
 mod scene;
+mod table;
 mod unreachable;

@@ -13,7 +13,7 @@ use cdk::host::Host;
 use cdk::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
 use cdk::model::host::{HostState, ObservedHost};
 use cdk::model::image::ImageFacts;
-use cdk::model::journal::{JournalRecord, PlacedSlot};
+use cdk::model::journal::{JournalRecord, Memory, PlacedSlot};
 use cdk::model::name::{ClusterName, HostName, Slot, container_name, retired_name};
 use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op};
 use cdk::model::policy::Order;
@@ -71,6 +71,7 @@ fn owner(of: &Slot, image: &str) -> Ownership {
         revision: None,
         image: Some(image.parse().unwrap()),
         digest: None,
+        job: None,
     }
 }
 
@@ -100,6 +101,7 @@ impl Lab {
                 started_at: String::new(),
                 restarts: 0,
                 spec: None,
+                masked: false,
             };
             let state = HostState {
                 containers: slots.iter().map(live).collect(),
@@ -229,6 +231,11 @@ impl Maker {
             digests: BTreeMap::new(),
             sequence: 19,
             hosts: Vec::new(),
+            memory: Memory::default(),
+            forgets: BTreeSet::new(),
+            pinned: false,
+            jobs: BTreeMap::new(),
+            depends_on: BTreeMap::new(),
         };
         Self {
             plan,
@@ -371,6 +378,7 @@ impl Maker {
             from: None,
             fields: Vec::new(),
             why: String::new(),
+            state: None,
         });
     }
 }

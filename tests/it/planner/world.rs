@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cdk::diff::diff;
 use cdk::model::endpoint::{Address, Ssh};
 use cdk::model::name::{HostName, ServiceName, Slot};
-use cdk::model::policy::{Order, UpdatePolicy};
+use cdk::model::policy::{Order, PullPolicy, UpdatePolicy};
 use cdk::model::revision::Revision;
 use cdk::model::setting::{Limits, Logging, Mount, MountSource, Protocol, Restart};
 use cdk::model::unit::{Bytes, Cpus, Span};
@@ -47,6 +47,8 @@ pub fn service(image: &str, replicas: u32) -> Service {
     Service {
         mode: Mode::Replicated(replicas),
         image: image.parse().unwrap(),
+        pull_policy: PullPolicy::Missing,
+        depends_on: BTreeMap::new(),
         command: None,
         entrypoint: None,
         environment: BTreeMap::new(),
@@ -195,9 +197,11 @@ pub fn texts(plan: &Plan) -> Vec<String> {
     let texts = plan.notes.iter().map(|note| match note {
         Note::Unreachable { host, why, holds } => format!("{host} unreachable: {why}; holds {}", holds.len()),
         Note::Unplaced { slot, why } => format!("{slot} unplaced: {why}"),
+        Note::Waits { service, why } => format!("{service} {why}"),
         Note::Interrupted { steps } => format!("interrupted, {steps} steps"),
         Note::NotInForce { paths, .. } => format!("not in force: {}", paths.join(", ")),
         Note::Text(text) => text.clone(),
+        Note::Refused(guard) => format!("refused: {}", guard.why),
     });
     texts.collect()
 }

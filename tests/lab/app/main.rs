@@ -1,7 +1,7 @@
 //! The lab's test application: a small HTTP server that starts, answers, fails and stops as its environment tells it to.
 //!
 //! Paths: `/` version and host; `/healthz` 200 or 503; `/slow?ms=N`; `/burn?ms=N` (CPU); `/alloc?mb=N` (kept);
-//! `/env?name=N`; `/file?path=P`. Commands: none (serve), `--health`, `migrate`, `exit N`.
+//! `/env?name=N`; `/file?path=P`. Commands: none or `serve`, `--health`, `migrate`, `exit N`.
 //! Environment: PORT, APP_START_DELAY (s before it listens), APP_HEALTHY_AFTER (s, or `never`), APP_EXIT_AFTER (s),
 //! APP_EXIT_CODE, APP_ON_TERM = drain | exit | ignore.
 
@@ -35,12 +35,12 @@ extern "C" fn on_term(_: i32) {
 fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => serve(),
+        [] | ["serve"] => serve(),
         ["--health"] => exit(if healthy_over_loopback() { 0 } else { 1 }),
         ["migrate"] => println!("migrated by {}", version()),
         ["exit", code] => exit(code.parse().unwrap_or(1)),
         _ => {
-            eprintln!("usage: app [--health | migrate | exit N]");
+            eprintln!("usage: app [serve | --health | migrate | exit N]");
             exit(2)
         }
     }
