@@ -229,7 +229,7 @@ impl Rule<'_, '_> {
                 }
                 Peer::Ingress if !self.known.has_ingress => {
                     let hint = "write the section `ingress`, or leave it out here".to_owned();
-                    self.reader.wrong(&path, "the cluster has no ingress", hint);
+                    self.reader.absent(&path, "the cluster has no ingress", hint);
                 }
                 Peer::Any | Peer::Hosts | Peer::Ingress | Peer::Network(_) => {}
                 Peer::Service(name) if self.known.names.contains(name) => {}
@@ -251,6 +251,6 @@ impl Rule<'_, '_> {
         let known = words.chain(self.known.names.iter().map(String::as_str));
         let message = format!("`{name}` is no service, and no address");
         let hint = crate::resolve::suggest::hint(name, known);
-        self.reader.wrong(&path, message, hint);
+        self.reader.absent(&path, message, hint);
     }
 }

@@ -41,7 +41,7 @@ pub fn hosts(
         .unwrap_or_default();
     let mut hosts = Hosts::default();
     if map.is_empty() {
-        let problem = Problem::at(section.map(|section| section.key.clone()), "the cluster has no hosts");
+        let problem = Problem::at(section.map(|section| section.key.clone()), "the cluster has no hosts").absence();
         problems.push(problem.hint("write `hosts: {here: {address: local}}` for this machine's own Docker"));
         return hosts;
     }

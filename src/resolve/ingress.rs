@@ -194,7 +194,7 @@ impl IngressReading<'_> {
                     || format!("write `{secret}: {{file: secrets/{secret}.age}}` under the top-level `secrets`");
                 let hint = near.map_or_else(define, |near| format!("did you mean `{near}`?"));
                 let message = format!("there is no secret `{secret}`");
-                self.reader.wrong(&steps!["listen", index, "tls"], message, hint);
+                self.reader.absent(&steps!["listen", index, "tls"], message, hint);
             }
         }
     }

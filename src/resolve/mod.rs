@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod constraint;
 pub mod decode;
 pub mod depends;
+pub mod deploy;
 pub mod desired;
 pub mod dotenv;
 pub mod env_file;
@@ -70,6 +71,14 @@ const SECTIONS: [&str; 8] = [
 pub fn resolve(manifest: &Manifest) -> Result<Desired, Rejected> {
     let mut problems = Problems::default();
     let desired = desired(manifest, &mut problems);
+    if !manifest.complete {
+        problems.without_absences();
+    }
+    manifest
+        .problems
+        .iter()
+        .cloned()
+        .for_each(|problem| problems.push(problem));
     match desired {
         Some(desired) if problems.is_empty() => Ok(desired),
         Some(_) | None => Err(Rejected {
@@ -94,6 +103,8 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         texts: _,
         files,
         revision,
+        problems: _,
+        complete,
     } = manifest;
     let sections = environment::sections(manifest, problems);
     for (name, entry) in &sections {
@@ -105,7 +116,8 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let names = Arc::new(cluster::names(section("vars"), revision, section("cluster"), problems));
     let head = cluster::head(section("cluster"), &names, problems);
     let registries = cluster::registries(section("registries"), root, &names, problems);
-    let hosts = hosts::hosts(section("hosts"), &head.ssh, root, &names, problems);
+    let mut hosts = hosts::hosts(section("hosts"), &head.ssh, root, &names, problems);
+    hosts.words.complete &= *complete;
     let volumes = volumes(section("volumes"), problems);
     let service_names = keys(section("services"));
     let ingresses = ingress::read(section("ingress"), &names, problems);

@@ -66,6 +66,17 @@ impl Problems {
         self.0.is_empty()
     }
 
+    /// Takes away what says that something is nowhere, unless it is likely misspelt.
+    pub fn without_absences(&mut self) {
+        let misspelt = |problem: &Problem| {
+            problem
+                .hint
+                .as_ref()
+                .is_some_and(|hint| hint.starts_with("did you mean"))
+        };
+        self.0.retain(|problem| !problem.is_absence || misspelt(problem));
+    }
+
     /// All of them by file and place, each once: what several services share is found in each.
     pub fn sorted(self) -> Vec<Problem> {
         let mut all = self.0;

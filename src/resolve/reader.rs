@@ -34,6 +34,13 @@ impl Reader<'_> {
         self.problems.push(problem);
     }
 
+    /// Notes that what stands at `path` names something that is nowhere.
+    pub fn absent(&mut self, path: &[Segment], message: impl Into<String>, hint: impl Into<Option<String>>) {
+        let mut problem = Problem::at(Some(self.place(path)), message).absence();
+        problem.hint = hint.into();
+        self.problems.push(problem);
+    }
+
     /// Where `path` leads.
     pub fn place(&self, path: &[Segment]) -> Place {
         locate(self.node, path)
@@ -55,8 +62,7 @@ impl Reader<'_> {
 
     /// Notes that nothing is called `word`, with the name that was likely meant.
     pub fn unknown<'k>(&mut self, path: &[Segment], what: &str, word: &str, known: impl Iterator<Item = &'k str>) {
-        let message = format!("there is no {what} `{word}`");
-        self.wrong(path, message, suggest::hint(word, known));
+        self.absent(path, format!("there is no {what} `{word}`"), suggest::hint(word, known));
     }
 
     /// Reads constraints that stand alone or in a list at `path`; none where one of them is wrong.

@@ -300,7 +300,7 @@ fn explain(error: &Error, used: &std::collections::HashSet<String>, names: &Name
         )
         .into();
     };
-    let mut problem = Problem::at(Some(place.clone()), format!("`{name}` is not defined"));
+    let mut problem = Problem::at(Some(place.clone()), format!("`{name}` is not defined")).absence();
     problem.hint = missing_hint(name, names);
     problem.into()
 }

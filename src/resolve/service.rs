@@ -10,10 +10,11 @@ use crate::model::unit::{Bytes, Cpus, Span};
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::depends::Link;
+use crate::resolve::deploy;
 use crate::resolve::desired::{Constraint, Mode, Service};
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
-use crate::resolve::shape::deploy::{AmountShape, DeployShape, ModeShape, PlacementShape};
+use crate::resolve::shape::deploy::{AmountShape, ModeShape, ResourcesShape};
 use crate::resolve::shape::mount::{MountShape, SourceShape};
 use crate::resolve::shape::plain::{Count, Plain, Words};
 use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
@@ -159,26 +160,10 @@ impl Reading<'_> {
             stop_grace_period,
             deploy,
         } = decoded.value;
-        let DeployShape {
-            mode,
-            replicas,
-            placement,
-            resources,
-            update_config,
-            rollback_config,
-            autoscale,
-        } = deploy.unwrap_or_default();
-        let PlacementShape {
-            constraints,
-            max_replicas_per_node,
-            strategy: _,
-            preferences,
-            affinity,
-            anti_affinity,
-        } = placement.unwrap_or_default();
-        let (update_config, has_replicas) = (update_config.unwrap_or_default(), replicas.is_some());
-        let resources = resources.unwrap_or_default();
-        let (limits, reserved) = (amount(resources.limits), amount(resources.reservations));
+        let (in_force, checked) = deploy::split(deploy);
+        let has_image = image.is_some();
+        let ResourcesShape { limits, reservations } = in_force.resources;
+        let (limits, reserved) = (amount(limits), amount(reservations));
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
         let working_dir = self.folder(working_dir);
@@ -186,7 +171,7 @@ impl Reading<'_> {
         self.beneath("env_file", env_file, &mut environment);
         let mut labels = self.pairs("labels", labels);
         self.beneath("label_file", label_file, &mut labels);
-        let mode = self.mode(mode, replicas);
+        let mode = self.mode(in_force.mode, in_force.replicas);
         let service = Service {
             mode,
             depends_on: self.depends_on(depends_on, &lost),
@@ -209,20 +194,17 @@ impl Reading<'_> {
             limits,
             reserved_cpus: reserved.cpus,
             reserved_memory: reserved.memory,
-            constraints: self.constraints(constraints.unwrap_or_default()),
-            max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
-            update: update::policy(&update_config, mode.is_job()),
-            image: image?,
+            constraints: self.constraints(in_force.constraints),
+            max_replicas_per_node: in_force.max_replicas_per_node,
+            update: update::policy(&checked.update, mode.is_job()),
+            // Without one, the rest is checked all the same.
+            image: image.or_else(|| "none".parse().ok())?,
             pull_policy: pull_policy.map(|policy| policy.0).unwrap_or_default(),
         };
         self.check(&service);
         self.check_job(&service);
-        self.check_preferences(&preferences.unwrap_or_default());
-        self.check_affinities(&affinity.unwrap_or_default(), &anti_affinity.unwrap_or_default());
-        self.check_update(&service, &update_config);
-        self.check_rollback(&service, rollback_config.as_ref());
-        self.check_autoscale(&service, has_replicas, autoscale.as_ref());
-        Some(service)
+        self.check_deploy(&service, &checked);
+        has_image.then_some(service)
     }
 
     fn need_image(&mut self, decoded: &Decoded<ServiceShape>) {
@@ -291,7 +273,7 @@ impl Reading<'_> {
                         let define = || format!("write `{name}: {{}}` under the top-level `volumes`");
                         let hint = near.map_or_else(define, |near| format!("did you mean `{near}`?"));
                         let message = format!("there is no volume `{name}`");
-                        self.problem(&["volumes"], Some(index), message, Some(hint));
+                        self.reader().absent(&path(&["volumes"], Some(index)), message, hint);
                     }
                     let on_host = self.around.cluster.map(|cluster| volume_name(cluster, &name));
                     MountSource::Volume(on_host.unwrap_or_else(|| name.to_string()))

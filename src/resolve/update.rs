@@ -147,7 +147,7 @@ impl Reading<'_> {
                 self.name
             );
             let hint = "write a route to it, or leave `weights` out".to_owned();
-            self.reader().wrong(&at(&steps!["weights"]), message, hint);
+            self.reader().absent(&at(&steps!["weights"]), message, hint);
         }
         if weights.len() > 1 && every.is_none() && !self.has_lost(&["deploy", "update_config", "canary"]) {
             let hint = "write `every: 1m`, say".to_owned();
