@@ -40,7 +40,7 @@ complete -c cdk -n "__fish_cdk_needs_command" -s q -l quiet -d 'Tell only what f
 complete -c cdk -n "__fish_cdk_needs_command" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_needs_command" -s V -l version -d 'Print version'
-complete -c cdk -n "__fish_cdk_needs_command" -f -a "init" -d 'Write a small, commented repository'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "init" -d 'Write a small, commented repository, or one made out of a Compose file'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "check" -d 'Parse, render and validate the repository, without the network'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "show" -d 'The resolved cluster, after templates and defaults, its secrets masked'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "hosts" -d 'Every host: state, labels, engine, containers, CPU and memory'
@@ -50,9 +50,11 @@ complete -c cdk -n "__fish_cdk_needs_command" -f -a "observe" -d 'What is live n
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "plan" -d 'What apply would do, and why'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "apply" -d 'Plan, ask, then do it'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "status" -d 'Is the cluster healthy, and as git says?'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "secret" -d 'Secrets: encrypt a value into the repository, make a key'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "schema" -d 'The JSON Schemas of cdk\'s files'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "completions" -d 'The completion script for a shell'
-complete -c cdk -n "__fish_cdk_using_subcommand init" -l name -d 'The cluster\'s name; the folder\'s name unless given' -r
+complete -c cdk -n "__fish_cdk_using_subcommand init" -l name -d 'The cluster\'s name; the Compose project\'s, or the folder\'s, unless given' -r
+complete -c cdk -n "__fish_cdk_using_subcommand init" -l from -d 'Make it out of this Compose or stack file' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand init" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l service -d 'Only this service; may be given several times' -r
@@ -213,6 +215,53 @@ complete -c cdk -n "__fish_cdk_using_subcommand status" -s v -l verbose -d 'Tell
 complete -c cdk -n "__fish_cdk_using_subcommand status" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand status" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -f -a "set" -d 'Encrypt a value from stdin, or asked for, into secrets/NAME.age'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -f -a "key" -d 'Make the key that decrypts secrets, and show its recipient; a key that is there stays'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -l dir -d 'Write each schema to a file of this folder, not all to stdout' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r

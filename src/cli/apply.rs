@@ -53,8 +53,8 @@ pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ende
         new_cluster: args.new_cluster,
     };
     block_on(async |signals| {
-        let session = signals.unless(flow::begin_apply(&settings)).await?;
-        match agreed(context, signals, &session, saved, allowed, asks).await {
+        let mut session = signals.unless(flow::begin_apply(&settings)).await?;
+        match agreed(context, signals, &mut session, saved, allowed, asks).await {
             Ok(true) => execute(context, signals, session).await,
             Ok(false) => {
                 session.close().await;
@@ -85,7 +85,7 @@ fn environment(asked: Option<String>, saved: &Plan) -> Result<Option<String>, Fa
 async fn agreed(
     context: &Context,
     signals: &mut Signals,
-    session: &Session,
+    session: &mut Session,
     saved: Option<Plan>,
     allowed: Allowed,
     asks: bool,
@@ -97,6 +97,7 @@ async fn agreed(
         session.expect_same(&saved)?;
     }
     session.guard(allowed)?;
+    let planned = session.planned();
     match context.output {
         Output::Text => context.answer(&text(planned, context.style))?,
         Output::Json if context.quiet && !asks => {}

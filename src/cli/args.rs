@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::name::{ClusterName, HostName, ServiceName};
+use crate::model::name::{ClusterName, FileName, HostName, ServiceName};
 
 /// Declarative deploys for Docker hosts: git says what should be; plan shows the way, apply goes it
 #[derive(Debug, Parser)]
@@ -110,7 +110,7 @@ impl Shell {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a small, commented repository
+    /// Write a small, commented repository, or one made out of a Compose file
     Init(InitArgs),
     /// Parse, render and validate the repository, without the network
     Check,
@@ -129,6 +129,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Is the cluster healthy, and as git says?
     Status,
+    /// Secrets: encrypt a value into the repository, make a key
+    Secret(SecretArgs),
     /// The JSON Schemas of cdk's files
     Schema(SchemaArgs),
     /// The completion script for a shell
@@ -141,9 +143,12 @@ pub struct InitArgs {
     /// Where to write it; it is made where it is missing
     #[arg(value_name = "DIR", default_value = ".")]
     pub directory: PathBuf,
-    /// The cluster's name; the folder's name unless given
+    /// The cluster's name; the Compose project's, or the folder's, unless given
     #[arg(long, value_name = "NAME")]
     pub name: Option<ClusterName>,
+    /// Make it out of this Compose or stack file
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
 }
 
 /// Of `show`.
@@ -206,6 +211,31 @@ pub struct ApplyArgs {
     /// Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake
     #[arg(long)]
     pub new_cluster: bool,
+}
+
+/// Of `secret`.
+#[derive(Debug, Args)]
+pub struct SecretArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: SecretCommand,
+}
+
+/// What to do with secrets.
+#[derive(Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Encrypt a value from stdin, or asked for, into secrets/NAME.age
+    Set(SecretSetArgs),
+    /// Make the key that decrypts secrets, and show its recipient; a key that is there stays
+    Key,
+}
+
+/// Of `secret set`.
+#[derive(Debug, Args)]
+pub struct SecretSetArgs {
+    /// The secret's name
+    #[arg(value_name = "NAME")]
+    pub name: FileName,
 }
 
 /// Of `schema`.

@@ -1,16 +1,22 @@
-//! `cdk init`: has `source` write a small repository, and says what comes next.
+//! `cdk init`: has a repository written, small or out of a Compose file, and says what comes next.
+
+use std::path::Path;
 
 use crate::cli::args::InitArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::{Ended, ExitCode};
 use crate::cli::schema::schema_into;
-use crate::flow::Failure;
+use crate::flow::{Failure, init_from};
 use crate::model::name::ClusterName;
+use crate::report;
 use crate::source::error::SourceError;
 use crate::source::init::write;
 
-/// `cdk init [DIR] [--name NAME]`. It overwrites nothing.
+/// `cdk init [DIR] [--name NAME] [--from FILE]`. It overwrites nothing.
 pub(super) fn init(context: &Context, args: &InitArgs) -> Result<ExitCode, Ended> {
+    if let Some(file) = &args.from {
+        return from(context, args, file);
+    }
     let written = write(&args.directory, args.name.as_ref().map(ClusterName::as_str));
     let written = written.map_err(|error| match error {
         SourceError::Exists(_) => Failure::Guard(error.to_string()),
@@ -18,9 +24,17 @@ pub(super) fn init(context: &Context, args: &InitArgs) -> Result<ExitCode, Ended
     })?;
     let schema = schema_into(&args.directory)?;
     let written: Vec<_> = written.into_iter().chain(schema).collect();
-    let files: String = written.iter().map(|path| format!("  {}\n", path.display())).collect();
-    context.answer(&format!(
-        "Wrote\n{files}Next: put them under git (git init, git add, git commit), then `cdk check` and `cdk plan`.\n"
-    ))?;
+    context.answer(&report::init::text(&written))?;
+    Ok(ExitCode::Done)
+}
+
+/// The files are written whether `check` takes them or not; its problems follow as they would by themselves.
+fn from(context: &Context, args: &InitArgs, file: &Path) -> Result<ExitCode, Ended> {
+    let made = init_from(file, &args.directory, args.name.as_ref())?;
+    let schema = schema_into(&args.directory)?;
+    let written: Vec<_> = made.written.iter().cloned().chain(schema).collect();
+    let services = made.checked.as_ref().ok().map(|desired| desired.services.len());
+    context.answer(&report::init::from_compose(&made.file, &written, &made.notes, services))?;
+    made.checked?;
     Ok(ExitCode::Done)
 }

@@ -14,6 +14,7 @@ pub mod exit;
 mod init;
 mod runtime;
 pub mod schema;
+mod secret;
 
 use args::{Cli, Command, Shell};
 use context::Context;
@@ -79,6 +80,7 @@ fn one(command: Command, context: &Context) -> Result<ExitCode, Ended> {
         Command::Plan(args) => commands::plan(context, args),
         Command::Apply(args) => apply::apply(context, args),
         Command::Status => commands::status(context),
+        Command::Secret(args) => secret::secret(context, args),
         Command::Schema(args) => schema::schema(context, &args),
         Command::Completions(args) => {
             context.answer(&completions(args.shell))?;

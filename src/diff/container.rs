@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::diff::field::{self, Changes, Difference};
+use crate::diff::file::Files;
 use crate::diff::{SlotDiff, Verdict, image};
 use crate::model::container::{ContainerSpec, ContainerState, Health, LiveContainer};
 use crate::model::host::{HostState, ObservedHost};
@@ -96,14 +97,20 @@ impl<'a> Judge<'_, 'a> {
             own.extras = others;
             own
         } else if !changes.needs_new && usable && here.is_live() && here.in_place {
-            let (limits, restart) = (case.spec.limits, case.spec.restart);
-            let verdict = Verdict::Update { here, limits, restart };
-            let mut own = entry(
-                case.slot,
-                host,
-                verdict,
-                "only what can be changed in place differs".to_owned(),
-            );
+            let (limits, restart) = (case.spec.limits.clone(), case.spec.restart);
+            let signals: Vec<&str> = changes.reload.signals.iter().map(String::as_str).collect();
+            let why = match signals.is_empty() {
+                true => "only what can be changed in place differs".to_owned(),
+                false => format!("reload ({})", signals.join(", ")),
+            };
+            let reload = changes.reload;
+            let verdict = Verdict::Update {
+                here,
+                limits,
+                restart,
+                reload,
+            };
+            let mut own = entry(case.slot, host, verdict, why);
             own.fields = changes.list;
             own.extras = others;
             own
@@ -191,12 +198,28 @@ impl<'a> Judge<'_, 'a> {
                 } else {
                     let facts = state.images.get(&container.image_id);
                     let none = ImageDefaults::default();
-                    let wanted = spec.effective(facts.map_or(&none, |facts| &facts.defaults));
+                    let mut wanted = spec.effective(facts.map_or(&none, |facts| &facts.defaults));
+                    for (label, stamp) in &spec.stamps {
+                        // Whatever the environment said when it was made is right; that the label is missing is not.
+                        let live = effective.labels.get(label).cloned();
+                        wanted
+                            .labels
+                            .insert(label.clone(), live.unwrap_or_else(|| stamp.to_string()));
+                    }
                     let wanted = if container.masked { wanted.masked() } else { wanted };
                     field::compare(effective, &wanted)
                 }
             }
         };
+        if let Some(effective) = &container.spec {
+            let files = Files {
+                target: self.target,
+                spec,
+                live: container,
+                state,
+            };
+            files.compare(effective, &mut changes);
+        }
         if let Some(image) = image {
             changes.needs_new = true;
             changes.list.insert(0, image);

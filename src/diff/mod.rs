@@ -4,8 +4,11 @@ pub mod depends;
 pub mod field;
 
 mod container;
+mod file;
 mod image;
 mod job;
+mod limits;
+mod runtime;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use std::sync::Arc;
 use crate::diff::container::Judge;
 use crate::diff::depends::{Grounds, Unsettled, hold};
 use crate::diff::field::Difference;
+use crate::model::blob::FileWrite;
 use crate::model::container::{ContainerSpec, ContainerState};
 use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
 use crate::model::setting::{Limits, Restart};
@@ -20,6 +24,24 @@ use crate::observe::Observed;
 use crate::place::live::{Standing, standing};
 use crate::place::{HostAnswer, Placement};
 use crate::render::Target;
+
+/// A file that changes in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewrite {
+    /// To this.
+    pub to: FileWrite,
+    /// What lies there now, where that is known.
+    pub back: Option<FileWrite>,
+}
+
+/// The files of a replica that change in place, and the signals that tell its program.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reload {
+    /// The files.
+    pub files: Vec<Rewrite>,
+    /// The signals.
+    pub signals: BTreeSet<String>,
+}
 
 /// What is to happen to one replica.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +61,8 @@ pub enum Verdict<'a> {
         limits: Limits,
         /// What the engine does from now on when it ends.
         restart: Restart,
+        /// Its files that change.
+        reload: Reload,
     },
     /// It is as it should be: it gets its own name where it has another, is started where it does not run, and waited for.
     Start {

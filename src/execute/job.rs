@@ -115,6 +115,10 @@ enum End {
 pub(super) fn run_of(step: &Step) -> Option<(&String, &JobVersion)> {
     match &step.op {
         Op::Gate(GateOp::Completed { name, version, .. }) => Some((name, version)),
-        Op::Gate(GateOp::Up { .. } | GateOp::Stays { .. }) | Op::Image(_) | Op::Volume(_) | Op::Container(_) => None,
+        Op::Gate(GateOp::Up { .. } | GateOp::Stays { .. })
+        | Op::Image(_)
+        | Op::Volume(_)
+        | Op::File(_)
+        | Op::Container(_) => None,
     }
 }

@@ -93,7 +93,7 @@ impl<'a> Run<'a> {
         options: &Options,
     ) -> (Vec<&'a HostName>, Vec<(&'a HostName, String)>) {
         let path = journal_path(record.sequence);
-        let content = serde_json::to_vec_pretty(record).map_err(|error| error.to_string());
+        let content = serde_json::to_vec(record).map_err(|error| error.to_string());
         let results = stream::iter(hosts).map(|name| {
             let (path, content) = (&path, &content);
             async move { (name, self.write_one(name, path, content).await) }

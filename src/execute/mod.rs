@@ -27,6 +27,7 @@ use crate::execute::outcome::{Event, Outcome, StepEnd};
 use crate::execute::run::Run;
 use crate::execute::stop::{Stop, Urgency};
 use crate::host::{Credentials, Host};
+use crate::model::blob::Opened;
 use crate::model::name::HostName;
 use crate::plan::step::{Plan, StepId};
 
@@ -34,8 +35,12 @@ use crate::plan::step::{Plan, StepId};
 pub struct Options {
     /// How many steps are in work at once over all hosts, at most; waits for a container do not count.
     pub parallel: usize,
+    /// The variables of the environment that labels name.
+    pub variables: BTreeMap<String, String>,
     /// Who applies: user and machine, for the journal.
     pub by: String,
+    /// What the plan's files need decrypted.
+    pub secrets: Opened,
     /// The time for the journal, RFC 3339 in UTC: it has no clock of its own.
     pub at: Box<dyn Fn() -> String>,
 }

@@ -4,7 +4,8 @@ use crate::execute::board::Cause;
 use crate::execute::gate::Seen;
 use crate::execute::run::{Failure, Run};
 use crate::host::{Host, HostError};
-use crate::model::op::{ContainerOp, GateOp, ImageOp, Op, VolumeOp};
+use crate::model::blob::FileWrite;
+use crate::model::op::{ContainerOp, FileOp, GateOp, ImageOp, Op, VolumeOp};
 
 /// The registry of images that name none.
 const DEFAULT_REGISTRY: &str = "docker.io";
@@ -20,6 +21,12 @@ impl Run<'_> {
                 Ok(host.pull(image, digest.as_ref(), auth).await?)
             }
             Op::Volume(VolumeOp::Create { name }) => Ok(host.create_volume(name, &self.plan.cluster).await?),
+            Op::File(FileOp::Write(FileWrite { path, file, blob })) => {
+                let content = self.secrets.content(blob);
+                let content =
+                    content.map_err(|name| Failure::replica(format!("the secret {name} is not decrypted")))?;
+                Ok(host.write_config(&self.plan.cluster, path, file, &content).await?)
+            }
             Op::Container(op) => self.container(host, op).await,
             Op::Gate(op) => {
                 let (GateOp::Up { name, .. } | GateOp::Stays { name, .. } | GateOp::Completed { name, .. }) = op;
@@ -35,14 +42,18 @@ impl Run<'_> {
 
     async fn container(&self, host: &dyn Host, op: &ContainerOp) -> Result<(), Failure> {
         match op {
-            ContainerOp::Create { name, spec, owner } => Ok(host.create(name, spec, owner, &self.plan.cluster).await?),
+            ContainerOp::Create { name, spec, owner } => {
+                let spec = spec.stamped(self.variables);
+                Ok(host.create(name, &spec, owner, &self.plan.cluster).await?)
+            }
             ContainerOp::Start { name } => {
                 let result = self.start(host, name).await;
                 with_logs(host, name, result).await
             }
             ContainerOp::Stop { name } => Ok(host.stop(name).await?),
             ContainerOp::Rename { name, to } => Ok(host.rename(name, to).await?),
-            ContainerOp::Update { name, limits, restart } => Ok(host.update(name, *limits, *restart).await?),
+            ContainerOp::Update { name, limits, restart } => Ok(host.update(name, limits, *restart).await?),
+            ContainerOp::Signal { name, signal } => Ok(host.signal(name, signal).await?),
             ContainerOp::Remove { name } => match host.remove(name).await {
                 Ok(()) | Err(HostError::NotFound(_)) => Ok(()),
                 Err(error) => Err(error.into()),

@@ -210,6 +210,7 @@ impl Run<'_> {
                 Op::Gate(GateOp::Stays { .. } | GateOp::Completed { .. })
                 | Op::Image(_)
                 | Op::Volume(_)
+                | Op::File(_)
                 | Op::Container(_) => false,
             })
         })

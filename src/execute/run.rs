@@ -13,6 +13,7 @@ use crate::execute::gate::Seen;
 use crate::execute::outcome::{Event, StepEnd};
 use crate::execute::stop::Stop;
 use crate::host::{Credentials, Host, HostError};
+use crate::model::blob::Opened;
 use crate::model::name::HostName;
 use crate::model::op::Op;
 use crate::plan::step::{Plan, Precondition, Step, StepId};
@@ -65,6 +66,8 @@ pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
     pub(super) hosts: &'a BTreeMap<HostName, Rc<dyn Host>>,
     pub(super) credentials: &'a BTreeMap<String, Credentials>,
+    pub(super) variables: &'a BTreeMap<String, String>,
+    pub(super) secrets: &'a Opened,
     pub(super) stop: &'a Stop,
     pub(super) board: Board,
     /// How the containers that were started or found up looked then, by host and name.
@@ -82,7 +85,7 @@ impl<'a> Run<'a> {
         plan: &'a Plan,
         hosts: &'a BTreeMap<HostName, Rc<dyn Host>>,
         credentials: &'a BTreeMap<String, Credentials>,
-        options: &Options,
+        options: &'a Options,
         stop: &'a Stop,
         events: &'a mut dyn FnMut(Event),
     ) -> Self {
@@ -94,6 +97,8 @@ impl<'a> Run<'a> {
             plan,
             hosts,
             credentials,
+            variables: &options.variables,
+            secrets: &options.secrets,
             stop,
             board: Board::new(plan),
             seen: RefCell::default(),
@@ -179,7 +184,7 @@ impl<'a> Run<'a> {
                 lane.map(|lane| &lane.ops),
                 Some(&self.at_once),
             ],
-            Op::Volume(_) | Op::Container(_) => [None, lane.map(|lane| &lane.ops), Some(&self.at_once)],
+            Op::Volume(_) | Op::File(_) | Op::Container(_) => [None, lane.map(|lane| &lane.ops), Some(&self.at_once)],
         };
         let mut permits = Vec::new();
         for semaphore in semaphores.into_iter().flatten() {

@@ -45,11 +45,11 @@ impl Run<'_> {
     fn way_back<'s>(&self, step: &'s Step) -> Vec<&'s Op> {
         let made = match &step.op {
             Op::Container(ContainerOp::Create { name, .. }) if self.board.is_refused(step.id) => Some(name),
-            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::Gate(_) => None,
+            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => None,
         };
         let removes = |op: &Op| match op {
             Op::Container(ContainerOp::Remove { name }) => Some(name) == made,
-            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::Gate(_) => false,
+            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => false,
         };
         step.undo.iter().filter(|op| !removes(op)).collect()
     }
@@ -84,9 +84,10 @@ impl Run<'_> {
             Op::Container(ContainerOp::Rename { name, to }) => found(host.rename(name, to).await),
             Op::Container(ContainerOp::Start { name }) => found(host.start(name).await),
             Op::Container(ContainerOp::Update { name, limits, restart }) => {
-                found(host.update(name, *limits, *restart).await)
+                found(host.update(name, limits, *restart).await)
             }
-            Op::Container(ContainerOp::Create { .. }) | Op::Image(_) | Op::Volume(_) | Op::Gate(_) => {
+            Op::Container(ContainerOp::Signal { name, signal }) => found(host.signal(name, signal).await),
+            Op::Container(ContainerOp::Create { .. }) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => {
                 self.apply(host, op).await
             }
         }

@@ -8,12 +8,13 @@ use std::time::Instant;
 use crate::execute::outcome::{Event, Outcome};
 use crate::execute::stop::Stop;
 use crate::execute::{Options, execute};
-use crate::flow::credentials::{Passwords, passwords};
+use crate::flow::credentials::{Passwords, passwords, variables};
 use crate::flow::failure::Failure;
 use crate::flow::guard::{Allowed, guard};
 use crate::flow::plan::{Planned, plan_from};
-use crate::flow::{Seen, Settings, check};
+use crate::flow::{Seen, Settings, check, secret};
 use crate::host::{ConnectOptions, Host, Hosts, close_all, connect_all};
+use crate::model::blob::Opened;
 use crate::model::endpoint::Endpoint;
 use crate::model::image::ImageRef;
 use crate::model::name::HostName;
@@ -41,6 +42,8 @@ impl Connections {
 pub struct Session {
     planned: Planned,
     connections: Connections,
+    /// What the plan's files need decrypted, once the guards have let it pass.
+    opened: Opened,
 }
 
 /// Asks the desired hosts what is live.
@@ -109,7 +112,11 @@ impl Session {
         let desired = check(settings)?;
         let (seen, connections) = look(settings, desired).await?;
         match plan_from(settings, seen, &connections.passwords.missing) {
-            Ok(planned) => Ok(Self { planned, connections }),
+            Ok(planned) => Ok(Self {
+                planned,
+                connections,
+                opened: Opened::default(),
+            }),
             Err(failure) => {
                 connections.close().await;
                 Err(failure)
@@ -125,9 +132,11 @@ impl Session {
     /// Whether apply may go on.
     ///
     /// # Errors
-    /// Where it would do what nobody allowed.
-    pub fn guard(&self, allowed: Allowed) -> Result<(), Failure> {
-        guard(&self.planned.plan, allowed)
+    /// Where it would do what nobody allowed, or needs a key that nobody has.
+    pub fn guard(&mut self, allowed: Allowed) -> Result<(), Failure> {
+        guard(&self.planned.plan, allowed)?;
+        self.opened = secret::open(&self.planned.plan, &self.planned.encrypted)?;
+        Ok(())
     }
 
     /// Whether a saved plan is still what would be done.
@@ -172,7 +181,9 @@ impl Session {
             .collect();
         let options = Options {
             parallel: self.connections.parallel,
+            variables: variables(&self.planned.plan).0,
             by: author(),
+            secrets: self.opened.clone(),
             at: Box::new(now),
         };
         let known = &self.connections.passwords.known;

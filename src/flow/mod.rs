@@ -5,7 +5,10 @@ mod check;
 mod credentials;
 mod failure;
 mod guard;
+mod init;
+mod past;
 mod plan;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +22,9 @@ pub use apply::Session;
 pub use check::{check, check_all};
 pub use failure::Failure;
 pub use guard::Allowed;
+pub use init::{Made, init_from};
 pub use plan::Planned;
+pub use secret::{NewKey, Written, make_key, set as set_secret};
 
 use plan::plan_from;
 

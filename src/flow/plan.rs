@@ -7,6 +7,8 @@ use crate::diff::depends::{Grounds, hold};
 use crate::diff::{Diff, diff};
 use crate::flow::failure::Failure;
 use crate::flow::guard::{self, History};
+use crate::flow::past::{self, past};
+use crate::flow::secret::{self, Encrypted};
 use crate::flow::{Seen, Settings};
 use crate::model::host::ObservedHost;
 use crate::model::name::HostName;
@@ -17,7 +19,8 @@ use crate::place::place;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
 use crate::render::render;
-use crate::resolve::desired::{Desired, SameKey};
+use crate::resolve::accepted::SameKey;
+use crate::resolve::desired::Desired;
 use crate::scale::counts;
 use crate::source::Repository;
 
@@ -30,6 +33,8 @@ pub struct Planned {
     pub observed: Observed,
     /// What apply would do.
     pub plan: Plan,
+    /// The secrets that its files hold, encrypted.
+    pub encrypted: Encrypted,
     /// How long the hosts took to say what is live.
     pub took: Duration,
 }
@@ -54,10 +59,21 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     }
     let counts = counts(&desired, &observed);
     let placement = place(&desired, &observed, &counts);
-    let target = render(&desired, &placement).map_err(|problems| Rejected {
+    let mut target = render(&desired, &placement).map_err(|problems| Rejected {
         problems,
         texts: BTreeMap::new(),
     })?;
+    let mut encrypted = past::encrypted(&desired);
+    for earlier in past(settings, &target, &observed) {
+        let rendered = render(
+            &earlier,
+            &place(&earlier, &observed, &self::counts(&earlier, &observed)),
+        );
+        target
+            .past
+            .extend(rendered.map(|target| target.blobs).unwrap_or_default());
+        encrypted.extend(past::encrypted(&earlier));
+    }
     let mut difference = diff(&target, &placement, &observed);
     if !settings.services.is_empty() || !settings.hosts.is_empty() {
         let whole = difference.clone();
@@ -81,13 +97,15 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     let missing_notes = missing
         .iter()
         .map(|(registry, why)| format!("no password for {registry}: {why}"));
-    plan.notes.extend(missing_notes.map(Note::Text));
+    plan.notes
+        .extend(missing_notes.chain(secret::warning()).map(Note::Text));
     let refused = guard::notes(&plan, &desired, &observed, &history, missing);
     plan.notes.extend(refused);
     Ok(Planned {
         desired,
         observed,
         plan,
+        encrypted,
         took,
     })
 }

@@ -1,24 +1,26 @@
 //! `Host` over a Docker engine, however its socket is reached: the verbs for containers, volumes and networks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, ContainerSummary, VolumeCreateRequest};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, ListNetworksOptions,
-    LogsOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StartContainerOptions,
-    StopContainerOptions,
+    CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
+    ListNetworksOptions, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
+    StartContainerOptions, StopContainerOptions,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::Mutex;
 
 use crate::dialect::docker::engine::{self, ApiVersion};
-use crate::dialect::docker::{Unreadable, container, create, label};
+use crate::dialect::docker::{Unreadable, container, create, file, label};
 use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
-use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, OtherReplica, files, images};
+use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, OtherReplica, configs, files, images};
+use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
@@ -44,6 +46,7 @@ pub struct Engine {
     api: ApiVersion,
     /// The SSH connection below, where there is one. It ends with `close`.
     session: Option<Session>,
+    configs: Mutex<()>,
 }
 
 impl Engine {
@@ -64,6 +67,7 @@ impl Engine {
             transport,
             api,
             session: None,
+            configs: Mutex::new(()),
         })
     }
 
@@ -130,7 +134,7 @@ impl Host for Engine {
             .into_iter()
             .filter(|one| {
                 let labels = one.labels.as_ref().unwrap_or(&no_labels);
-                label::is_replica(labels, cluster) || !label::is_of(labels, cluster)
+                label::is_replica(labels, cluster) || !(label::is_of(labels, cluster) || label::is_helper(labels))
             })
             .partition(|one| label::is_replica(one.labels.as_ref().unwrap_or(&no_labels), cluster));
         let found: Vec<Option<LiveContainer>> = stream::iter(own.into_iter().filter_map(|one| one.id))
@@ -238,7 +242,17 @@ impl Host for Engine {
         owner: &Ownership,
         cluster: &ClusterName,
     ) -> Result<(), HostError> {
-        let body = |image: &str| create::replica(spec, owner, cluster, image);
+        let mountpoint = match spec.files.is_empty() && spec.folders.is_empty() {
+            true => None,
+            false => Some(configs::mountpoint(self.docker(), cluster).await?),
+        };
+        let body = |image: &str| {
+            let mut body = create::replica(spec, owner, cluster, image);
+            if let Some(mountpoint) = &mountpoint {
+                file::bind(&mut body, spec, owner, mountpoint);
+            }
+            body
+        };
         let Some(digest) = owner.digest.as_ref().or(spec.image.digest()) else {
             return self.create_from(name, body(&spec.image.to_string())).await;
         };
@@ -271,9 +285,35 @@ impl Host for Engine {
         within(&format!("rename {name}"), CHANGE, rename).await
     }
 
-    async fn update(&self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError> {
+    async fn update(&self, name: &str, limits: &Limits, restart: Restart) -> Result<(), HostError> {
         let update = self.docker().update_container(name, create::update(limits, restart));
         within(&format!("update {name}"), CHANGE, update).await
+    }
+
+    async fn signal(&self, name: &str, signal: &str) -> Result<(), HostError> {
+        let options = KillContainerOptionsBuilder::new().signal(signal).build();
+        let kill = self.docker().kill_container(name, Some(options));
+        within(&format!("send {signal} to {name}"), CHANGE, kill).await
+    }
+
+    async fn look_at(
+        &self,
+        cluster: &ClusterName,
+        paths: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Option<FileFacts>>, HostError> {
+        configs::look(self.docker(), cluster, paths).await
+    }
+
+    async fn write_config(
+        &self,
+        cluster: &ClusterName,
+        path: &str,
+        file: &FileRef,
+        content: &[u8],
+    ) -> Result<(), HostError> {
+        // The first of them makes the store.
+        let _one_at_a_time = self.configs.lock().await;
+        configs::write(self.docker(), cluster, path, file, content).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), HostError> {

@@ -32,7 +32,7 @@ pub async fn volumes_and_files(
     let files = newest.map(|(_, volume)| content(volume)).unwrap_or_default();
     let names = volumes
         .into_iter()
-        .filter(|volume| volume.labels.get(label::ROLE).is_none_or(|role| role != label::FILES))
+        .filter(|volume| !label::is_helper(&volume.labels))
         .map(|volume| volume.name)
         .collect();
     Ok((names, files))

@@ -1,20 +1,24 @@
 //! Hosts and how they are reached: `trait Host`, over the local socket or over SSH. It never prints and never decides.
 
+mod arguments;
 mod call;
+mod configs;
 mod connect;
 mod engine;
 mod files;
 mod images;
+mod relay;
 mod run;
 mod ssh;
 mod transport;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
@@ -145,10 +149,27 @@ pub trait Host {
     async fn rename(&self, name: &str, to: &str) -> Result<(), HostError>;
     /// Changes a container's limits and restart policy in place. A limit that is lifted (zero) stays as it was: that
     /// takes a new container.
-    async fn update(&self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError>;
+    async fn update(&self, name: &str, limits: &Limits, restart: Restart) -> Result<(), HostError>;
+    /// Sends a signal to a container's first process.
+    async fn signal(&self, name: &str, signal: &str) -> Result<(), HostError>;
     /// Removes a container and its anonymous volumes, running or not; never a named volume. That it is gone already is
     /// no error.
     async fn remove(&self, name: &str) -> Result<(), HostError>;
+
+    /// What these paths among the cluster's configs and secrets look like: none where there is no such file.
+    async fn look_at(
+        &self,
+        cluster: &ClusterName,
+        paths: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Option<FileFacts>>, HostError>;
+    /// Writes a config's or a secret's file, over what is there.
+    async fn write_config(
+        &self,
+        cluster: &ClusterName,
+        path: &str,
+        file: &FileRef,
+        content: &[u8],
+    ) -> Result<(), HostError>;
 
     /// cdk's own small files of the cluster, by path; empty where there are none yet.
     async fn read_files(&self, cluster: &ClusterName) -> Result<BTreeMap<String, Vec<u8>>, HostError>;

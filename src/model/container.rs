@@ -7,10 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::model::blob::{FileRef, Folder, folder_name};
 use crate::model::image::{Digest, ImageDefaults, ImageRef};
 use crate::model::name::Slot;
 use crate::model::order::JobVersion;
+use crate::model::runtime::{self, Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
+use crate::model::stamp::Stamp;
 use crate::model::unit::Span;
 
 /// What git wants a replica's container to be. What is none or empty is left to the image, or to the engine.
@@ -26,6 +29,15 @@ pub struct ContainerSpec {
     pub environment: BTreeMap<String, String>,
     /// The user's labels, over the image's; cdk's own are not among them.
     pub labels: BTreeMap<String, String>,
+    /// Labels whose values the environment of whoever applies gives.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stamps: BTreeMap<String, Stamp>,
+    /// Configs and secrets, by their path in the container.
+    #[serde(default)]
+    pub files: BTreeMap<String, FileRef>,
+    /// Folders in the container whose files change in place.
+    #[serde(default)]
+    pub folders: BTreeMap<String, Folder>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
     /// Volumes and bind mounts.
@@ -44,6 +56,12 @@ pub struct ContainerSpec {
     pub stop_grace_period: Option<Span>,
     /// What it may use.
     pub limits: Limits,
+    /// What it may do.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub security: Security,
+    /// How it is run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub runtime: Runtime,
 }
 
 /// A container's whole configuration as an engine reports it, or would: image defaults included.
@@ -58,6 +76,10 @@ pub struct EffectiveSpec {
     pub environment: BTreeMap<String, String>,
     /// All labels but cdk's own.
     pub labels: BTreeMap<String, String>,
+    /// Configs and secrets, by their path in the container.
+    pub files: BTreeMap<String, FileRef>,
+    /// Folders whose files change in place, and the names of the files.
+    pub folders: BTreeMap<String, BTreeSet<String>>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
     /// Volumes and bind mounts that were asked for; not those that the image asks for by itself.
@@ -76,6 +98,12 @@ pub struct EffectiveSpec {
     pub stop_grace_period: Option<Span>,
     /// What it may use.
     pub limits: Limits,
+    /// What it may do.
+    #[serde(skip_serializing_if = "is_default")]
+    pub security: Security,
+    /// How it is run.
+    #[serde(skip_serializing_if = "is_default")]
+    pub runtime: Runtime,
 }
 
 impl ContainerSpec {
@@ -91,6 +119,9 @@ impl ContainerSpec {
             entrypoint,
             environment,
             labels,
+            stamps: _,
+            files,
+            folders,
             ports,
             mounts,
             healthcheck,
@@ -100,6 +131,8 @@ impl ContainerSpec {
             logging,
             stop_grace_period,
             limits,
+            security,
+            runtime,
         } = self;
         // An empty command does not clear the image's: to an engine it is the same as none.
         let command = command.as_ref().filter(|words| !words.is_empty());
@@ -118,6 +151,11 @@ impl ContainerSpec {
             entrypoint: entrypoint.unwrap_or_else(|| image.entrypoint.clone()),
             environment: laid_over(&image.environment, environment),
             labels: laid_over(&image.labels, labels),
+            files: files.clone(),
+            folders: folders
+                .iter()
+                .map(|(at, folder)| (at.clone(), folder.names()))
+                .collect(),
             ports: ports.clone(),
             mounts: mounts.clone(),
             healthcheck: merged_health(healthcheck.as_ref(), image.healthcheck.as_ref()),
@@ -126,22 +164,44 @@ impl ContainerSpec {
             working_dir: cleaned(working_dir.as_ref().unwrap_or(&image.working_dir)),
             logging: logging.clone(),
             stop_grace_period: stop_grace_period.map(|span| Span::seconds(span.whole_seconds())),
-            limits: *limits,
+            limits: limits.clone().folded(),
+            security: security.clone().folded(runtime.shares_host()),
+            runtime: Runtime {
+                stop_signal: runtime::stop_signal(runtime.stop_signal.as_deref(), image.stop_signal.as_deref()),
+                ..runtime.clone()
+            },
         }
+    }
+
+    /// The same with its stamps made labels, as these values have them.
+    pub fn stamped(&self, values: &BTreeMap<String, String>) -> Self {
+        let mut spec = self.clone();
+        for (label, stamp) in std::mem::take(&mut spec.stamps) {
+            spec.labels.insert(label, stamp.fill(values));
+        }
+        spec
     }
 
     /// The names of the volumes that it mounts, as they are on a host.
     pub fn volumes(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter_map(|mount| match &mount.source {
             MountSource::Volume(name) => Some(name.as_str()),
-            MountSource::Bind(_) | MountSource::Anonymous => None,
+            MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
         })
     }
 
     /// A digest over the whole spec; equal specs have equal fingerprints, on every machine.
     pub fn fingerprint(&self) -> Fingerprint {
         // A spec is plain data with text keys, so it always serialises; an empty text would only make the look slower.
-        let text = serde_json::to_string(self).unwrap_or_default();
+        let text = match self.stamps.is_empty() {
+            true => serde_json::to_string(self),
+            // What the environment holds is no part of what git wants.
+            false => serde_json::to_string(&Self {
+                stamps: BTreeMap::new(),
+                ..self.clone()
+            }),
+        };
+        let text = text.unwrap_or_default();
         let hash = Sha256::digest(text.as_bytes());
         Fingerprint(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
@@ -188,6 +248,7 @@ fn merged_health(wanted: Option<&Healthcheck>, image: Option<&Healthcheck>) -> O
             wanted.retries
         },
         start_period: or(wanted.start_period, image.start_period),
+        start_interval: or(wanted.start_interval, image.start_interval),
     })
 }
 
@@ -333,4 +394,18 @@ pub struct LiveContainer {
     /// Whether values in `spec` are masked, as they are in a saved observation: nobody can tell then whether they differ.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub masked: bool,
+}
+
+impl LiveContainer {
+    /// The paths of its configs and secrets among cdk's files on its host.
+    pub fn files(&self) -> BTreeSet<String> {
+        let spec = self.spec.as_deref();
+        let files = spec.into_iter().flat_map(|spec| spec.files.values());
+        let folders = spec.into_iter().flat_map(|spec| &spec.folders);
+        let inside = folders.flat_map(|(target, names)| {
+            let folder = folder_name(&self.owner, target);
+            names.iter().map(move |name| format!("{folder}/{name}"))
+        });
+        files.map(FileRef::host_name).chain(inside).collect()
+    }
 }

@@ -27,19 +27,45 @@ impl fmt::Display for Address {
     }
 }
 
+/// How the user gets the right to the Docker socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Become {
+    /// It has it: it is root, or in the group `docker`.
+    #[default]
+    None,
+    /// By sudo, which asks for nothing.
+    Sudo,
+}
+
+impl Become {
+    /// Whether the user is right as it is.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
 /// What is said of SSH for one host; what is none is left to `~/.ssh/config` and ssh's own defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Ssh {
     /// The user.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The port.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// Jump hosts, as ssh's `-J` has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub jump: Option<String>,
+    /// How the user gets the right to the Docker socket.
+    #[serde(skip_serializing_if = "Become::is_none")]
+    pub r#become: Become,
     /// A private key's path.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<PathBuf>,
     /// A configuration file instead of `~/.ssh/config`, absolute.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<PathBuf>,
     /// How long a host may take to answer; 5 s unless given.
     pub connect_timeout: Span,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::model::blob::FileFacts;
 use crate::model::container::LiveContainer;
 use crate::model::image::ImageFacts;
 use crate::model::journal::JournalRecord;
@@ -61,6 +62,9 @@ pub struct HostState {
     pub volumes: BTreeSet<String>,
     /// The names of all networks.
     pub networks: BTreeSet<String>,
+    /// The configs and secrets of its containers, by path among cdk's files there; none where one is gone. What is not here nobody
+    /// looked at.
+    pub files: BTreeMap<String, Option<FileFacts>>,
     /// Ports that other containers hold.
     pub held_ports: BTreeSet<HeldPort>,
     /// How many containers there are that are not the cluster's.

@@ -1,5 +1,6 @@
 //! The nouns that every floor shares: names, images, specs, facts, problems, operations. No effects, and no import from another floor.
 
+pub mod blob;
 pub mod container;
 pub mod endpoint;
 pub mod host;
@@ -11,7 +12,9 @@ pub mod order;
 pub mod policy;
 pub mod problem;
 pub mod revision;
+pub mod runtime;
 pub mod secret;
 pub mod setting;
+pub mod stamp;
 pub mod suggest;
 pub mod unit;

@@ -118,6 +118,13 @@ name!(
     |t| head_and_tail(t, |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._-".contains(c))
 );
 
+name!(
+    /// A config's or a secret's name as the YAML has it; in a container it is a file's name, unless a target says otherwise.
+    FileName, "name of a config or a secret", 63,
+    "letters, digits, '.', '_' and '-', beginning with a letter or digit, 63 at most",
+    |t| head_and_tail(t, |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._-".contains(c))
+);
+
 /// Which replica of its service a slot is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SlotKey {
@@ -225,6 +232,11 @@ pub fn volume_name(cluster: &ClusterName, volume: &VolumeName) -> String {
 /// What the name of the volume begins with that holds cdk's own files on a host: `shop.cdk`.
 pub fn files_name(cluster: &ClusterName) -> String {
     format!("{cluster}.cdk")
+}
+
+/// The name of the volume that holds the configs and secrets of a cluster's replicas on a host: `shop.cdk.files`.
+pub fn configs_name(cluster: &ClusterName) -> String {
+    format!("{cluster}.cdk.files")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::blob::FileWrite;
 use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::image::{Digest, ImageRef};
 use crate::model::order::JobVersion;
@@ -20,6 +21,8 @@ pub enum Op {
     Image(ImageOp),
     /// About a volume.
     Volume(VolumeOp),
+    /// About a config's or a secret's file.
+    File(FileOp),
     /// About a container.
     Container(ContainerOp),
     /// A wait for something to come true.
@@ -48,6 +51,14 @@ pub enum VolumeOp {
         /// Its name on the host.
         name: String,
     },
+}
+
+/// What is done to the files that containers get from cdk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FileOp {
+    /// Write it, over what is there. Its secrets are put in at the last moment; there are none in the plan.
+    Write(FileWrite),
 }
 
 /// What is done to containers, which are named by their name on the host at that point of the plan.
@@ -88,6 +99,13 @@ pub enum ContainerOp {
         limits: Limits,
         /// What the engine does from now on when it ends.
         restart: Restart,
+    },
+    /// Send a signal to its first process.
+    Signal {
+        /// Its name.
+        name: String,
+        /// The signal: `SIGHUP`.
+        signal: String,
     },
     /// Remove it, and its anonymous volumes; never a named one.
     Remove {
@@ -138,6 +156,8 @@ impl fmt::Display for Op {
             }
             Self::Image(ImageOp::Pull { image, digest: None }) => write!(f, "pull {image}"),
             Self::Volume(VolumeOp::Create { name }) => write!(f, "create volume {name}"),
+            Self::File(FileOp::Write(FileWrite { path, .. })) => write!(f, "write {path}"),
+            Self::Container(ContainerOp::Signal { name, signal }) => write!(f, "send {signal} to {name}"),
             Self::Container(ContainerOp::Create { name, .. }) => write!(f, "create {name}"),
             Self::Container(ContainerOp::Start { name }) => write!(f, "start {name}"),
             Self::Container(ContainerOp::Stop { name }) => write!(f, "stop {name}"),

@@ -50,6 +50,22 @@ pub fn masked_words(words: &[String]) -> Vec<String> {
     masked.collect()
 }
 
+/// A line of a file with its value masked, where it is `NAME: VALUE` or `NAME = VALUE` and the name says that the value is secret.
+/// Where a secret of cdk's stands, its name may be shown.
+pub fn masked_line(line: &str) -> String {
+    let (text, end) = line.split_at(line.trim_end_matches(['\n', '\r']).len());
+    let Some(at) = text.find(['=', ':']) else {
+        return line.to_owned();
+    };
+    let (name, value) = text.split_at(at + 1);
+    let shown = value.trim().is_empty() || value.trim_start_matches([' ', '"', '\'']).starts_with("(secret ");
+    if shown || !is_secret_name(name) {
+        return line.to_owned();
+    }
+    let space = &value[..value.len() - value.trim_start().len()];
+    format!("{name}{space}{MASK}{end}")
+}
+
 /// Masks the values of a map whose names say that they are secret.
 pub fn mask_values(map: &mut BTreeMap<String, String>) {
     for (name, value) in map {
@@ -119,5 +135,15 @@ mod tests {
         let masked = ["app", "--token", MASK, "--db-password=***", "key=***", "on=d"];
         assert_eq!(masked_words(&line), masked);
         assert_eq!(masked_words(&masked_words(&line)), masked);
+        for (line, shown) in [
+            ("api_token: abc\n", "api_token: ***\n"),
+            ("  password=a=b\r\n", "  password=***\r\n"),
+            ("password = (secret db)", "password = (secret db)"),
+            ("level = info # no token", "level = info # no token"),
+            ("key = \"(secret db)\"", "key = \"(secret db)\""),
+            ("key:", "key:"),
+        ] {
+            assert_eq!(masked_line(line), shown);
+        }
     }
 }

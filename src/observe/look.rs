@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, stream};
 
 use crate::host::{Containers, Credentials, Host, HostError, Hosts};
+use crate::model::container::LiveContainer;
 use crate::model::host::{HostState, ObservedHost, OtherCluster};
 use crate::model::image::ImageFacts;
 use crate::model::journal::{JOURNAL_VERSION, JournalRecord};
@@ -55,7 +56,13 @@ async fn look(host: &dyn Host, cluster: &ClusterName, wanted: &BTreeSet<String>)
         host.volumes_and_files(cluster),
         host.networks(),
     )?;
+    let paths: BTreeSet<String> = containers.own.iter().flat_map(LiveContainer::files).collect();
+    let looked_at = match paths.is_empty() {
+        true => BTreeMap::new(),
+        false => host.look_at(cluster, &paths).await?,
+    };
     Ok(HostState {
+        files: looked_at,
         facts,
         images,
         volumes: volumes.into_iter().collect(),

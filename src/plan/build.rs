@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::{SlotDiff, Verdict};
-use crate::model::container::ContainerSpec;
+use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::{Digest, ImageRef, Resolution};
 use crate::model::name::{HostName, ServiceName, Slot};
@@ -32,9 +32,11 @@ pub(super) struct Builder<'i> {
     steps: Vec<Step>,
     /// By host and image.
     pulls: BTreeMap<(HostName, String), StepId>,
-    pulls_by_service: BTreeMap<ServiceName, BTreeSet<StepId>>,
+    pub(super) pulls_by_service: BTreeMap<ServiceName, BTreeSet<StepId>>,
     /// By host and name.
     volumes: BTreeMap<(HostName, String), StepId>,
+    /// By host and path.
+    pub(super) writes: BTreeMap<(HostName, String), StepId>,
     /// The replica that lets go of a port, and the step after which it does not want it back.
     released: BTreeMap<HeldOn, (Slot, StepId)>,
     /// The ports that a step needs, and its replica.
@@ -51,6 +53,7 @@ impl<'i> Builder<'i> {
             pulls: BTreeMap::new(),
             pulls_by_service: BTreeMap::new(),
             volumes: BTreeMap::new(),
+            writes: BTreeMap::new(),
             released: BTreeMap::new(),
             taken: Vec::new(),
             vacated: BTreeMap::new(),
@@ -61,7 +64,7 @@ impl<'i> Builder<'i> {
         let services = &self.input.diff.services;
         for slot in services.values().flat_map(|service| &service.slots) {
             if let (Some(spec), Some(host)) = (made(&slot.verdict), &slot.host) {
-                self.prepare(host, &slot.slot.service, spec);
+                self.prepare(host, &slot.slot, spec);
             }
         }
         for slot in services.values().flat_map(|service| &service.slots) {
@@ -114,11 +117,13 @@ impl<'i> Builder<'i> {
         rollouts
     }
 
-    /// What a container needs on its host before it is made: its image, its volumes.
-    fn prepare(&mut self, host: &HostName, service: &ServiceName, spec: &ContainerSpec) {
+    /// What a container needs on its host before it is made: its image, its volumes, its files.
+    fn prepare(&mut self, host: &HostName, slot: &Slot, spec: &ContainerSpec) {
         let Some(state) = self.state(host) else {
             return;
         };
+        let service = &slot.service;
+        self.write_files(host, slot, spec, state);
         if self.needs_pull(state, &spec.image) {
             let key = (host.clone(), spec.image.to_string());
             let id = match self.pulls.get(&key) {
@@ -143,6 +148,18 @@ impl<'i> Builder<'i> {
         }
     }
 
+    /// What goes into the labels of a new container.
+    pub(super) fn owner(&self, slot: &Slot, spec: &ContainerSpec) -> Ownership {
+        Ownership {
+            slot: slot.clone(),
+            fingerprint: Some(spec.fingerprint()),
+            revision: self.input.target.revision.commit.clone(),
+            image: Some(spec.image.clone()),
+            digest: self.digest(&spec.image),
+            job: self.job(&slot.service).cloned(),
+        }
+    }
+
     fn needs_pull(&self, state: &HostState, image: &ImageRef) -> bool {
         match self.input.observed.images.get(&image.to_string()) {
             Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => {
@@ -162,13 +179,15 @@ impl<'i> Builder<'i> {
         }
     }
 
-    /// The pull and the volumes that a container waits for.
-    pub(super) fn needs(&self, host: &HostName, spec: &ContainerSpec) -> Vec<StepId> {
+    /// The pull, the volumes and the files that a container waits for.
+    pub(super) fn needs(&self, host: &HostName, slot: &Slot, spec: &ContainerSpec) -> Vec<StepId> {
         let pull = self.pulls.get(&(host.clone(), spec.image.to_string()));
         let volumes = spec
             .volumes()
             .filter_map(|name| self.volumes.get(&(host.clone(), name.to_owned())));
-        pull.into_iter().chain(volumes).copied().collect()
+        let files = self.files_of(slot, spec);
+        let files = files.filter_map(|(path, _)| self.writes.get(&(host.clone(), path)));
+        pull.into_iter().chain(volumes).chain(files).copied().collect()
     }
 
     pub(super) fn pulls_of(&self, service: &ServiceName) -> Vec<StepId> {
@@ -221,10 +240,11 @@ impl<'i> Builder<'i> {
                 ContainerOp::Stop { .. }
                 | ContainerOp::Rename { .. }
                 | ContainerOp::Update { .. }
+                | ContainerOp::Signal { .. }
                 | ContainerOp::Remove { .. } => true,
                 ContainerOp::Create { .. } | ContainerOp::Start { .. } => false,
             },
-            Op::Image(_) | Op::Volume(_) | Op::Gate(_) => false,
+            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => false,
         })
     }
 
@@ -277,7 +297,7 @@ pub(super) fn blank(host: &HostName, slot: Option<&Slot>, op: Op, why: &str) -> 
 }
 
 /// Whether a replica is worked on in its service's rollout.
-fn is_unit(verdict: &Verdict<'_>) -> bool {
+pub(super) fn is_unit(verdict: &Verdict<'_>) -> bool {
     match verdict {
         Verdict::Create { .. }
         | Verdict::Update { .. }

@@ -5,6 +5,7 @@ pub mod step;
 
 mod build;
 mod depends;
+mod file;
 mod images;
 mod order;
 mod tell;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::diff::{SlotDiff, Verdict};
-use crate::model::container::{ContainerSpec, Ownership};
+use crate::model::container::ContainerSpec;
 use crate::model::name::{HostName, Slot, SlotKey, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
 use crate::model::setting::{Limits, Restart};
@@ -14,7 +14,7 @@ use crate::plan::order::held;
 use crate::plan::step::{Precondition, Step, StepId, Unit};
 
 /// A unit under construction.
-struct Draft<'d, 'a> {
+pub(super) struct Draft<'d, 'a> {
     slot: &'d Slot,
     /// The host where the replica is to stand.
     host: &'d HostName,
@@ -54,7 +54,7 @@ fn rename(name: &str, to: &str) -> Op {
 }
 
 /// The container of that name is the one that was seen; what was written by hand has no id to hold it to.
-fn is(name: &str, standing: &Standing<'_>) -> Precondition {
+pub(super) fn is(name: &str, standing: &Standing<'_>) -> Precondition {
     let (name, id) = (name.to_owned(), standing.container.id.clone());
     if id.is_empty() {
         Precondition::None
@@ -113,9 +113,15 @@ impl<'i> Builder<'i> {
                 self.run(&mut draft, spec, here.as_ref(), gone);
                 false
             }
-            Verdict::Update { here, limits, restart } => {
-                self.update(&mut draft, here, *limits, *restart);
-                !extras.is_empty()
+            Verdict::Update {
+                here,
+                limits,
+                restart,
+                reload,
+            } => {
+                self.update(&mut draft, here, limits, *restart);
+                self.reload(&mut draft, here, reload);
+                !extras.is_empty() || !reload.files.is_empty()
             }
             Verdict::Start { here } => {
                 let (clashing, others) = extras.into_iter().partition(|extra| clashes(here, extra));
@@ -153,6 +159,7 @@ impl<'i> Builder<'i> {
         } = &diff.verdict
             && *beside
             && !stop_first
+            && old.is_live()
             && let Some(gone) = draft.cleanup.iter().find(|gone| gone.standing == old)
         {
             let name = gone.name.clone();
@@ -162,14 +169,18 @@ impl<'i> Builder<'i> {
         Some(self.finish(draft, waits, policy.monitor))
     }
 
-    fn update(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, limits: Limits, restart: Restart) {
-        let update = |limits, restart| {
+    fn update(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, limits: &Limits, restart: Restart) {
+        let update = |limits: &Limits, restart| {
+            let limits = limits.clone();
             let name = here.name.clone().into_owned();
             Op::Container(ContainerOp::Update { name, limits, restart })
         };
         let before = here.container.spec.as_ref();
+        if before.is_some_and(|spec| (&spec.limits, spec.restart) == (limits, restart)) {
+            return;
+        }
         let undo = before
-            .map(|spec| update(spec.limits, spec.restart))
+            .map(|spec| update(&spec.limits, spec.restart))
             .into_iter()
             .collect();
         self.act(draft, here.host, update(limits, restart), is(&here.name, here), undo);
@@ -188,14 +199,7 @@ impl<'i> Builder<'i> {
 
     fn create(&mut self, draft: &mut Draft<'_, '_>, spec: &Arc<ContainerSpec>, restore: Option<&str>) {
         let name = draft.name.clone();
-        let owner = Ownership {
-            slot: draft.slot.clone(),
-            fingerprint: Some(spec.fingerprint()),
-            revision: self.input.target.revision.commit.clone(),
-            image: Some(spec.image.clone()),
-            digest: self.digest(&spec.image),
-            job: self.job(&draft.slot.service).cloned(),
-        };
+        let owner = self.owner(draft.slot, spec);
         let op = Op::Container(ContainerOp::Create {
             name: name.clone(),
             spec: Arc::clone(spec),
@@ -206,7 +210,7 @@ impl<'i> Builder<'i> {
             undo.extend([rename(old, &name), start(&name)]);
         }
         let pre = Precondition::Absent { name: name.clone() };
-        let mut needs = self.needs(draft.host, spec);
+        let mut needs = self.needs(draft.host, draft.slot, spec);
         if matches!(draft.slot.key, SlotKey::Host(_)) {
             // Its host was renamed: never two of it on one machine, with the same data perhaps.
             let vacated = self.vacated.get(&(draft.host.clone(), draft.slot.service.clone()));
@@ -323,7 +327,14 @@ impl<'i> Builder<'i> {
     }
 
     /// Adds a step to a unit, after the one before; its first that touches what stands waits for the service's pulls.
-    fn act(&mut self, draft: &mut Draft<'_, '_>, host: &HostName, op: Op, pre: Precondition, undo: Vec<Op>) -> StepId {
+    pub(super) fn act(
+        &mut self,
+        draft: &mut Draft<'_, '_>,
+        host: &HostName,
+        op: Op,
+        pre: Precondition,
+        undo: Vec<Op>,
+    ) -> StepId {
         let touched = draft.steps.iter().any(|id| self.touches(*id));
         let id = self.push(host, Some(draft.slot), op, draft.why);
         let settled = if !touched && self.touches(id) {

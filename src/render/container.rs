@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::model::blob::{Blob, BlobDigest, FileRef, Folder};
 use crate::model::container::ContainerSpec;
 use crate::model::endpoint::Address;
 use crate::model::name::{ServiceName, Slot};
 use crate::model::problem::Problem;
-use crate::place::Assignment;
-use crate::resolve::desired::{Desired, Service};
+use crate::place::{Assignment, Placement};
+use crate::resolve::content::{Content, Endpoint, Endpoints, FileTemplate, HINT};
+use crate::resolve::desired::{Desired, Service, ServiceFile};
+use crate::resolve::file_use::folder_of;
 use crate::resolve::template::{Replica, Text};
 
 /// Renders containers, and collects what goes wrong.
@@ -16,14 +19,19 @@ pub(super) struct Renderer<'a> {
     desired: &'a Desired,
     /// The spec that all replicas of a service share, where nothing in it is a replica's own.
     shared: BTreeMap<&'a ServiceName, Arc<ContainerSpec>>,
+    /// Where all replicas stand, for templates.
+    endpoints: Arc<Endpoints>,
+    blobs: BTreeMap<BlobDigest, Arc<Blob>>,
     problems: BTreeMap<String, Problem>,
 }
 
 impl<'a> Renderer<'a> {
-    pub(super) fn new(desired: &'a Desired) -> Self {
+    pub(super) fn new(desired: &'a Desired, placement: &Placement) -> Self {
         Self {
             desired,
             shared: BTreeMap::new(),
+            endpoints: Arc::new(endpoints(desired, placement)),
+            blobs: BTreeMap::new(),
             problems: BTreeMap::new(),
         }
     }
@@ -42,10 +50,10 @@ impl<'a> Renderer<'a> {
         Some(spec)
     }
 
-    /// Everything that went wrong, once per field.
-    pub(super) fn finish(self) -> Result<(), Vec<Problem>> {
+    /// What the files hold; or everything that went wrong, once per field.
+    pub(super) fn finish(self) -> Result<BTreeMap<BlobDigest, Arc<Blob>>, Vec<Problem>> {
         if self.problems.is_empty() {
-            return Ok(());
+            return Ok(self.blobs);
         }
         Err(self.problems.into_values().collect())
     }
@@ -64,18 +72,24 @@ impl<'a> Renderer<'a> {
         };
         let mut texts = Texts {
             replica,
+            endpoints: &self.endpoints,
+            blobs: &mut self.blobs,
             problems: &mut self.problems,
         };
         let command = texts.list("command", service.command.as_deref());
         let entrypoint = texts.list("entrypoint", service.entrypoint.as_deref());
         let environment = texts.map("environment", &service.environment);
         let labels = texts.map("labels", &service.labels);
+        let (files, folders) = apart(service, texts.files(&service.files)?);
         Some(ContainerSpec {
             image: service.image.clone(),
             command: command?,
             entrypoint: entrypoint?,
             environment: environment?,
             labels: labels?,
+            stamps: service.stamps.clone(),
+            files,
+            folders,
             ports: assignment.ports.iter().cloned().collect(),
             mounts: service.mounts.clone(),
             healthcheck: service.healthcheck.clone(),
@@ -84,13 +98,17 @@ impl<'a> Renderer<'a> {
             working_dir: service.working_dir.clone(),
             logging: service.logging.clone(),
             stop_grace_period: service.stop_grace_period,
-            limits: service.limits,
+            limits: service.limits.clone(),
+            security: service.security.clone(),
+            runtime: service.runtime.clone(),
         })
     }
 }
 
 struct Texts<'a> {
     replica: Replica<'a>,
+    endpoints: &'a Arc<Endpoints>,
+    blobs: &'a mut BTreeMap<BlobDigest, Arc<Blob>>,
     problems: &'a mut BTreeMap<String, Problem>,
 }
 
@@ -108,6 +126,44 @@ impl Texts<'_> {
                 None
             }
         }
+    }
+
+    /// Files, and what they hold; none where rendering failed.
+    fn files(&mut self, files: &BTreeMap<String, ServiceFile>) -> Option<BTreeMap<String, FileRef>> {
+        let mut all = BTreeMap::new();
+        for (target, file) in files {
+            let blob = match &file.content {
+                Content::Known(blob) => Arc::clone(blob),
+                Content::Template(template) => Arc::new(self.template(&file.source, template)?),
+            };
+            let digest = blob.digest();
+            let found = FileRef {
+                kind: file.kind,
+                digest: digest.clone(),
+                uid: file.uid,
+                gid: file.gid,
+                mode: file.mode,
+            };
+            self.blobs.insert(digest, blob);
+            all.insert(target.clone(), found);
+        }
+        Some(all)
+    }
+
+    fn template(&mut self, config: &str, template: &FileTemplate) -> Option<Blob> {
+        let error = match template.render(self.replica, self.endpoints) {
+            Ok(blob) => return Some(blob),
+            Err(error) => error,
+        };
+        let Replica { slot, host, .. } = self.replica;
+        let detail = error.detail().map(|detail| detail.replace(HINT, ": "));
+        let words = detail.unwrap_or_else(|| error.kind().to_string());
+        let line = error.line().map(|line| format!(":{line}")).unwrap_or_default();
+        let path = template.path.display();
+        let message = format!("{path}{line} can't be rendered for {slot} on {host}: {words}");
+        let problem = Problem::at(None, message).hint(format!("the config {config} is made from it"));
+        self.problems.entry(path.to_string()).or_insert(problem);
+        None
     }
 
     /// A list that may not be given at all; none where rendering failed.
@@ -130,12 +186,66 @@ impl Texts<'_> {
     }
 }
 
+/// The files that are bound by themselves, and the folders of those that change in place.
+fn apart(service: &Service, all: BTreeMap<String, FileRef>) -> (BTreeMap<String, FileRef>, BTreeMap<String, Folder>) {
+    let signal = |target: &String| service.files.get(target).and_then(|file| file.signal.clone());
+    let (mut files, mut folders) = (BTreeMap::new(), BTreeMap::new());
+    for (target, _) in all.iter().filter(|(target, _)| signal(target).is_some()) {
+        folders.insert(folder_of(target).to_owned(), Folder::default());
+    }
+    for (target, file) in all {
+        let Some(folder) = folders.get_mut(folder_of(&target)) else {
+            files.insert(target, file);
+            continue;
+        };
+        let name = target.rsplit('/').next().unwrap_or_default().to_owned();
+        if let Some(signal) = signal(&target) {
+            folder.signals.insert(name.clone(), signal);
+        }
+        folder.files.insert(name, file);
+    }
+    (files, folders)
+}
+
+/// Where every replica stands, as templates see it.
+fn endpoints(desired: &Desired, placement: &Placement) -> Endpoints {
+    let mut all: Endpoints = desired
+        .services
+        .keys()
+        .map(|name| (name.to_string(), Vec::new()))
+        .collect();
+    for (slot, assignment) in &placement.slots {
+        let Some(host) = desired.hosts.get(&assignment.host) else {
+            continue;
+        };
+        let address = match (host.private_address, &host.address) {
+            (Some(address), _) => address.to_string(),
+            (None, Address::Local) => "localhost".to_owned(),
+            (None, Address::Ssh(address)) => address.clone(),
+        };
+        let ports = assignment.ports.iter();
+        all.entry(slot.service.to_string()).or_default().push(Endpoint {
+            slot: slot.to_string(),
+            host: assignment.host.to_string(),
+            address,
+            port: ports.clone().next().map(|port| port.host),
+            ports: ports.map(|port| (port.container.to_string(), port.host)).collect(),
+        });
+    }
+    all
+}
+
 /// Whether a service has texts that differ from replica to replica.
 fn is_own(service: &Service) -> bool {
     let lists = service.command.iter().chain(&service.entrypoint).flatten();
     let maps = service.environment.values().chain(service.labels.values());
-    lists.chain(maps).any(|text| match text {
+    let texts = lists.chain(maps).any(|text| match text {
         Text::Plain(_) => false,
         Text::PerReplica { .. } => true,
-    })
+    });
+    let files = service.files.values().any(|file| match &file.content {
+        Content::Known(_) => false,
+        Content::Template(template) => template.is_own(),
+    });
+    texts || files
 }

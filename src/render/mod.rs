@@ -5,6 +5,7 @@ mod container;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::model::blob::{Blob, BlobDigest};
 use crate::model::container::ContainerSpec;
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
@@ -51,6 +52,10 @@ pub struct Target {
     pub hosts: BTreeMap<HostName, HostTarget>,
     /// By service, all that git has.
     pub services: BTreeMap<ServiceName, ServiceTarget>,
+    /// What its containers' files hold.
+    pub blobs: BTreeMap<BlobDigest, Arc<Blob>>,
+    /// What files held at earlier revisions, as far as that is known: for show, and for the way back.
+    pub past: BTreeMap<BlobDigest, Arc<Blob>>,
 }
 
 /// Renders what each host is to hold.
@@ -63,6 +68,8 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         revision: desired.revision.clone(),
         hosts: BTreeMap::new(),
         services: BTreeMap::new(),
+        blobs: BTreeMap::new(),
+        past: BTreeMap::new(),
     };
     let answering = placement.hosts.iter().filter(|(_, answer)| match answer {
         HostAnswer::Answers => true,
@@ -81,7 +88,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         };
         target.services.insert(name.clone(), service);
     }
-    let mut renderer = Renderer::new(desired);
+    let mut renderer = Renderer::new(desired, placement);
     for (slot, assignment) in &placement.slots {
         if let Some(host) = target.hosts.get_mut(&assignment.host)
             && let Some(spec) = renderer.container(slot, assignment)
@@ -90,5 +97,6 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
             host.containers.insert(slot.clone(), spec);
         }
     }
-    renderer.finish().map(|()| target)
+    target.blobs = renderer.finish()?;
+    Ok(target)
 }

@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::model::problem::Rejected;
 use crate::report::summary::among;
 use crate::report::words::{clean, count};
-use crate::resolve::desired::{Desired, SameKey};
+use crate::resolve::accepted::SameKey;
+use crate::resolve::desired::Desired;
 
 /// A repository that is right, in a sentence; and what of it has no effect yet, a line for each key, with its first place.
 pub fn text(desired: &Desired) -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::name::Slot;
-use crate::model::op::{ContainerOp, GateOp, ImageOp, Op, VolumeOp};
+use crate::model::op::{ContainerOp, FileOp, GateOp, ImageOp, Op, VolumeOp};
 use crate::plan::step::{Plan, StepId};
 
 /// How a plan will go where nothing fails.
@@ -138,7 +138,8 @@ fn guess(op: &Op) -> Duration {
         Op::Container(ContainerOp::Create { .. } | ContainerOp::Update { .. }) => 200,
         Op::Container(ContainerOp::Start { .. } | ContainerOp::Remove { .. }) => 400,
         Op::Container(ContainerOp::Stop { .. }) => 1000,
-        Op::Container(ContainerOp::Rename { .. }) => 50,
+        Op::Container(ContainerOp::Rename { .. } | ContainerOp::Signal { .. }) => 50,
+        Op::File(FileOp::Write(_)) => 50,
         Op::Gate(GateOp::Completed { .. }) => 5000,
         Op::Gate(GateOp::Up { monitor, .. } | GateOp::Stays { monitor, .. }) => return monitor.0,
     };

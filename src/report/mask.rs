@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::container::ContainerSpec;
 use crate::model::host::ObservedHost;
-use crate::model::op::{ContainerOp, Op};
+use crate::model::op::{ContainerOp, FileOp, Op};
 use crate::model::secret::{mask_values, masked_words};
 use crate::observe::Observed;
 use crate::plan::step::Plan;
@@ -52,11 +52,13 @@ pub fn observed(mut observed: Observed) -> Observed {
 fn op(op: &mut Op) {
     match op {
         Op::Container(ContainerOp::Create { spec: wanted, .. }) => spec(Arc::make_mut(wanted)),
+        Op::File(FileOp::Write(write)) => write.blob = Arc::new(write.blob.masked()),
         Op::Container(
             ContainerOp::Start { .. }
             | ContainerOp::Stop { .. }
             | ContainerOp::Rename { .. }
             | ContainerOp::Update { .. }
+            | ContainerOp::Signal { .. }
             | ContainerOp::Remove { .. },
         )
         | Op::Image(_)

@@ -4,6 +4,7 @@ pub mod check;
 pub mod estimate;
 pub mod fields;
 pub mod hosts;
+pub mod init;
 pub mod json;
 pub mod mask;
 pub mod outcome;

@@ -127,7 +127,7 @@ fn leftovers(plan: &Plan) -> Vec<&Step> {
     let is_left = |step: &&Step| {
         let on_container = match step.op {
             Op::Container(_) => true,
-            Op::Image(_) | Op::Volume(_) | Op::Gate(_) => false,
+            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => false,
         };
         on_container && step.slot.as_ref().is_none_or(|slot| !changing.contains(slot))
     };
@@ -270,6 +270,7 @@ impl Page {
         match slot.action {
             Action::Keep => clean(&slot.why),
             Action::Create => format!("new{}", because(&slot.why)),
+            Action::Update if slot.why.starts_with("reload (") => clean(&slot.why),
             Action::Update => format!("update in place{unless_explained}"),
             Action::Start => format!("start{}", because(&slot.why)),
             Action::Replace => format!("replace{unless_explained}"),

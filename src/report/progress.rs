@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::execute::outcome::Event;
-use crate::model::op::{ContainerOp, GateOp, ImageOp, Op, VolumeOp};
+use crate::model::op::{ContainerOp, FileOp, GateOp, ImageOp, Op, VolumeOp};
 use crate::plan::step::{Plan, Step, StepId};
 use crate::report::style::{Paint, Style};
 use crate::report::words::{clean, short_time};
@@ -88,11 +88,13 @@ fn is_long(op: &Op) -> bool {
         | Op::Container(ContainerOp::Stop { .. }) => true,
         Op::Gate(GateOp::Stays { .. })
         | Op::Volume(VolumeOp::Create { .. })
+        | Op::File(FileOp::Write(_))
         | Op::Container(
             ContainerOp::Create { .. }
             | ContainerOp::Start { .. }
             | ContainerOp::Rename { .. }
             | ContainerOp::Update { .. }
+            | ContainerOp::Signal { .. }
             | ContainerOp::Remove { .. },
         ) => false,
     }

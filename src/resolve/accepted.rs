@@ -1,10 +1,62 @@
 //! The keys that are taken, checked, and not in force yet: which they are, and where a repository has them. What is refused by
 //! name is `not_in_force`'s.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
 use crate::model::problem::Place;
-use crate::resolve::desired::NotInForce;
+use crate::resolve::desired::Desired;
 use crate::resolve::problems::Problems;
 use crate::source::yaml::{Entry, Node};
+
+/// A key that is accepted, and has no effect yet.
+#[derive(Debug, Clone, Serialize)]
+#[serde(into = "String")]
+pub struct NotInForce {
+    /// Where it stands, as the user writes it: `services.web.deploy.autoscale`.
+    pub path: String,
+    /// What several have in common: `deploy.autoscale`.
+    pub key: String,
+    /// The service or the host that has it, where it is one's.
+    pub of: Option<String>,
+    /// Its place; it takes no part in comparisons.
+    pub place: Place,
+}
+
+/// The same key wherever it stands.
+#[derive(Debug, Clone, Default)]
+pub struct SameKey<'a> {
+    /// The services or hosts that have it, where it is theirs.
+    pub of: Vec<&'a str>,
+    /// Every one, by path.
+    pub all: Vec<&'a NotInForce>,
+}
+
+impl Desired {
+    /// What is not in force yet, by what several have in common.
+    pub fn not_in_force_by_key(&self) -> BTreeMap<&str, SameKey<'_>> {
+        let mut keys: BTreeMap<&str, SameKey<'_>> = BTreeMap::new();
+        for one in &self.not_in_force {
+            let same = keys.entry(&one.key).or_default();
+            same.of.extend(one.of.as_deref());
+            same.all.push(one);
+        }
+        keys
+    }
+}
+
+impl From<NotInForce> for String {
+    fn from(told: NotInForce) -> String {
+        told.path
+    }
+}
+
+impl PartialEq for NotInForce {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.path, &self.key, &self.of) == (&other.path, &other.key, &other.of)
+    }
+}
 
 /// By the path of the map (`*` for any name): the keys.
 const TABLE: &[(&str, &[&str])] = &[

@@ -10,10 +10,12 @@ use minijinja::value::Serde;
 use crate::model::name::ClusterName;
 use crate::model::problem::{Place, Problem};
 use crate::model::revision::Revision;
+use crate::model::stamp::Stamp;
 use crate::model::unit::PortRange;
 use crate::resolve::accepted::{self, Owner};
 use crate::resolve::decode::{Decoded, decode, entries, is_map};
 use crate::resolve::desired::{Cluster, PasswordSource, Registry};
+use crate::resolve::file::{Files, need_secret};
 use crate::resolve::layers::problems_of_number;
 use crate::resolve::problems::{Problems, Segment, locate};
 use crate::resolve::render::{Names, is_template, render};
@@ -57,7 +59,15 @@ pub fn names(vars: Option<&Entry>, revision: &Revision, cluster: Option<&Entry>,
         ("vars".to_owned(), vars),
         ("git".to_owned(), Value::from(Serde(git))),
         ("cluster".to_owned(), minijinja::context! { name }),
+        ("env".to_owned(), Value::from(Serde(variables(cluster)))),
     ])
+}
+
+/// The variables that `cluster.env` lists, each with what stands for it until a container is made.
+fn variables(cluster: Option<&Entry>) -> BTreeMap<String, String> {
+    let listed = cluster.and_then(|section| section.value.get("env")?.list());
+    let names = listed.into_iter().flatten().filter_map(Node::text);
+    names.map(|name| (name.to_owned(), Stamp::mark(name))).collect()
 }
 
 /// `vars` hold plain values: a template there could need another, in a circle.
@@ -153,6 +163,7 @@ fn cluster(decoded: Decoded<ClusterShape>, key: &Place, problems: &mut Problems)
         name,
         cdk: _,
         include: _,
+        env: _,
         ssh: _,
         parallel,
         ports,
@@ -195,6 +206,7 @@ pub fn registries(
     section: Option<&Entry>,
     root: &Path,
     names: &Arc<Names>,
+    files: &Files,
     problems: &mut Problems,
 ) -> BTreeMap<String, Registry> {
     let mut all = BTreeMap::new();
@@ -206,7 +218,7 @@ pub fn registries(
         }
         let broken = render(&mut node, names, None, problems).broken;
         let decoded: Decoded<RegistryShape> = decode(node, "registries.*", broken, problems);
-        all.extend(registry(decoded, &name, &key, root, problems).map(|registry| (name, registry)));
+        all.extend(registry(decoded, &name, &key, (root, files), problems).map(|registry| (name, registry)));
     }
     all
 }
@@ -215,7 +227,7 @@ fn registry(
     decoded: Decoded<RegistryShape>,
     name: &str,
     key: &Place,
-    root: &Path,
+    (root, files): (&Path, &Files),
     problems: &mut Problems,
 ) -> Option<Registry> {
     for (word, given) in [
@@ -244,29 +256,42 @@ fn registry(
         PasswordShape {
             env: Some(env),
             file: None,
+            secret: None,
         } => PasswordSource::Env(env),
         PasswordShape {
             env: None,
             file: Some(file),
+            secret: None,
         } => PasswordSource::File(root.join(file)),
-        // A wrong key, `secret` say, was named already.
-        PasswordShape { env: None, file: None }
-            if decoded
-                .node
-                .get("password")
-                .and_then(Node::map)
-                .is_some_and(|map| !map.is_empty()) =>
+        PasswordShape {
+            env: None,
+            file: None,
+            secret: Some(name),
+        } => {
+            need_secret(files, &name, &decoded.node, &["password", "secret"], problems);
+            PasswordSource::Secret(name)
+        }
+        // A wrong key was named already.
+        PasswordShape {
+            env: None,
+            file: None,
+            secret: None,
+        } if decoded
+            .node
+            .get("password")
+            .and_then(Node::map)
+            .is_some_and(|map| !map.is_empty()) =>
         {
             return None;
         }
-        PasswordShape { env: None, file: None }
-        | PasswordShape {
-            env: Some(_),
-            file: Some(_),
+        PasswordShape {
+            env: _,
+            file: _,
+            secret: _,
         } => {
             problems.push(Problem::at(
                 Some(place),
-                "`password` takes either {env: NAME} or {file: PATH}",
+                "`password` takes one of {secret: NAME}, {env: NAME} and {file: PATH}",
             ));
             return None;
         }

@@ -1,10 +1,13 @@
 //! From a tree to a type, with every problem and not only the first. What the types are is `shape`'s.
 
+use std::cell::Cell;
+
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Segment as Step, Track};
 
 use crate::model::problem::{Place, Problem};
 use crate::resolve::problems::{Problems, Segment, find, locate, locate_key, remove};
+use crate::resolve::tree::Tree;
 use crate::resolve::{not_in_force, schema, suggest};
 use crate::source::yaml::{Kind, Node};
 
@@ -45,16 +48,7 @@ pub fn decode<T: DeserializeOwned + Default>(
     broken: Vec<Vec<Segment>>,
     problems: &mut Problems,
 ) -> Decoded<T> {
-    let mut lost = broken;
-    let meant: Vec<_> = lost
-        .iter()
-        .flat_map(|path| misspelt(&node, at, path, problems))
-        .collect();
-    // From behind, so that the indices of lists stay true.
-    for path in lost.iter().rev() {
-        remove(&mut node, path);
-    }
-    lost.extend(meant);
+    let mut lost = clear(&mut node, at, broken, problems);
     loop {
         let (result, unknown) = attempt::<T>(&node);
         match result {
@@ -83,11 +77,35 @@ pub fn decode<T: DeserializeOwned + Default>(
     }
 }
 
+/// Takes away what was found wrong before, and says which of its keys are unknown as well; the answer is what is lost by both.
+pub fn clear(node: &mut Node, at: &str, broken: Vec<Vec<Segment>>, problems: &mut Problems) -> Vec<Vec<Segment>> {
+    let misspelt = broken.iter().flat_map(|path| misspelt(node, at, path, problems));
+    let meant: Vec<_> = misspelt.collect();
+    // From behind, so that the indices of lists stay true.
+    for path in broken.iter().rev() {
+        // What was taken away already is not taken with what it stood in.
+        if find(node, path).is_some_and(Node::is_null) {
+            remove(node, path);
+        }
+    }
+    broken.into_iter().chain(meant).collect()
+}
+
 type Attempt<T> = (Result<T, (Vec<Segment>, String)>, Vec<Vec<Segment>>);
 
 fn attempt<T: DeserializeOwned>(node: &Node) -> Attempt<T> {
+    let tree = Tree {
+        node,
+        ignored: &Cell::new(false),
+    };
+    // Mostly all is right; only where it is not, what and where is found out.
+    if let Ok(value) = T::deserialize(tree)
+        && !tree.ignored.get()
+    {
+        return (Ok(value), Vec::new());
+    }
     let (mut unknown, mut track) = (Vec::new(), Track::new());
-    let deserializer = serde_path_to_error::Deserializer::new(node.to_value(), &mut track);
+    let deserializer = serde_path_to_error::Deserializer::new(tree, &mut track);
     let result = serde_ignored::deserialize(deserializer, |path| unknown.push(ignored_path(&path)));
     let result = result.map_err(|error| {
         let steps = track.path();

@@ -3,7 +3,9 @@
 use crate::resolve::desired::Service;
 use crate::resolve::service::Reading;
 use crate::resolve::shape::autoscale::AutoscaleShape;
-use crate::resolve::shape::deploy::{DeployShape, ModeShape, PlacementShape, ResourcesShape, UpdateShape};
+use crate::resolve::shape::deploy::{
+    DeployShape, ModeShape, PlacementShape, ResourcesShape, RestartShape, UpdateShape,
+};
 use crate::resolve::shape::placement::{AffinityShape, PreferenceShape};
 use crate::resolve::shape::plain::{Count, Plain};
 use crate::resolve::shape::update::RollbackShape;
@@ -20,6 +22,8 @@ pub struct InForce {
     pub max_replicas_per_node: Option<u32>,
     /// `resources`.
     pub resources: ResourcesShape,
+    /// `restart_policy`.
+    pub restart_policy: Option<RestartShape>,
 }
 
 /// What is checked only; and `update_config`, which is in force in part.
@@ -44,6 +48,7 @@ pub fn split(deploy: Option<DeployShape>) -> (InForce, Checked) {
         update_config,
         rollback_config,
         autoscale,
+        restart_policy,
     } = deploy.unwrap_or_default();
     let PlacementShape {
         constraints,
@@ -68,6 +73,7 @@ pub fn split(deploy: Option<DeployShape>) -> (InForce, Checked) {
         constraints: constraints.unwrap_or_default(),
         max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
         resources: resources.unwrap_or_default(),
+        restart_policy,
     };
     (in_force, checked)
 }

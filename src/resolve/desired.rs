@@ -4,18 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::model::blob::FileKind;
 use crate::model::endpoint::{Address, Ssh};
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName};
 use crate::model::order::Dependency;
 use crate::model::policy::{PullPolicy, UpdatePolicy};
-use crate::model::problem::Place;
 use crate::model::revision::Revision;
+use crate::model::runtime::{Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
+use crate::model::stamp::Stamp;
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
+use crate::resolve::accepted::NotInForce;
+use crate::resolve::content::Content;
 use crate::resolve::template::Text;
 
 /// What git wants.
@@ -31,56 +36,46 @@ pub struct Desired {
     pub services: BTreeMap<ServiceName, Service>,
     /// Who to be at which registry, by its host and port.
     pub registries: BTreeMap<String, Registry>,
+    /// The secrets, encrypted.
+    pub secrets: BTreeMap<String, SecretFile>,
     /// What stands in git, is right, and is not in force yet in this version of cdk; by path.
     pub not_in_force: Vec<NotInForce>,
 }
 
-/// A key that is accepted, and has no effect yet.
-#[derive(Debug, Clone, Serialize)]
-#[serde(into = "String")]
-pub struct NotInForce {
-    /// Where it stands, as the user writes it: `services.web.deploy.autoscale`.
-    pub path: String,
-    /// What several have in common: `deploy.autoscale`.
-    pub key: String,
-    /// The service or the host that has it, where it is one's.
-    pub of: Option<String>,
-    /// Its place; it takes no part in comparisons.
-    pub place: Place,
+/// A secret as it lies in the repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecretFile {
+    /// Its path there.
+    pub path: PathBuf,
+    /// The SHA-256 of it, encrypted.
+    pub sha256: String,
+    /// It, encrypted.
+    #[serde(skip)]
+    pub encrypted: Arc<[u8]>,
 }
 
-/// The same key wherever it stands.
-#[derive(Debug, Clone, Default)]
-pub struct SameKey<'a> {
-    /// The services or hosts that have it, where it is theirs.
-    pub of: Vec<&'a str>,
-    /// Every one, by path.
-    pub all: Vec<&'a NotInForce>,
+/// A config or a secret as a file of a service's containers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServiceFile {
+    /// Which it is.
+    pub kind: FileKind,
+    /// Its name in the YAML.
+    pub source: String,
+    /// What it holds.
+    pub content: Content,
+    /// The user whose it is.
+    pub uid: u32,
+    /// The group whose it is.
+    pub gid: u32,
+    /// Its permissions.
+    #[serde(serialize_with = "octal")]
+    pub mode: u32,
+    /// The signal that follows a change in place; none where a change replaces the replica.
+    pub signal: Option<String>,
 }
 
-impl Desired {
-    /// What is not in force yet, by what several have in common.
-    pub fn not_in_force_by_key(&self) -> BTreeMap<&str, SameKey<'_>> {
-        let mut keys: BTreeMap<&str, SameKey<'_>> = BTreeMap::new();
-        for one in &self.not_in_force {
-            let same = keys.entry(&one.key).or_default();
-            same.of.extend(one.of.as_deref());
-            same.all.push(one);
-        }
-        keys
-    }
-}
-
-impl From<NotInForce> for String {
-    fn from(told: NotInForce) -> String {
-        told.path
-    }
-}
-
-impl PartialEq for NotInForce {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.path, &self.key, &self.of) == (&other.path, &other.key, &other.of)
-    }
+fn octal<S: serde::Serializer>(mode: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{mode:04o}"))
 }
 
 /// A cluster's own settings.
@@ -146,6 +141,8 @@ pub enum PasswordSource {
     Env(String),
     /// A file outside git; a line feed at its end does not count.
     File(PathBuf),
+    /// A secret of the repository, by name; a line feed at its end does not count.
+    Secret(String),
 }
 
 /// How many replicas a service has.
@@ -271,6 +268,10 @@ pub struct Service {
     pub environment: BTreeMap<String, Text>,
     /// Labels.
     pub labels: BTreeMap<String, Text>,
+    /// Labels whose values the environment of whoever applies gives.
+    pub stamps: BTreeMap<String, Stamp>,
+    /// Configs and secrets, by their path in the container.
+    pub files: BTreeMap<String, ServiceFile>,
     /// Ports.
     pub ports: BTreeSet<ServicePort>,
     /// Mounts, with the volumes' names as they are on a host.
@@ -299,6 +300,12 @@ pub struct Service {
     pub max_replicas_per_node: Option<u32>,
     /// How replicas are replaced.
     pub update: UpdatePolicy,
+    /// What a replica may do.
+    #[serde(skip_serializing_if = "is_default")]
+    pub security: Security,
+    /// How a replica is run.
+    #[serde(skip_serializing_if = "is_default")]
+    pub runtime: Runtime,
 }
 
 impl Service {
@@ -307,7 +314,7 @@ impl Service {
         use crate::model::setting::MountSource;
         self.mounts.iter().any(|mount| match mount.source {
             MountSource::Bind(_) | MountSource::Volume(_) => !mount.read_only,
-            MountSource::Anonymous => false,
+            MountSource::Anonymous | MountSource::Tmpfs => false,
         })
     }
 }

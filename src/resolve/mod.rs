@@ -4,6 +4,7 @@ pub mod accepted;
 pub mod autoscale;
 pub mod cluster;
 pub mod constraint;
+pub mod content;
 pub mod decode;
 pub mod depends;
 pub mod deploy;
@@ -11,23 +12,32 @@ pub mod desired;
 pub mod dotenv;
 pub mod env_file;
 pub mod environment;
+pub mod file;
+pub mod file_use;
 pub mod firewall;
 pub mod fitness;
 pub mod hosts;
 pub mod ingress;
 pub mod layers;
+pub mod limits;
 pub mod not_in_force;
+pub mod part;
 pub mod placement;
 pub mod problems;
 pub mod reader;
 pub mod render;
 pub mod requirement;
 pub mod routes;
+pub mod runtime;
 pub mod schema;
 pub mod service;
 pub mod shape;
+pub mod simple;
 pub mod suggest;
 pub mod template;
+pub mod tree;
+pub mod try_templates;
+pub mod undefined;
 pub mod unique;
 pub mod update;
 
@@ -40,25 +50,30 @@ use minijinja::Value;
 use crate::model::name::{HostName, ServiceName, VolumeName};
 use crate::model::problem::{Problem, Rejected};
 use crate::resolve::accepted::Owner;
-use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
+use crate::resolve::constraint::HostWords;
+use crate::resolve::decode::{Decoded, clear, decode, entries, refuse_key};
 use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
+use crate::resolve::part::Parts;
 use crate::resolve::problems::Problems;
 use crate::resolve::render::{Names, Rendered, Sample, render};
 use crate::resolve::service::{Around, Reading};
 use crate::resolve::shape::cluster::VolumeShape;
 use crate::resolve::shape::service::ServiceShape;
+use crate::resolve::try_templates::try_templates;
 use crate::source::manifest::Manifest;
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
 /// The sections of a file; what each may hold is `shape`'s.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 10] = [
     "cluster",
+    "configs",
     "firewall",
     "hosts",
     "ingress",
     "registries",
+    "secrets",
     "services",
     "vars",
     "volumes",
@@ -82,8 +97,8 @@ pub fn resolve(manifest: &Manifest) -> Result<Desired, Rejected> {
     match desired {
         Some(desired) if problems.is_empty() => Ok(desired),
         Some(_) | None => Err(Rejected {
-            problems: problems.sorted(),
             texts: texts(manifest),
+            problems: problems.sorted(),
         }),
     }
 }
@@ -107,7 +122,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         complete,
     } = manifest;
     let sections = environment::sections(manifest, problems);
-    for (name, entry) in &sections {
+    for (name, entry) in &*sections {
         if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
             problems.push(refuse_key("", name, entry.key.clone()).0);
         }
@@ -115,21 +130,33 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let section = |name: &str| sections.get(name);
     let names = Arc::new(cluster::names(section("vars"), revision, section("cluster"), problems));
     let head = cluster::head(section("cluster"), &names, problems);
-    let registries = cluster::registries(section("registries"), root, &names, problems);
     let mut hosts = hosts::hosts(section("hosts"), &head.ssh, root, &names, problems);
     hosts.words.complete &= *complete;
     let volumes = volumes(section("volumes"), problems);
+    let sample = sample(&hosts.words);
+    let reader = file::Reader {
+        named: files,
+        names: &names,
+        sample: sample.clone(),
+        problems,
+    };
+    let configs = reader.files(section("configs"), section("secrets"));
+    let registries = cluster::registries(section("registries"), root, &names, &configs, problems);
     let service_names = keys(section("services"));
     let ingresses = ingress::read(section("ingress"), &names, problems);
     let around = Around {
         cluster: head.cluster.as_ref().map(|cluster| &cluster.name),
         volumes: &volumes,
+        configs: &configs,
         files,
         hosts: &hosts.words,
         services: &service_names,
         routed: &ingress::routed(&ingresses),
     };
     let services = services(section("services"), head.defaults, &names, &around, problems);
+    if let Some(sample) = sample {
+        try_templates(&services, &sample, problems);
+    }
     let known = ingress::Known {
         hosts: &hosts,
         names: &service_names,
@@ -138,7 +165,6 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         ports: head.cluster.as_ref().map(|cluster| cluster.ports),
     };
     ingress::check(&ingresses, &known, problems);
-    accepted::tell_section("ingress", section("ingress"), problems);
     let known = firewall::Known {
         hosts: &hosts,
         names: &service_names,
@@ -146,7 +172,9 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         has_ingress: !ingresses.is_empty(),
     };
     firewall::check(section("firewall"), &names, &known, problems);
-    accepted::tell_section("firewall", section("firewall"), problems);
+    for name in ["firewall", "ingress"] {
+        accepted::tell_section(name, section(name), problems);
+    }
     let Hosts { all: hosts, words: _ } = hosts;
     Some(Desired {
         revision: revision.clone(),
@@ -154,6 +182,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         hosts,
         services,
         registries,
+        secrets: configs.secrets,
         not_in_force: problems.take_told(),
     })
 }
@@ -162,6 +191,13 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
 fn keys(section: Option<&Entry>) -> BTreeSet<String> {
     let map = section.and_then(|section| section.value.map());
     map.into_iter().flat_map(|map| map.keys().cloned()).collect()
+}
+
+/// A replica on a host that has all labels, to try templates on.
+fn sample(hosts: &HostWords) -> Option<Sample> {
+    let host = hosts.names.iter().find_map(|host| host.parse::<HostName>().ok());
+    let host = host.or_else(|| "host".parse().ok())?;
+    Some(Sample::new(&"service".parse().ok()?, &host, &hosts.labels))
 }
 
 /// The names of the volumes that services may mount.
@@ -190,9 +226,13 @@ fn services(
     problems: &mut Problems,
 ) -> BTreeMap<ServiceName, Service> {
     let defaults = defaults.map(|defaults| layers::defaults(defaults, problems));
-    let map = section
-        .map(|section| entries("services", section.value.clone(), problems))
-        .unwrap_or_default();
+    let map = match section.map(|section| &section.value) {
+        Some(Node {
+            kind: Kind::Map(map), ..
+        }) => map,
+        Some(other) => &entries("services", other.clone(), problems),
+        None => &Map::new(),
+    };
     let (mut all, mut links) = (BTreeMap::new(), Vec::new());
     let written: BTreeSet<String> = map.keys().cloned().collect();
     if map.is_empty()
@@ -206,7 +246,15 @@ fn services(
             problems.push(Problem::at(Some(entry.key.clone()), error.to_string()));
         }
         let Ok(parsed) = parsed else { continue };
-        let service = one(&parsed, entry, defaults.as_ref(), names, around, &mut links, problems);
+        let service = one(
+            &parsed,
+            entry.clone(),
+            defaults.as_ref(),
+            names,
+            around,
+            &mut links,
+            problems,
+        );
         all.extend(service.map(|service| (parsed, service)));
     }
     depends::check(&links, &all, &written, problems);
@@ -253,16 +301,17 @@ fn one(
     let text = name.as_str();
     names.insert("service".to_owned(), minijinja::context! { name => Value::from(text) });
     let names = Arc::new(names);
-    let host = around.hosts.names.iter().find_map(|host| host.parse::<HostName>().ok());
-    let host = host.or_else(|| "host".parse().ok())?;
-    let sample = Sample::new(name, &host, &around.hosts.labels);
+    let sample = sample(around.hosts)?.of(name);
     let Rendered { waiting, broken } = render(&mut node, &names, Some(sample), problems);
-    let decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    let broken = clear(&mut node, "services.*", broken, problems);
+    let parts = Parts::split(&mut node, problems);
+    let mut decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
     accepted::tell("services.*", Owner::Service(text), &decoded.node, problems);
+    let node = std::mem::replace(&mut decoded.node, Node::new(key.clone(), Kind::Null));
     let mut reading = Reading {
         name: text,
         key: &key,
-        node: &decoded.node.clone(),
+        node: &parts.joined(node),
         lost: &decoded.lost.clone(),
         waiting: &waiting,
         names: &names,
@@ -270,7 +319,7 @@ fn one(
         links,
         problems,
     };
-    reading.service(decoded)
+    reading.service(decoded, parts)
 }
 
 #[cfg(test)]

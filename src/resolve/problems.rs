@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::model::problem::{Place, Problem};
-use crate::resolve::desired::NotInForce;
+use crate::resolve::accepted::NotInForce;
 use crate::source::yaml::{Kind, Node};
 
 /// One step into a tree.

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use crate::model::name::{ClusterName, volume_name};
 use crate::model::problem::{Place, Problem};
-use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Restart};
-use crate::model::unit::{Bytes, Cpus, Span};
+use crate::model::setting::{Healthcheck, Logging, Mount, MountSource};
+use crate::model::unit::Span;
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::depends::Link;
 use crate::resolve::deploy;
 use crate::resolve::desired::{Constraint, Mode, Service};
+use crate::resolve::file::Files;
+use crate::resolve::part::Parts;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
-use crate::resolve::shape::deploy::{AmountShape, ModeShape, ResourcesShape};
+use crate::resolve::shape::deploy::ModeShape;
 use crate::resolve::shape::mount::{MountShape, SourceShape};
 use crate::resolve::shape::plain::{Count, Plain, Words};
 use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
@@ -30,6 +32,8 @@ pub struct Around<'a> {
     pub cluster: Option<&'a ClusterName>,
     /// The names under the top-level `volumes`.
     pub volumes: &'a BTreeSet<String>,
+    /// The configs and secrets.
+    pub configs: &'a Files,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
     /// The names under the top-level `services`.
@@ -63,7 +67,7 @@ pub struct Reading<'a> {
 }
 
 /// A path of keys, and an index behind it.
-fn path(keys: &[&str], index: Option<usize>) -> Vec<Segment> {
+pub fn path(keys: &[&str], index: Option<usize>) -> Vec<Segment> {
     keys.iter()
         .map(|key| Segment::from(*key))
         .chain(index.map(Segment::Index))
@@ -137,7 +141,7 @@ impl Reading<'_> {
     }
 
     /// What the shape means. None where something is missing that a service cannot be without.
-    pub fn service(&mut self, decoded: Decoded<ServiceShape>) -> Option<Service> {
+    pub fn service(&mut self, decoded: Decoded<ServiceShape>, parts: Parts) -> Option<Service> {
         self.need_image(&decoded);
         let lost = decoded.lost;
         let ServiceShape {
@@ -149,6 +153,8 @@ impl Reading<'_> {
             environment,
             env_file,
             labels,
+            configs,
+            secrets,
             label_file,
             ports,
             volumes,
@@ -159,19 +165,21 @@ impl Reading<'_> {
             logging,
             stop_grace_period,
             deploy,
+            scale,
         } = decoded.value;
         let (in_force, checked) = deploy::split(deploy);
         let has_image = image.is_some();
-        let ResourcesShape { limits, reservations } = in_force.resources;
-        let (limits, reserved) = (amount(limits), amount(reservations));
+        let (limits, reserved) = self.amounts(in_force.resources, parts.limits);
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
+        let files = self.files(configs.unwrap_or_default(), secrets.unwrap_or_default(), &mounts);
         let working_dir = self.folder(working_dir);
         let mut environment = self.pairs("environment", environment);
         self.beneath("env_file", env_file, &mut environment);
         let mut labels = self.pairs("labels", labels);
+        let stamps = Self::stamps(&mut labels);
         self.beneath("label_file", label_file, &mut labels);
-        let mode = self.mode(in_force.mode, in_force.replicas);
+        let mode = self.mode(in_force.mode, in_force.replicas, scale);
         let service = Service {
             mode,
             depends_on: self.depends_on(depends_on, &lost),
@@ -179,14 +187,12 @@ impl Reading<'_> {
             entrypoint: self.words("entrypoint", entrypoint),
             environment,
             labels,
+            stamps,
+            files,
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),
-            restart: restart.unwrap_or(if mode.is_job() {
-                Restart::No
-            } else {
-                Restart::UnlessStopped
-            }),
+            restart: self.restart(restart, in_force.restart_policy, mode),
             user: user.map(|user| user.0),
             working_dir,
             logging: log_words(logging.unwrap_or_default()),
@@ -197,6 +203,8 @@ impl Reading<'_> {
             constraints: self.constraints(in_force.constraints),
             max_replicas_per_node: in_force.max_replicas_per_node,
             update: update::policy(&checked.update, mode.is_job()),
+            security: self.security(parts.security),
+            runtime: self.runtime(parts.runtime, reserved.devices),
             // Without one, the rest is checked all the same.
             image: image.or_else(|| "none".parse().ok())?,
             pull_policy: pull_policy.map(|policy| policy.0).unwrap_or_default(),
@@ -217,18 +225,32 @@ impl Reading<'_> {
         }
     }
 
-    fn mode(&mut self, mode: Option<ModeShape>, replicas: Option<Plain<Count<0>>>) -> Mode {
-        let count = replicas.map_or(1, |count| count.0.0);
+    fn mode(
+        &mut self,
+        mode: Option<ModeShape>,
+        replicas: Option<Plain<Count<0>>>,
+        scale: Option<Plain<Count<0>>>,
+    ) -> Mode {
+        let given = |count: &Option<Plain<Count<0>>>| count.as_ref().map(|count| count.0.0);
+        let key: &[&str] = match given(&replicas) {
+            Some(_) => &["deploy", "replicas"],
+            None => &["scale"],
+        };
+        let is_given = replicas.is_some() || scale.is_some();
+        let count = match is_given {
+            true => self.same("scale", given(&scale), &["deploy", "replicas"], given(&replicas)),
+            false => 1,
+        };
         let (mode, word) = match mode {
             Some(ModeShape::Global) => (Mode::Global, "global"),
             Some(ModeShape::GlobalJob) => (Mode::GlobalJob, "global-job"),
             Some(ModeShape::ReplicatedJob) => (Mode::ReplicatedJob(count), "replicated-job"),
             Some(ModeShape::Replicated) | None => (Mode::Replicated(count), "replicated"),
         };
-        if mode.is_global() && replicas.is_some() {
+        if mode.is_global() && is_given {
             let hint = "a global service has one replica on each host that fits".to_owned();
-            let message = format!("`replicas` says nothing with `mode: {word}`");
-            self.problem(&["deploy", "replicas"], None, message, Some(hint));
+            let message = format!("`{}` says nothing with `mode: {word}`", key.last().unwrap_or(&""));
+            self.problem(key, None, message, Some(hint));
         }
         mode
     }
@@ -255,6 +277,7 @@ impl Reading<'_> {
                 target,
                 source,
                 read_only,
+                options,
             },
         ) in shapes.into_iter().enumerate()
         {
@@ -266,6 +289,7 @@ impl Reading<'_> {
             let source = match source {
                 SourceShape::Bind(path) => MountSource::Bind(path),
                 SourceShape::Anonymous => MountSource::Anonymous,
+                SourceShape::Tmpfs => MountSource::Tmpfs,
                 SourceShape::Volume(name) => {
                     let known = self.around.volumes;
                     if !known.contains(name.as_str()) {
@@ -283,6 +307,7 @@ impl Reading<'_> {
                 target,
                 source,
                 read_only,
+                options,
             });
         }
         mounts
@@ -308,14 +333,6 @@ impl Reading<'_> {
     }
 }
 
-fn amount(shape: Option<AmountShape>) -> Limits {
-    let AmountShape { cpus, memory } = shape.unwrap_or_default();
-    Limits {
-        cpus: cpus.map_or(Cpus::default(), |cpus| cpus.0.0),
-        memory: memory.map_or(Bytes::default(), |memory| memory.0.0),
-    }
-}
-
 fn health(shape: HealthShape) -> Option<Healthcheck> {
     let HealthShape {
         test,
@@ -323,6 +340,7 @@ fn health(shape: HealthShape) -> Option<Healthcheck> {
         timeout,
         retries,
         start_period,
+        start_interval,
         disable,
     } = shape;
     if disable == Some(true) {
@@ -338,6 +356,7 @@ fn health(shape: HealthShape) -> Option<Healthcheck> {
         timeout: timeout.map_or(Span::default(), |span| span.0.0),
         retries: retries.map_or(0, |count| count.0.0),
         start_period: start_period.map_or(Span::default(), |span| span.0),
+        start_interval: start_interval.map_or(Span::default(), |span| span.0.0),
     };
     (own != Healthcheck::default()).then_some(own)
 }

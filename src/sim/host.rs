@@ -1,7 +1,7 @@
 //! `SimHost`: one simulated host. Each call takes its time, may fail because the host is gone, and is counted.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tokio::time::sleep;
 
 use crate::host::{Containers, Credentials, Host, HostError};
+use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::{HostFacts, HostState, ObservedHost};
 use crate::model::image::{Digest, ImageFacts, ImageRef};
@@ -219,9 +220,39 @@ impl Host for SimHost {
             .await
     }
 
-    async fn update(&self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError> {
+    async fn update(&self, name: &str, limits: &Limits, restart: Restart) -> Result<(), HostError> {
         let update = |state: &mut State| state.update(name, limits, restart);
         self.change(format!("update {name}"), Duration::ZERO, update).await
+    }
+
+    async fn signal(&self, name: &str, signal: &str) -> Result<(), HostError> {
+        let signalled = |state: &mut State| state.signal(name, &self.world);
+        self.change(format!("send {signal} to {name}"), Duration::ZERO, signalled)
+            .await
+    }
+
+    async fn look_at(
+        &self,
+        _: &ClusterName,
+        paths: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Option<FileFacts>>, HostError> {
+        self.read(|state| {
+            let facts = |path: &String| (path.clone(), state.configs.get(path).copied());
+            Ok(paths.iter().map(facts).collect())
+        })
+        .await
+    }
+
+    async fn write_config(&self, _: &ClusterName, path: &str, file: &FileRef, _: &[u8]) -> Result<(), HostError> {
+        let facts = FileFacts {
+            mode: file.mode,
+            changed: file.stamp(),
+        };
+        let write = |state: &mut State| {
+            state.configs.insert(path.to_owned(), facts);
+            Ok(())
+        };
+        self.change(format!("write {path}"), Duration::ZERO, write).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), HostError> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use crate::host::{Containers, ForeignContainer, HostError};
+use crate::model::blob::FileFacts;
 use crate::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
 use crate::model::host::{HeldPort, HostFacts, HostState, OtherCluster};
 use crate::model::image::{Digest, ImageFacts, ImageRef};
@@ -25,6 +26,7 @@ pub(super) struct State {
     other_containers: u32,
     other_clusters: BTreeMap<ClusterName, OtherCluster>,
     pub(super) files: BTreeMap<String, Vec<u8>>,
+    pub(super) configs: BTreeMap<String, FileFacts>,
 }
 
 impl State {
@@ -52,6 +54,11 @@ impl State {
             other_containers: state.other_containers,
             other_clusters: state.other_clusters,
             files: files.collect(),
+            configs: state
+                .files
+                .into_iter()
+                .filter_map(|(path, facts)| Some((path, facts?)))
+                .collect(),
         }
     }
 
@@ -61,7 +68,12 @@ impl State {
             .filter_map(|(_, content)| serde_json::from_slice(content).ok())
             .collect();
         journal.sort_by_key(|record| record.sequence);
+        let own = self.own(world);
+        let wanted = own.iter().flat_map(LiveContainer::files);
         HostState {
+            files: wanted
+                .map(|path| (path.clone(), self.configs.get(&path).copied()))
+                .collect(),
             facts: self.facts.clone(),
             containers: self.own(world),
             images: self.images.clone(),
@@ -129,7 +141,7 @@ impl State {
         };
         let volumes = spec.mounts.iter().filter_map(|mount| match &mount.source {
             MountSource::Volume(name) => Some(name.clone()),
-            MountSource::Bind(_) | MountSource::Anonymous => None,
+            MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
         });
         self.volumes.extend(volumes);
         self.containers.insert(name.to_owned(), SimContainer::new(live));
@@ -173,6 +185,13 @@ impl State {
         Ok(())
     }
 
+    pub(super) fn signal(&mut self, name: &str, world: &World) -> Result<(), HostError> {
+        if self.existing(name)?.now(world).state.is_running() {
+            return Ok(());
+        }
+        Err(HostError::Refused(format!("Container {name} is not running")))
+    }
+
     pub(super) fn rename(&mut self, name: &str, to: &str) -> Result<(), HostError> {
         self.existing(name)?;
         self.check_free(to)?;
@@ -183,9 +202,9 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn update(&mut self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError> {
+    pub(super) fn update(&mut self, name: &str, limits: &Limits, restart: Restart) -> Result<(), HostError> {
         if let Some(spec) = self.existing(name)?.spec() {
-            spec.limits = limits;
+            spec.limits = limits.clone().folded();
             spec.restart = restart;
         }
         Ok(())

@@ -1,5 +1,11 @@
 //! The pure floors together: scale, place, render, diff, plan. Scenarios here; properties and the linter's own tests beside.
 
+#[path = "planner/files.rs"]
+mod files;
+#[path = "planner/hosts.rs"]
+mod hosts;
+#[path = "planner/images.rs"]
+mod images;
 #[path = "planner/lints.rs"]
 mod lints;
 #[path = "planner/order.rs"]
@@ -10,5 +16,7 @@ mod property;
 mod scenarios;
 #[path = "planner/sim.rs"]
 mod sim;
+#[path = "planner/strangers.rs"]
+mod strangers;
 #[path = "planner/world.rs"]
-mod world;
+pub mod world;

@@ -152,6 +152,9 @@ fn saved_plans_read_back_and_hold_no_secret() {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
+        files: Default::default(),
+        folders: Default::default(),
         ports: [].into(),
         mounts: [].into(),
         healthcheck: None,
@@ -161,6 +164,8 @@ fn saved_plans_read_back_and_hold_no_secret() {
         logging: Logging::default(),
         stop_grace_period: None,
         limits: Limits::default(),
+        security: Default::default(),
+        runtime: Default::default(),
     };
     let create = || {
         Op::Container(ContainerOp::Create {

@@ -19,6 +19,10 @@ pub const ROLE: &str = "cdk.role";
 pub const FILES: &str = "files";
 /// What such a file's label begins with; its path follows.
 pub const FILE: &str = "cdk.file.";
+/// The role of the volume and the container that hold replicas' configs and secrets.
+pub const CONFIGS: &str = "configs";
+/// The names of the files in a replica's folders that change in place.
+pub const FOLDERS: &str = "cdk.folders";
 
 const VERSION: &str = "cdk.version";
 const SLOT: &str = "cdk.slot";
@@ -29,10 +33,13 @@ const IMAGE: &str = "cdk.image";
 const DIGEST: &str = "cdk.digest";
 const JOB: &str = "cdk.job";
 const LOGGING: &str = "cdk.logging";
+/// What `asked` keeps.
+pub(super) const ASKED: &str = "cdk.asked";
 
-const OWN: [&str; 11] = [
+const OWN: [&str; 13] = [
     CLUSTER,
     ROLE,
+    FOLDERS,
     VERSION,
     SLOT,
     SERVICE,
@@ -42,6 +49,7 @@ const OWN: [&str; 11] = [
     DIGEST,
     JOB,
     LOGGING,
+    ASKED,
 ];
 
 /// The labels that mark a container or volume as cdk's own helper in this cluster.
@@ -95,6 +103,11 @@ pub fn without_own(labels: HashMap<String, String>) -> BTreeMap<String, String> 
 /// Whether a container with these labels is a replica of the cluster.
 pub fn is_replica(labels: &HashMap<String, String>, cluster: &ClusterName) -> bool {
     is_of(labels, cluster) && !labels.contains_key(ROLE)
+}
+
+/// Whether something with these labels is a helper of cdk's, of whichever cluster.
+pub fn is_helper(labels: &HashMap<String, String>) -> bool {
+    labels.contains_key(CLUSTER) && labels.contains_key(ROLE)
 }
 
 /// Of which cluster and service these labels make something a replica, and from which commit; none where they do not.

@@ -13,7 +13,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use crate::model::name::ClusterName;
 use crate::model::unit::{PortRange, Span};
 use crate::resolve::decode;
-use crate::resolve::shape::plain::{Count, Plain, Port, Positive, Words};
+use crate::resolve::shape::plain::{Count, Plain, Port, Positive, VariableName, Words};
 use crate::resolve::shape::service::DefaultsShape;
 
 /// The cluster itself.
@@ -27,6 +27,8 @@ pub struct ClusterShape {
     pub cdk: Option<Plain<String>>,
     /// The files that belong to it: patterns, relative to cdk.yaml.
     pub include: Option<Vec<String>>,
+    /// The variables of the environment that labels may name, as `{{ env.NAME }}`.
+    pub env: Option<Vec<VariableName>>,
     /// How ssh gets to the hosts, unless a host says otherwise.
     pub ssh: Option<SshShape>,
     /// How many hosts are worked on at once, at most; 16 unless given.
@@ -76,12 +78,24 @@ pub struct SshShape {
     pub port: Option<Plain<Port>>,
     /// Jump hosts, as ssh's -J has them.
     pub jump: Option<String>,
+    /// How the user gets the right to the Docker socket: `sudo`, where it is neither root nor in the group `docker`.
+    pub r#become: Option<BecomeShape>,
     /// A private key's path: absolute, from `~/`, or relative to cdk.yaml.
     pub identity: Option<String>,
     /// A configuration file instead of ~/.ssh/config: absolute, or relative to cdk.yaml.
     pub config: Option<String>,
     /// How long a host may take to answer; 5s unless given.
     pub connect_timeout: Option<Plain<Positive<Span>>>,
+}
+
+/// How the user gets the right to the Docker socket.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BecomeShape {
+    /// By sudo, which must ask for nothing; the host needs the Docker CLI.
+    Sudo,
+    /// It has it.
+    None,
 }
 
 /// A host.
@@ -132,13 +146,15 @@ pub struct RegistryShape {
     pub password: Option<PasswordShape>,
 }
 
-/// Where a password is read from: an environment variable or a file outside git.
+/// Where a password is read from: a secret, an environment variable or a file outside git.
 #[derive(Debug, Default, Clone)]
 pub struct PasswordShape {
     /// The variable.
     pub env: Option<String>,
     /// The file: absolute, or relative to cdk.yaml.
     pub file: Option<String>,
+    /// The secret.
+    pub secret: Option<String>,
 }
 
 /// The long form, which is the only one.
@@ -150,6 +166,8 @@ struct PasswordMap {
     env: Option<String>,
     /// A file outside git, absolute or relative to cdk.yaml.
     file: Option<String>,
+    /// A secret's name under the top-level `secrets`.
+    secret: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for PasswordShape {
@@ -164,7 +182,7 @@ struct PasswordVisitor;
 fn plain_password<E: Error>() -> E {
     decode::error(
         "a password may not stand in git in plain text",
-        "write {env: NAME} or {file: PATH}, and change this password",
+        "write {secret: NAME}, {env: NAME} or {file: PATH}, and change this password",
     )
 }
 
@@ -172,7 +190,7 @@ impl<'de> Visitor<'de> for PasswordVisitor {
     type Value = PasswordShape;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("{env: NAME} or {file: PATH}")
+        f.write_str("{secret: NAME}, {env: NAME} or {file: PATH}")
     }
 
     fn visit_str<E: Error>(self, _: &str) -> Result<PasswordShape, E> {
@@ -196,8 +214,8 @@ impl<'de> Visitor<'de> for PasswordVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PasswordShape, A::Error> {
-        let PasswordMap { env, file } = PasswordMap::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(PasswordShape { env, file })
+        let PasswordMap { env, file, secret } = PasswordMap::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(PasswordShape { env, file, secret })
     }
 }
 

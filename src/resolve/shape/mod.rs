@@ -4,14 +4,19 @@ pub mod autoscale;
 pub mod cluster;
 pub mod depends;
 pub mod deploy;
+pub mod device;
 pub mod env_file;
+pub mod file;
 pub mod firewall;
 pub mod ingress;
+mod long_mount;
 pub mod mount;
+pub mod number;
 pub mod placement;
 pub mod plain;
 pub mod port;
 pub mod pull;
+pub mod runtime;
 pub mod scalar;
 pub mod service;
 pub mod update;
@@ -21,9 +26,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use crate::resolve::shape::cluster::{ClusterShape, HostShape, RegistryShape, VolumeShape};
+use crate::resolve::shape::file::{ConfigShape, SecretShape};
 use crate::resolve::shape::firewall::FirewallShape;
 use crate::resolve::shape::ingress::IngressShape;
-use crate::resolve::shape::service::ServiceShape;
+use crate::resolve::shape::service::WholeServiceShape;
 
 /// A file of a cdk repository: any of these sections, in any file.
 #[derive(Debug, Default, JsonSchema)]
@@ -38,11 +44,15 @@ pub struct FileShape {
     /// The hosts, by name.
     pub hosts: Option<BTreeMap<String, HostShape>>,
     /// The services, by name, as the Compose Specification writes them.
-    pub services: Option<BTreeMap<String, ServiceShape>>,
+    pub services: Option<BTreeMap<String, WholeServiceShape>>,
     /// The named volumes that services mount.
     pub volumes: Option<BTreeMap<String, Option<VolumeShape>>>,
     /// What comes in to the hosts.
     pub firewall: Option<FirewallShape>,
     /// The proxies before the services, by name.
     pub ingress: Option<BTreeMap<String, IngressShape>>,
+    /// The configs that services get as files.
+    pub configs: Option<BTreeMap<String, ConfigShape>>,
+    /// The secrets that services get as files, or use in templates.
+    pub secrets: Option<BTreeMap<String, SecretShape>>,
 }

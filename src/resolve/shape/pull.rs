@@ -21,11 +21,11 @@ impl<'de> Deserialize<'de> for PullShape {
             "always" => Ok(Self(PullPolicy::Always)),
             "never" => Ok(Self(PullPolicy::Never)),
             "build" => Err(decode::error(
-                "`pull_policy: build` is refused: cdk builds no images",
+                "`build` is refused: cdk builds no images",
                 "images are built by CI: leave it out, and name one with `image`",
             )),
             word if word == "daily" || word == "weekly" || word.starts_with("every_") => Err(decode::error(
-                format!("`pull_policy: {word}` is refused: the same commit would mean something else as time goes by"),
+                format!("`{word}` is refused: the same commit would mean something else as time goes by"),
                 "write `always`, and plan as often as you like",
             )),
             word => Err(D::Error::custom(format!(

@@ -191,7 +191,7 @@ mod tests {
         for (text, shown) in [("70%", Ok("70%")), ("0.5 %", Ok("0.50%")), ("100%", Ok("100%"))] {
             assert_eq!(
                 text.parse::<Percent>().map(|percent| percent.to_string()).as_deref(),
-                shown.map_err(str::to_owned).as_deref().map_err(|error| error),
+                shown.map_err(str::to_owned).as_deref(),
                 "{text}"
             );
         }

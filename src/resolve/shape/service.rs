@@ -15,10 +15,12 @@ use crate::resolve::decode;
 use crate::resolve::shape::depends::DependsShape;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
 use crate::resolve::shape::env_file::EnvFiles;
+use crate::resolve::shape::file::UseShape;
 use crate::resolve::shape::mount::MountShape;
 use crate::resolve::shape::plain::{Count, Plain, Positive, Words, labels_schema, pairs_schema};
 use crate::resolve::shape::port::PortShape;
 use crate::resolve::shape::pull::PullShape;
+use crate::resolve::shape::runtime::{LimitsShape, RuntimeShape, SecurityShape};
 
 /// A service. Variables and labels stand here as a map; a list of them is made one before.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -46,6 +48,10 @@ pub struct ServiceShape {
     pub labels: Option<BTreeMap<String, Plain<String>>>,
     /// Files of labels, which lie beneath `labels`.
     pub label_file: Option<EnvFiles>,
+    /// Configs, as files of the container: `/NAME` unless a target is given.
+    pub configs: Option<Vec<UseShape>>,
+    /// Secrets, as files of the container: `/run/secrets/NAME` unless a target is given.
+    pub secrets: Option<Vec<UseShape>>,
     /// Ports. A container's port alone gets a host port from cdk.
     pub ports: Option<Vec<PortShape>>,
     /// Volumes and bind mounts.
@@ -64,6 +70,26 @@ pub struct ServiceShape {
     pub stop_grace_period: Option<Plain<Span>>,
     /// How many replicas, where, and how they are replaced.
     pub deploy: Option<DeployShape>,
+    /// As `deploy.replicas`.
+    pub scale: Option<Plain<Count<0>>>,
+}
+
+/// All words of a service.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename = "ServiceShape", default, deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
+pub struct WholeServiceShape {
+    /// What it is.
+    #[schemars(flatten)]
+    pub service: ServiceShape,
+    /// What its containers may do.
+    #[schemars(flatten)]
+    pub security: SecurityShape,
+    /// How they are run.
+    #[schemars(flatten)]
+    pub runtime: RuntimeShape,
+    /// What they may use.
+    #[schemars(flatten)]
+    pub limits: LimitsShape,
 }
 
 /// What lies beneath every service: any key of a service, and `update_config`, which means `deploy.update_config`.
@@ -77,7 +103,7 @@ impl JsonSchema for DefaultsShape {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let update = generator.subschema_for::<UpdateShape>();
-        let mut schema = ServiceShape::json_schema(generator);
+        let mut schema = WholeServiceShape::json_schema(generator);
         if let Some(properties) = schema.get_mut("properties").and_then(|all| all.as_object_mut()) {
             properties.insert("update_config".to_owned(), update.into());
         }
@@ -115,6 +141,8 @@ pub struct HealthShape {
     pub retries: Option<Plain<Count<1>>>,
     /// At the start, where failures don't count.
     pub start_period: Option<Plain<Span>>,
+    /// Between two checks at the start; engines before 25 know nothing of it.
+    pub start_interval: Option<Plain<Positive<Span>>>,
     /// Switches the image's own check off.
     pub disable: Option<bool>,
 }

@@ -1,9 +1,11 @@
 //! A scene: a cluster of its own with its git repository, its part of the lab's hosts, and the built binary to play it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
@@ -20,14 +22,20 @@ pub struct Run {
     pub err: String,
 }
 
+/// All that runs of cdk printed.
+pub type Heard = Arc<Mutex<String>>;
+
 impl Run {
-    fn new(output: Output) -> Self {
+    /// What a process came to.
+    pub fn new(output: Output, heard: &Heard) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Self {
+        let run = Self {
             code: output.status.code(),
             out: text(output.stdout),
             err: text(output.stderr),
-        }
+        };
+        *heard.lock().unwrap() += &format!("{}{}", run.out, run.err);
+        run
     }
 
     /// Fails, with all that was printed, unless the exit code is this one.
@@ -63,6 +71,9 @@ pub struct Scene {
     /// Its hosts.
     pub hosts: Vec<&'static str>,
     folder: TempDir,
+    /// All that cdk printed.
+    pub heard: Heard,
+    secrets: Mutex<Vec<String>>,
 }
 
 impl Scene {
@@ -76,7 +87,14 @@ impl Scene {
             cluster: cluster.to_owned(),
             hosts: hosts.to_vec(),
             folder: tempfile::tempdir().unwrap(),
+            heard: Heard::default(),
+            secrets: Mutex::default(),
         };
+        scene.secret(
+            std::fs::read_to_string(lab::state().join("registry-password"))
+                .unwrap()
+                .trim(),
+        );
         scene.clear();
         scene.write(
             "cdk.yaml",
@@ -137,13 +155,15 @@ impl Scene {
         self.git(&["revert", "--no-edit", "HEAD"]);
     }
 
-    fn git(&self, args: &[&str]) {
+    /// Runs git there; what it prints.
+    pub fn git(&self, args: &[&str]) -> String {
         let output = self.command("git").args(args).output().unwrap();
         assert!(
             output.status.success(),
             "git {args:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
     /// A program in the repository, that sees nothing of the settings of whoever runs the tests.
@@ -164,20 +184,85 @@ impl Scene {
 
     /// Runs cdk to its end.
     pub fn cdk(&self, args: &[&str]) -> Run {
-        Run::new(self.command(env!("CARGO_BIN_EXE_cdk")).args(args).output().unwrap())
+        let output = self.command(env!("CARGO_BIN_EXE_cdk")).args(args).output().unwrap();
+        Run::new(output, &self.heard)
+    }
+
+    /// Runs cdk with a text for its stdin.
+    pub fn cdk_told(&self, args: &[&str], stdin: &str) -> Run {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cdk"));
+        let command = command.args(args).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        Run::new(child.wait_with_output().unwrap(), &self.heard)
+    }
+
+    /// Remembers a value that nothing may ever show: see [`Scene::finds_no_secret`].
+    pub fn secret(&self, value: &str) {
+        assert!(value.len() > 7, "too short to be looked for");
+        self.secrets.lock().unwrap().push(value.to_owned());
+    }
+
+    /// Fails where one of the secrets stands in what cdk printed or wrote beside the repository, in what an engine says of the
+    /// cluster's containers, or in a label of a volume. The end of every scene asks this.
+    #[track_caller]
+    pub fn finds_no_secret(&self) {
+        let shell = r#"
+            api() { curl -s --unix-socket /run/docker.sock "http://engine/v1.41/$1"; }
+            api volumes; api 'containers/json?all=1'
+            api 'containers/json?all=1' | grep -o '"Names":\["/'"$1"'\.[^"]*"' | cut -d/ -f2 | tr -d '"' |
+                while read -r name; do api "containers/$name/json"; done"#;
+        let said = lab::everywhere(&self.hosts, |host| {
+            lab::lab(&["exec", host, "sh", "-c", shell, "said", &self.cluster])
+        });
+        let mut places = vec![
+            ("an engine", said.concat()),
+            ("cdk", self.heard.lock().unwrap().clone()),
+        ];
+        for entry in std::fs::read_dir(self.folder.path()).unwrap().flatten() {
+            if entry.file_type().unwrap().is_file() {
+                places.push((
+                    "a file",
+                    String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap()).into_owned(),
+                ));
+            }
+        }
+        for secret in self.secrets.lock().unwrap().iter() {
+            // As JSON writes it, too.
+            let escaped = serde_json::to_string(secret).unwrap();
+            for (who, text) in &places {
+                let told = text.contains(secret) || text.contains(escaped.trim_matches('"'));
+                assert!(!told, "{who} tells the secret that begins with {}", &secret[..2]);
+            }
+        }
+    }
+
+    /// Runs cdk to its end, with these variables in its environment.
+    pub fn cdk_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Run {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cdk"));
+        Run::new(
+            command.args(args).envs(variables.iter().copied()).output().unwrap(),
+            &self.heard,
+        )
+    }
+
+    /// A line of a pipeline as Jenkins runs it: in a folder of its own, without a terminal, the built cdk in PATH behind `first`.
+    pub fn line(&self, folder: &Path, first: &str, line: &str) -> Command {
+        let built = Path::new(env!("CARGO_BIN_EXE_cdk")).parent().unwrap();
+        let path = format!("{first}:{}:{}", built.display(), std::env::var("PATH").unwrap());
+        let mut command = self.command("sh");
+        command.current_dir(folder).env("PATH", path).args(["-xe", "-c", line]);
+        command
     }
 
     /// Starts cdk.
     pub fn start(&self, args: &[&str]) -> Running {
         let mut command = self.command(env!("CARGO_BIN_EXE_cdk"));
-        Running(
-            command
-                .args(args)
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap(),
-        )
+        let command = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running {
+            child: command.spawn().unwrap(),
+            heard: Arc::clone(&self.heard),
+        }
     }
 
     /// Applies; it must end well.
@@ -249,7 +334,7 @@ impl Scene {
     }
 
     /// Removes all that the cluster has on its hosts.
-    fn clear(&self) {
+    pub fn clear(&self) {
         lab::everywhere(&self.hosts, |host| {
             let shell = r#"
                 api() { curl -s -X "$1" --unix-socket /run/docker.sock "http://engine/v1.41/$2"; }
@@ -266,20 +351,24 @@ impl Drop for Scene {
     fn drop(&mut self) {
         // After a failure what was made stays for a look; the next run of the scene removes it.
         if !std::thread::panicking() {
+            self.finds_no_secret();
             self.clear();
         }
     }
 }
 
 /// A run of cdk that goes on.
-pub struct Running(Child);
+pub struct Running {
+    child: Child,
+    heard: Heard,
+}
 
 impl Running {
     /// Sends a signal: `TERM`, `KILL`.
     pub fn signal(&self, name: &str) {
         // The shell's own: not every machine has a program of that name.
         let sent = Command::new("sh")
-            .args(["-c", &format!("kill -{name} {}", self.0.id())])
+            .args(["-c", &format!("kill -{name} {}", self.child.id())])
             .status()
             .unwrap();
         assert!(sent.success());
@@ -287,7 +376,7 @@ impl Running {
 
     /// Waits for its end.
     pub fn end(self) -> Run {
-        Run::new(self.0.wait_with_output().unwrap())
+        Run::new(self.child.wait_with_output().unwrap(), &self.heard)
     }
 }
 

@@ -49,6 +49,9 @@ pub fn spec(image: &str) -> ContainerSpec {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
+        files: BTreeMap::new(),
+        folders: BTreeMap::new(),
         ports: BTreeSet::new(),
         mounts: BTreeSet::new(),
         healthcheck: Some(Healthcheck {
@@ -61,6 +64,8 @@ pub fn spec(image: &str) -> ContainerSpec {
         logging: Logging::default(),
         stop_grace_period: None,
         limits: Limits::default(),
+        security: Default::default(),
+        runtime: Default::default(),
     }
 }
 
@@ -136,7 +141,9 @@ impl Lab {
         let hosts = self.hosts.iter().map(as_host).collect();
         let options = Options {
             parallel,
+            variables: BTreeMap::new(),
             by: "ann@desk".to_owned(),
+            secrets: Default::default(),
             at: Box::new(|| "2026-01-02T03:04:05Z".to_owned()),
         };
         let begin = Instant::now();

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cdk::model::blob::FileFacts;
 use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
 use cdk::model::image::Resolution;
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord};
 use cdk::model::name::{HostName, Slot};
-use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op, VolumeOp};
+use cdk::model::op::{ContainerOp, FileOp, GateOp, ImageOp, Op, VolumeOp};
 use cdk::model::order::JobVersion;
 use cdk::model::setting::{PortBinding, Protocol};
 use cdk::observe::Observed;
@@ -60,7 +61,7 @@ fn journal(observed: &mut Observed, plan: &Plan, end: JournalEnd, done: &BTreeSe
                 sequence: plan.sequence,
                 at: String::new(),
                 by: String::new(),
-                revision: None,
+                revision: plan.revision.commit.clone(),
                 steps: plan.steps.len(),
                 done,
                 end,
@@ -110,6 +111,13 @@ fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
         Op::Image(ImageOp::Pull { image, digest }) => pull(state, &image.to_string(), digest.as_ref(), &images),
         Op::Volume(VolumeOp::Create { name }) => {
             state.volumes.insert(name.clone());
+            Ok(())
+        }
+        Op::File(FileOp::Write(write)) => {
+            let (mode, changed) = (write.file.mode, write.file.stamp());
+            state
+                .files
+                .insert(write.path.clone(), Some(FileFacts { mode, changed }));
             Ok(())
         }
         Op::Gate(GateOp::Up { name, .. } | GateOp::Stays { name, .. }) => {
@@ -234,6 +242,9 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
                 spec: Some(Box::new(spec.effective(&facts.defaults))),
                 masked: false,
             };
+            if let Some(missing) = made.files().iter().find(|path| !state.files.contains_key(*path)) {
+                return Err(format!("there is no file {missing}"));
+            }
             state.containers.push(made);
         }
         ContainerOp::Start { name } => {
@@ -253,6 +264,11 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
                 return Err("a port of it is held by somebody else".to_owned());
             }
             get(state, name)?.state = ContainerState::Running { health: None };
+        }
+        ContainerOp::Signal { name, .. } => {
+            if !is_live(get(state, name)?) {
+                return Err(format!("{name} does not run"));
+            }
         }
         ContainerOp::Stop { name } => get(state, name)?.state = ContainerState::Exited { code: 0 },
         ContainerOp::Rename { name, to } => {

@@ -53,6 +53,8 @@ pub fn service(image: &str, replicas: u32) -> Service {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
+        files: BTreeMap::new(),
         ports: BTreeSet::new(),
         mounts: BTreeSet::new(),
         healthcheck: None,
@@ -76,6 +78,8 @@ pub fn service(image: &str, replicas: u32) -> Service {
             monitor: Span::seconds(5),
             timeout: Span::seconds(120),
         },
+        security: Default::default(),
+        runtime: Default::default(),
     }
 }
 
@@ -111,6 +115,7 @@ pub fn volume(name: &str) -> Mount {
         target: "/data".to_owned(),
         source: MountSource::Volume(name.to_owned()),
         read_only: false,
+        options: Default::default(),
     }
 }
 
@@ -132,6 +137,7 @@ pub fn desired(hosts: &[&str], services: Vec<(&str, Service)>) -> Desired {
         hosts: hosts.iter().map(|name| (host_name(name), host(&[]))).collect(),
         services: services.collect::<BTreeMap<ServiceName, Service>>(),
         registries: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         not_in_force: Vec::new(),
     }
 }

@@ -45,6 +45,8 @@ fn web() -> Service {
             ("LOG_LEVEL".to_owned(), plain("info")),
         ]),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
+        files: BTreeMap::new(),
         ports: [].into(),
         mounts: [].into(),
         healthcheck: None,
@@ -65,6 +67,8 @@ fn web() -> Service {
             monitor: Span::seconds(5),
             timeout: Span::seconds(120),
         },
+        security: Default::default(),
+        runtime: Default::default(),
     }
 }
 
@@ -99,6 +103,7 @@ fn desired() -> Desired {
                 password,
             },
         )]),
+        secrets: BTreeMap::new(),
         not_in_force: Vec::new(),
     }
 }
