@@ -275,7 +275,8 @@ impl<'i> Builder<'i> {
                 name = retired;
             }
             if one.is_live() {
-                self.act(draft, one.host, stop(&name), is(&name, one), Vec::new());
+                let stopped = self.act(draft, one.host, stop(&name), is(&name, one), Vec::new());
+                self.release(one, stopped);
             }
             self.act(draft, one.host, remove(&name), is(&name, one), Vec::new());
         }

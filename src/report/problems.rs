@@ -64,10 +64,13 @@ fn snippet<'a>(
     let before = text.get(..place.start)?;
     let begin = before.rfind('\n').map_or(0, |index| index + 1);
     let line = text.get(begin..)?.lines().next().unwrap_or_default();
-    let start = (place.start - begin).min(line.len());
-    let end = place.end.saturating_sub(begin).clamp(start, line.len());
+    // A place may end within a character: an end that was counted in a text that ended otherwise.
+    let start = line.floor_char_boundary(place.start - begin);
+    let end = line.ceil_char_boundary(place.end.saturating_sub(begin).max(start));
     let hidden = match place.file.extension().and_then(|ending| ending.to_str()) {
         Some("yaml" | "yml") => names_secret_above(text.get(..begin)?, line),
+        // A template names its secrets and holds none.
+        _ if place.file.components().any(|part| part.as_os_str() == "templates") => false,
         // A file of variables: a line that names none is a piece of some value.
         Some(_) | None => variable_name(line).is_none(),
     };

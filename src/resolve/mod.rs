@@ -9,6 +9,7 @@ pub mod decode;
 pub mod depends;
 pub mod deploy;
 pub mod desired;
+pub mod dollars;
 pub mod dotenv;
 pub mod env_file;
 pub mod environment;

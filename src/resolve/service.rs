@@ -143,7 +143,6 @@ impl Reading<'_> {
     /// What the shape means. None where something is missing that a service cannot be without.
     pub fn service(&mut self, decoded: Decoded<ServiceShape>, parts: Parts) -> Option<Service> {
         self.need_image(&decoded);
-        let lost = decoded.lost;
         let ServiceShape {
             image,
             pull_policy,
@@ -182,7 +181,7 @@ impl Reading<'_> {
         let mode = self.mode(in_force.mode, in_force.replicas, scale);
         let service = Service {
             mode,
-            depends_on: self.depends_on(depends_on, &lost),
+            depends_on: self.depends_on(depends_on, &decoded.lost),
             command: self.words("command", command),
             entrypoint: self.words("entrypoint", entrypoint),
             environment,

@@ -99,7 +99,10 @@ fn is_own(detail: &str) -> bool {
 fn place(template: &FileTemplate, error: &Error) -> Place {
     let source: &str = &template.source;
     let range = match (error.range(), error.line()) {
-        (Some(range), _) if range.end <= source.len() => range,
+        // Its ranges may end within a character.
+        (Some(range), _) if range.end <= source.len() => {
+            source.floor_char_boundary(range.start)..source.ceil_char_boundary(range.end)
+        }
         (_, Some(line)) => {
             let start: usize = source
                 .split_inclusive('\n')

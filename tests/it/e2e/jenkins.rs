@@ -49,7 +49,8 @@ fn its_lines_check_plan_and_apply_and_an_aborted_build_is_made_good() {
     let deploy = "replicas: 4, update_config: {parallelism: 1, monitor: 1s}";
     scene.write(
         "services/web.yaml",
-        &service("web", &lab::app(1), "    environment: {LEVEL: debug}\n", deploy),
+        // A name that no cluster beside it has: a shallow clone can't tell whether they came from one repository.
+        &service("site", &lab::app(1), "    environment: {LEVEL: debug}\n", deploy),
     );
     scene.commit("web 1");
     let main = clone(&scene, "main-1");
@@ -67,7 +68,7 @@ fn its_lines_check_plan_and_apply_and_an_aborted_build_is_made_good() {
     for line in lines("Apply") {
         run(&scene, &main, "", &line).ended(0);
     }
-    scene.runs("web", 4, &lab::app(1));
+    scene.runs("site", 4, &lab::app(1));
 
     // A pull request: no host is asked, no key is there to be used.
     scene.edit("services/web.yaml", "LEVEL: debug", "LEVEL: info");
@@ -123,5 +124,5 @@ fn its_lines_check_plan_and_apply_and_an_aborted_build_is_made_good() {
     lab::until("the step in hand is finished", Duration::from_secs(30), steady);
     run(&scene, &main, "", apply).ended(0);
     run(&scene, &main, "", plan).ended(0);
-    scene.runs("web", 4, &lab::app(1));
+    scene.runs("site", 4, &lab::app(1));
 }

@@ -531,3 +531,19 @@ fn a_port_that_changes_hands_the_other_way_round_goes_before_the_order() {
     go(&desired, &mut seen);
     assert!(planned(&desired, &seen).is_empty());
 }
+
+#[test]
+fn a_service_that_becomes_a_job_lets_go_of_its_port_first() {
+    let mut before = service("app:1", 1);
+    before.ports = [published(80, "8080")].into();
+    let mut seen = observed("hosts: {h1: {}}");
+    go(&desired(&["h1"], vec![("c", before.clone())]), &mut seen);
+    // The port that it held goes to what it now depends on: the other order would be a circle.
+    let after = needs(job("app:1", 1), &[("a", STARTED)]);
+    let plan = go(&desired(&["h1"], vec![("a", before), ("c", after)]), &mut seen);
+    assert!(waits(
+        &plan,
+        at(&plan, "h1: start shop.a.1"),
+        at(&plan, "h1: stop shop.c.1")
+    ));
+}
