@@ -15,14 +15,14 @@ use crate::report;
 pub(super) fn check(context: &Context) -> Result<ExitCode, Ended> {
     let checked = flow::check_all(&context.settings);
     if let (Err(Failure::Rejected(rejected)), Output::Json) = (&checked, context.output) {
-        let document = report::check::document(Some(rejected));
+        let document = report::check::document(Err(rejected));
         context.answer_as(String::new, || report::json::pretty(&document))?;
         return Ok(ExitCode::Refused);
     }
     let desired = checked?;
     context.answer_as(
         || desired.iter().map(report::check::text).collect(),
-        || report::json::pretty(&report::check::document(None)),
+        || report::json::pretty(&report::check::document(Ok(&desired))),
     )?;
     Ok(ExitCode::Done)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::cli::args::InitArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::{Ended, ExitCode};
+use crate::cli::schema::schema_into;
 use crate::flow::{Failure, init_from};
 use crate::model::name::ClusterName;
 use crate::report;
@@ -21,6 +22,8 @@ pub(super) fn init(context: &Context, args: &InitArgs) -> Result<ExitCode, Ended
         SourceError::Exists(_) => Failure::Guard(error.to_string()),
         other => other.into(),
     })?;
+    let schema = schema_into(&args.directory)?;
+    let written: Vec<_> = written.into_iter().chain(schema).collect();
     context.answer(&report::init::text(&written))?;
     Ok(ExitCode::Done)
 }
@@ -28,13 +31,10 @@ pub(super) fn init(context: &Context, args: &InitArgs) -> Result<ExitCode, Ended
 /// The files are written whether `check` takes them or not; its problems follow as they would by themselves.
 fn from(context: &Context, args: &InitArgs, file: &Path) -> Result<ExitCode, Ended> {
     let made = init_from(file, &args.directory, args.name.as_ref())?;
+    let schema = schema_into(&args.directory)?;
+    let written: Vec<_> = made.written.iter().cloned().chain(schema).collect();
     let services = made.checked.as_ref().ok().map(|desired| desired.services.len());
-    context.answer(&report::init::from_compose(
-        &made.file,
-        &made.written,
-        &made.notes,
-        services,
-    ))?;
+    context.answer(&report::init::from_compose(&made.file, &written, &made.notes, services))?;
     made.checked?;
     Ok(ExitCode::Done)
 }

@@ -1,6 +1,8 @@
 //! `cdk schema`: the JSON Schemas of the files that cdk reads and writes, made from their Rust types.
 
 use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use schemars::schema_for;
 use serde_json::Value;
@@ -24,6 +26,25 @@ pub fn schemas() -> BTreeMap<&'static str, Value> {
     ]);
     schemas
 }
+
+/// Writes the schema that a new repository's files name in their first lines, unless it is there; the answer is what was written.
+pub(super) fn schema_into(repository: &Path) -> Result<Option<PathBuf>, Ended> {
+    let folder = repository.join("schemas");
+    let path = folder.join(CLUSTER);
+    let wrong = |error: std::io::Error| Ended::Io(format!("{}: {error}", path.display()));
+    let schema = documents().remove(CLUSTER).unwrap_or_default();
+    let text = report::json::pretty(&schema).map_err(|error| Ended::Io(error.to_string()))?;
+    std::fs::create_dir_all(&folder).map_err(wrong)?;
+    match std::fs::File::create_new(&path) {
+        Ok(mut file) => file.write_all(text.as_bytes()).map_err(wrong)?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(None),
+        Err(error) => return Err(wrong(error)),
+    }
+    Ok(Some(path))
+}
+
+/// The schema of a repository's files.
+const CLUSTER: &str = "cluster.schema.json";
 
 /// `cdk schema [--dir DIR]`: files, or all of them as one JSON object.
 pub(super) fn schema(context: &Context, args: &SchemaArgs) -> Result<ExitCode, Ended> {

@@ -56,9 +56,9 @@ pub fn check_all(settings: &Settings) -> Result<Vec<Desired>, Failure> {
             Err(ReadError::Source(error)) => return Err(error.into()),
             Err(ReadError::Rejected(rejected)) => rejected,
             Ok(manifest) => {
-                found
-                    .clusters
-                    .extend(cluster_name(&manifest).map(|node| (name.clone(), node.clone())));
+                // A file that could not be read may name the cluster otherwise.
+                let cluster = cluster_name(&manifest).filter(|_| manifest.complete);
+                found.clusters.extend(cluster.map(|node| (name.clone(), node.clone())));
                 match resolve(&manifest) {
                     Ok(desired) => {
                         all.push(desired);

@@ -64,6 +64,7 @@ pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
         | Note::Unplaced { .. }
         | Note::Waits { .. }
         | Note::Interrupted { .. }
+        | Note::NotInForce { .. }
         | Note::Text(_) => None,
     });
     let mut refused: Vec<String> = refused

@@ -19,6 +19,7 @@ use crate::place::place;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
 use crate::render::render;
+use crate::resolve::accepted::SameKey;
 use crate::resolve::desired::Desired;
 use crate::scale::counts;
 use crate::source::Repository;
@@ -92,6 +93,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     });
     plan.pinned = settings.pinned;
     plan.forgets = forgets;
+    plan.notes.extend(told(&desired));
     let missing_notes = missing
         .iter()
         .map(|(registry, why)| format!("no password for {registry}: {why}"));
@@ -105,6 +107,16 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         plan,
         encrypted,
         took,
+    })
+}
+
+/// What git says that is not in force yet, one note for each key.
+fn told(desired: &Desired) -> impl Iterator<Item = Note> {
+    let keys = desired.not_in_force_by_key().into_iter();
+    keys.map(|(key, SameKey { of, all })| Note::NotInForce {
+        key: key.to_owned(),
+        of: of.into_iter().map(str::to_owned).collect(),
+        paths: all.into_iter().map(|one| one.path.clone()).collect(),
     })
 }
 

@@ -36,6 +36,9 @@ pub struct HostFacts {
     /// The version of the kernel's control groups, `1` or `2`; empty where it is not known.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub cgroups: String,
+    /// The labels that its engine was started with.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub engine_labels: BTreeMap<String, String>,
 }
 
 /// A port of a host that something not of this cluster holds.

@@ -105,6 +105,13 @@ name!(
 );
 
 name!(
+    /// An ingress's name: the key below `ingress`.
+    IngressName, "name for an ingress", 63,
+    "lower-case letters, digits, '_' and '-', beginning with a letter or digit, 63 at most",
+    |t| head_and_tail(t, lower, |c| lower(c) || "_-".contains(c))
+);
+
+name!(
     /// A volume's name as the YAML has it; on a host it is prefixed with the cluster's.
     VolumeName, "volume name", 63,
     "letters, digits, '.', '_' and '-', beginning with a letter or digit, 63 at most",

@@ -37,6 +37,8 @@ pub struct Problem {
     pub related: Option<(Place, String)>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Whether it says that something is nowhere: then it is none where a file could not be read, which may hold that.
+    pub is_absence: bool,
 }
 
 impl Problem {
@@ -47,7 +49,15 @@ impl Problem {
             place,
             related: None,
             hint: None,
+            is_absence: false,
         }
+    }
+
+    /// The same as something that says that a thing is nowhere.
+    #[must_use]
+    pub fn absence(mut self) -> Self {
+        self.is_absence = true;
+        self
     }
 
     /// The same with a hint.

@@ -8,6 +8,7 @@ use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::setting::{PortBinding, Protocol};
 use crate::model::unit::{Bytes, Cpus, PortRange};
 use crate::place::reason::Obstacle;
+use crate::resolve::constraint::{holds, holds_of};
 use crate::resolve::desired::{Attribute, Availability, Constraint, Host, HostPort, Service, ServicePort};
 
 /// A port of a host, as two of them clash.
@@ -155,15 +156,27 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Values compare whole and without regard to case; what is missing fails `==` and passes `!=`.
+    /// Whether a constraint holds, by what hosts.yaml says, else by what the host says of itself.
     fn holds(&self, constraint: &Constraint) -> bool {
-        let value = match &constraint.attribute {
-            Attribute::Hostname => Some(self.name.as_str()),
-            Attribute::Role => Some(self.host.role.as_str()),
-            Attribute::Label(key) => self.host.labels.get(key).map(String::as_str),
-        };
-        let same = value.is_some_and(|value| value.to_lowercase() == constraint.value.to_lowercase());
-        same == constraint.equal
+        holds(constraint, self.name, self.host).unwrap_or_else(|| self.says(constraint))
+    }
+
+    /// Whether a constraint holds by the host's own facts. A fact that was not told is no reason against the host.
+    fn says(&self, constraint: &Constraint) -> bool {
+        let Some(state) = self.state else { return true };
+        let facts = &state.facts;
+        match &constraint.attribute {
+            Attribute::Os => facts.os.is_empty() || holds_of(constraint, Some(&facts.os)),
+            Attribute::Arch => {
+                let wanted = Constraint {
+                    value: architecture(&constraint.value).to_owned(),
+                    ..constraint.clone()
+                };
+                facts.arch.is_empty() || holds_of(&wanted, Some(architecture(&facts.arch)))
+            }
+            Attribute::EngineLabel(key) => holds_of(constraint, facts.engine_labels.get(key).map(String::as_str)),
+            Attribute::Hostname | Attribute::Role | Attribute::Label(_) | Attribute::Ip => true,
+        }
     }
 
     /// Whether the image can be had there: what no registry has must lie there already.
@@ -288,6 +301,16 @@ impl<'a> Room<'a> {
     fn is_held(&self, (protocol, port): PortKey) -> bool {
         self.state
             .is_some_and(|state| state.held_ports.contains(&HeldPort { port, protocol }))
+    }
+}
+
+/// An architecture by one of its two names: images are built for Go's, engines report the kernel's.
+fn architecture(name: &str) -> &str {
+    match name.to_lowercase().as_str() {
+        "amd64" | "x86_64" => "amd64",
+        "arm64" | "aarch64" => "arm64",
+        "386" | "i386" | "i686" => "386",
+        _ => name,
     }
 }
 

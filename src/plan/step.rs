@@ -206,6 +206,15 @@ pub enum Note {
         /// So many steps it had.
         steps: usize,
     },
+    /// A key that stands in git, and is not in force yet in this version of cdk.
+    NotInForce {
+        /// What they have in common: `deploy.autoscale`.
+        key: String,
+        /// The services or hosts that have it, where it is theirs.
+        of: Vec<String>,
+        /// Every place of it, as git writes it: `services.web.deploy.autoscale`.
+        paths: Vec<String>,
+    },
     /// Something else, in a sentence.
     Text(String),
     /// What apply refuses to do until it is told to.
@@ -291,7 +300,7 @@ impl Plan {
     pub fn is_partial(&self) -> bool {
         self.notes.iter().any(|note| match note {
             Note::Unreachable { .. } | Note::Unplaced { .. } | Note::Waits { .. } => true,
-            Note::Interrupted { .. } | Note::Text(_) | Note::Refused(_) => false,
+            Note::Interrupted { .. } | Note::NotInForce { .. } | Note::Text(_) | Note::Refused(_) => false,
         })
     }
 

@@ -3,19 +3,45 @@
 use serde::Serialize;
 
 use crate::model::problem::Rejected;
-use crate::report::words::count;
+use crate::report::summary::among;
+use crate::report::words::{clean, count};
+use crate::resolve::accepted::SameKey;
 use crate::resolve::desired::Desired;
 
-/// A repository that is right, in a sentence.
+/// A repository that is right, in a sentence; and what of it has no effect yet, a line for each key, with its first place.
 pub fn text(desired: &Desired) -> String {
     let environment = desired.revision.environment.as_ref();
-    format!(
+    let mut text = format!(
         "{}{}: {}, {}, no problem found\n",
         environment.map(|name| format!("{name}: ")).unwrap_or_default(),
         desired.cluster.name,
         count(desired.services.len(), "service"),
         count(desired.hosts.len(), "host"),
-    )
+    );
+    let keys = desired.not_in_force_by_key();
+    if keys.is_empty() {
+        return text;
+    }
+    text.push_str("Not in force yet in this version of cdk:\n");
+    let said: Vec<(String, String)> = keys
+        .into_iter()
+        .map(|(key, SameKey { of, all })| {
+            let place = all.first().map(|first| first.place.to_string());
+            (format!("{key}{}", among(&of)), place.unwrap_or_default())
+        })
+        .collect();
+    let width = said.iter().map(|(said, _)| said.chars().count()).max().unwrap_or(0);
+    for (said, place) in said {
+        let line = format!(
+            "  {}{:space$}  {}\n",
+            clean(&said),
+            "",
+            clean(&place),
+            space = width - said.chars().count()
+        );
+        text.push_str(&line);
+    }
+    text
 }
 
 /// The answer of `check -o json`.
@@ -25,6 +51,23 @@ pub struct Checked {
     pub ok: bool,
     /// Every problem, in the order of the files.
     pub problems: Vec<Found>,
+    /// What is right, and has no effect yet in this version of cdk; by path.
+    pub not_in_force: Vec<Told>,
+}
+
+/// One such key as data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Told {
+    /// The environment, where the repository has some.
+    pub environment: Option<String>,
+    /// Where it stands, as git writes it: `services.web.deploy.autoscale`.
+    pub path: String,
+    /// The file, from the repository's root.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
 }
 
 /// One problem as data.
@@ -42,9 +85,10 @@ pub struct Found {
     pub hint: Option<String>,
 }
 
-/// The answer as data; without problems where the repository is right.
-pub fn document(rejected: Option<&Rejected>) -> Checked {
-    let found = rejected
+/// The answer as data.
+pub fn document(checked: Result<&[Desired], &Rejected>) -> Checked {
+    let found = checked
+        .err()
         .into_iter()
         .flat_map(|rejected| &rejected.problems)
         .map(|problem| {
@@ -57,8 +101,18 @@ pub fn document(rejected: Option<&Rejected>) -> Checked {
                 hint: problem.hint.clone(),
             }
         });
+    let each = checked.ok().into_iter().flatten();
+    let told = each.flat_map(|desired| desired.not_in_force.iter().map(move |one| (desired, one)));
+    let told = told.map(|(desired, one)| Told {
+        environment: desired.revision.environment.as_ref().map(ToString::to_string),
+        path: one.path.clone(),
+        file: one.place.file.display().to_string(),
+        line: one.place.line,
+        column: one.place.column,
+    });
     Checked {
-        ok: rejected.is_none(),
+        ok: checked.is_ok(),
         problems: found.collect(),
+        not_in_force: told.collect(),
     }
 }

@@ -306,6 +306,7 @@ impl Page {
             Note::Unreachable { .. }
             | Note::Waits { .. }
             | Note::Interrupted { .. }
+            | Note::NotInForce { .. }
             | Note::Text(_)
             | Note::Refused(_) => true,
         };

@@ -71,8 +71,23 @@ pub fn note(note: &Note) -> String {
                 count(*steps, "step")
             )
         }
+        Note::NotInForce { key, of, paths: _ } => {
+            format!("`{}` is not in force yet{}", clean(key), among(of))
+        }
         Note::Text(text) => clean(text),
         Note::Refused(guard) => format!("apply refuses: {}; {}", clean(&guard.why), clean(&guard.cure)),
+    }
+}
+
+/// Whose something is, where it is one's: ` (web, api and 12 more)`.
+pub fn among<S: AsRef<str>>(of: &[S]) -> String {
+    let of: Vec<&str> = of.iter().map(AsRef::as_ref).collect();
+    const NAMED: usize = 3;
+    match of.as_slice() {
+        [] => String::new(),
+        all if all.len() <= NAMED => format!(" ({})", all.join(", ")),
+        [first, second, rest @ ..] => format!(" ({first}, {second} and {} more)", rest.len()),
+        all => format!(" ({})", all.join(", ")),
     }
 }
 

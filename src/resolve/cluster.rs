@@ -12,7 +12,8 @@ use crate::model::problem::{Place, Problem};
 use crate::model::revision::Revision;
 use crate::model::stamp::Stamp;
 use crate::model::unit::PortRange;
-use crate::resolve::decode::{Decoded, decode, entries};
+use crate::resolve::accepted::{self, Owner};
+use crate::resolve::decode::{Decoded, decode, entries, is_map};
 use crate::resolve::desired::{Cluster, PasswordSource, Registry};
 use crate::resolve::file::{Files, need_secret};
 use crate::resolve::layers::problems_of_number;
@@ -103,19 +104,18 @@ pub fn head(section: Option<&Entry>, names: &Arc<Names>, problems: &mut Problems
     broken.extend(render(&mut node, names, None, problems).broken);
     let decoded: Decoded<ClusterShape> = decode(node, "cluster", broken, problems);
     check_version(&decoded, problems);
+    accepted::tell("cluster", Owner::Only("cluster"), &decoded.node, problems);
+    if let Some(defaults) = &defaults {
+        accepted::tell("services.*", Owner::Only("cluster.defaults"), defaults, problems);
+        let below = Owner::Only("cluster.defaults.update_config");
+        let update = defaults.get("update_config").unwrap_or(defaults);
+        accepted::tell("services.*.deploy.update_config", below, update, problems);
+    }
     Head {
         ssh: ssh_words(ssh, "cluster.ssh", names, problems),
         defaults: defaults.filter(|defaults| is_map("defaults", defaults, problems)),
         cluster: cluster(decoded, &section.key, problems),
     }
-}
-
-fn is_map(name: &str, node: &Node, problems: &mut Problems) -> bool {
-    if node.map().is_none() && !node.is_null() {
-        let message = format!("`{name}`: expected a map, not {}", node.describe());
-        problems.push(Problem::at(Some(node.place.clone()), message));
-    }
-    node.map().is_some()
 }
 
 /// Reads an `ssh` section; what is not there is empty.
@@ -168,6 +168,9 @@ fn cluster(decoded: Decoded<ClusterShape>, key: &Place, problems: &mut Problems)
         parallel,
         ports,
         defaults: _,
+        keep: _,
+        rollback: _,
+        hooks: _,
     } = decoded.value;
     if name.is_none() && !lost {
         let problem = Problem::at(Some(key.clone()), "the cluster has no `name`");

@@ -1,8 +1,13 @@
 //! Swarm's constraints: `node.labels.type == large`. Reading them, and whether they can mean anything here. Pure.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use crate::resolve::desired::{Attribute, Constraint};
+use ipnet::IpNet;
+
+use crate::model::endpoint::Address;
+use crate::model::name::HostName;
+use crate::resolve::desired::{Attribute, Constraint, Host};
 use crate::resolve::suggest;
 
 /// What the hosts are called and labelled.
@@ -42,6 +47,10 @@ pub fn parse(text: &str) -> Result<Constraint, Wrong> {
         Some(_) => return Err((format!("`{text}` names no label"), None)),
         None => plain_attribute(key)?,
     };
+    if attribute == Attribute::Ip && network(value).is_none() {
+        let hint = "write an address, or a network as 10.0.0.0/24".to_owned();
+        return Err((format!("`{value}` is not an address"), Some(hint)));
+    }
     Ok(Constraint {
         attribute,
         equal,
@@ -59,24 +68,38 @@ fn split(text: &str) -> Option<(&str, bool, &str)> {
     Some((key.trim(), equal, value.trim()))
 }
 
+/// What a constraint may look at.
+const KEYS: [&str; 6] = [
+    "node.hostname",
+    "node.role",
+    "node.labels",
+    "node.ip",
+    "node.platform.os",
+    "node.platform.arch",
+];
+
 fn plain_attribute(key: &str) -> Result<Attribute, Wrong> {
-    let later = |hint: &str| {
-        let message = format!("a constraint on `{key}` is not in force yet in this version of cdk");
-        Err((message, Some(hint.to_owned())))
-    };
     match key {
         "node.hostname" => Ok(Attribute::Hostname),
         "node.role" => Ok(Attribute::Role),
-        "node.id" => later("a host is named by `node.hostname`, as hosts.yaml calls it"),
-        "node.ip" => later("a host is named by `node.hostname`, as hosts.yaml calls it"),
-        _ if key.starts_with("engine.labels.") || key.starts_with("node.platform.") => {
-            later("give the hosts labels, and write `node.labels.KEY == VALUE`")
-        }
+        "node.ip" => Ok(Attribute::Ip),
+        "node.platform.os" => Ok(Attribute::Os),
+        "node.platform.arch" => Ok(Attribute::Arch),
+        "node.id" => Err((
+            "`node.id` is a swarm's, and cdk's hosts are in none".to_owned(),
+            Some("a host is named by `node.hostname`, as hosts.yaml calls it".to_owned()),
+        )),
         _ => {
-            let near = suggest::nearest(key, ["node.hostname", "node.role", "node.labels"]);
+            if let Some(label) = key.strip_prefix("engine.labels.").filter(|label| !label.is_empty()) {
+                return Ok(Attribute::EngineLabel(label.to_owned()));
+            }
+            let near = suggest::nearest(key, KEYS);
             let full = near.map_or_else(|| full_key(key), str::to_owned);
             let hint = if full == key {
-                "there is node.hostname, node.role and node.labels.KEY".to_owned()
+                format!(
+                    "there is {} and engine.labels.KEY",
+                    KEYS.join(", ").replace("labels", "labels.KEY")
+                )
             } else {
                 format!("did you mean `{full}`?")
             };
@@ -112,7 +135,49 @@ pub fn names_nothing(constraint: &Constraint, hosts: &HostWords) -> Option<Wrong
         Attribute::Label(key) if !hosts.labels.contains(key) => {
             (format!("no host has a label `{key}`"), key.as_str(), &hosts.labels)
         }
-        Attribute::Hostname | Attribute::Role | Attribute::Label(_) => return None,
+        Attribute::Hostname
+        | Attribute::Role
+        | Attribute::Label(_)
+        | Attribute::Ip
+        | Attribute::Os
+        | Attribute::Arch
+        | Attribute::EngineLabel(_) => return None,
     };
     Some((message, suggest::hint(word, known.iter().map(String::as_str))))
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// Whether a constraint holds of a host, as far as hosts.yaml says; none where only the host itself can say. Values compare
+/// whole and without regard to case; what is missing fails `==` and passes `!=`.
+pub fn holds(constraint: &Constraint, name: &HostName, host: &Host) -> Option<bool> {
+    let value = match &constraint.attribute {
+        Attribute::Hostname => Some(name.as_str()),
+        Attribute::Role => Some(host.role.as_str()),
+        Attribute::Label(key) => host.labels.get(key).map(String::as_str),
+        Attribute::Ip => return address_within(&constraint.value, host).map(|same| same == constraint.equal),
+        Attribute::Os | Attribute::Arch | Attribute::EngineLabel(_) => return None,
+    };
+    Some(holds_of(constraint, value))
+}
+
+/// Whether a constraint holds where its attribute has this value.
+pub fn holds_of(constraint: &Constraint, value: Option<&str>) -> bool {
+    let same = value.is_some_and(|value| value.to_lowercase() == constraint.value.to_lowercase());
+    same == constraint.equal
+}
+
+/// Whether one of a host's addresses is the one that is written, or in that network; false where it is known by a name alone.
+fn address_within(written: &str, host: &Host) -> Option<bool> {
+    let network = network(written)?;
+    let own = match &host.address {
+        Address::Local => None,
+        Address::Ssh(text) => text.parse::<IpAddr>().ok(),
+    };
+    let mut known = own.into_iter().chain(host.private_address);
+    Some(known.any(|address| network.contains(&address)))
 }

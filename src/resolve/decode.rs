@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Segment as Step, Track};
 
 use crate::model::problem::{Place, Problem};
-use crate::resolve::problems::{Problems, Segment, locate, locate_key, remove};
+use crate::resolve::problems::{Problems, Segment, find, locate, locate_key, remove};
 use crate::resolve::tree::Tree;
 use crate::resolve::{not_in_force, schema, suggest};
 use crate::source::yaml::{Kind, Node};
@@ -41,14 +41,14 @@ impl<T> Decoded<T> {
 
 /// Decodes `node`, which stands at `at` in the repository (`services.*`). What is wrong is noted and taken away, until the rest decodes.
 ///
-/// `broken` is what was taken out of the tree before.
+/// `broken` is what was found wrong before: it is taken away first, and its keys may be unknown as well.
 pub fn decode<T: DeserializeOwned + Default>(
     mut node: Node,
     at: &str,
     broken: Vec<Vec<Segment>>,
     problems: &mut Problems,
 ) -> Decoded<T> {
-    let mut lost = broken;
+    let mut lost = clear(&mut node, at, broken, problems);
     loop {
         let (result, unknown) = attempt::<T>(&node);
         match result {
@@ -61,7 +61,7 @@ pub fn decode<T: DeserializeOwned + Default>(
             Err((path, message)) => {
                 let (message, hint) = match message.split_once(HINT) {
                     Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
-                    None => (in_plain_words(&message), None),
+                    None => (in_plain_words(&message), variant_meant(&message)),
                 };
                 let mut problem = Problem::at(Some(locate(&node, &path)), named(&path, &message));
                 problem.hint = hint;
@@ -75,6 +75,20 @@ pub fn decode<T: DeserializeOwned + Default>(
             }
         }
     }
+}
+
+/// Takes away what was found wrong before, and says which of its keys are unknown as well; the answer is what is lost by both.
+pub fn clear(node: &mut Node, at: &str, broken: Vec<Vec<Segment>>, problems: &mut Problems) -> Vec<Vec<Segment>> {
+    let misspelt = broken.iter().flat_map(|path| misspelt(node, at, path, problems));
+    let meant: Vec<_> = misspelt.collect();
+    // From behind, so that the indices of lists stay true.
+    for path in broken.iter().rev() {
+        // What was taken away already is not taken with what it stood in.
+        if find(node, path).is_some_and(Node::is_null) {
+            remove(node, path);
+        }
+    }
+    broken.into_iter().chain(meant).collect()
 }
 
 type Attempt<T> = (Result<T, (Vec<Segment>, String)>, Vec<Vec<Segment>>);
@@ -130,6 +144,13 @@ fn named(path: &[Segment], message: &str) -> String {
     }
 }
 
+/// The variant that an unknown one was likely meant to be, as a hint.
+fn variant_meant(message: &str) -> Option<String> {
+    let (found, expected) = message.strip_prefix("unknown variant `")?.split_once("`, expected ")?;
+    let near = suggest::nearest(found, expected.split('`').skip(1).step_by(2))?;
+    Some(format!("did you mean `{near}`?"))
+}
+
 /// serde's words for a wrong type, as a person would say them.
 fn in_plain_words(message: &str) -> String {
     if let Some((found, expected)) = message
@@ -166,6 +187,32 @@ fn in_plain_words(message: &str) -> String {
     format!("expected {expected}, not {found}")
 }
 
+/// The place of the map at a path.
+fn pattern(at: &str, path: &[Segment]) -> String {
+    let mut pattern = at.to_owned();
+    for segment in path {
+        pattern.push('.');
+        match segment {
+            Segment::Key(key) => pattern.push_str(key),
+            Segment::Index(_) => pattern.push_str("[]"),
+        }
+    }
+    pattern
+}
+
+/// Notes the key of what was found wrong before, where the map that it stands in takes other keys only.
+fn misspelt(node: &Node, at: &str, path: &[Segment], problems: &mut Problems) -> Option<Vec<Segment>> {
+    let (Segment::Key(key), parents) = path.split_last()? else {
+        return None;
+    };
+    let known = schema::keys(&pattern(at, parents));
+    // A value in a map of free names, or in one that is unknown itself.
+    if known.is_empty() || known.contains(key) || find(node, path).is_none() {
+        return None;
+    }
+    unknown_key(node, at, path, problems)
+}
+
 /// Notes a key that no type takes, unless it is an extension (`x-…`). The answer is the path that was likely meant.
 fn unknown_key(node: &Node, at: &str, path: &[Segment], problems: &mut Problems) -> Option<Vec<Segment>> {
     let Some((Segment::Key(key), parents)) = path.split_last() else {
@@ -174,14 +221,7 @@ fn unknown_key(node: &Node, at: &str, path: &[Segment], problems: &mut Problems)
     if key.starts_with("x-") && ["services", "volumes"].iter().any(|section| at.starts_with(section)) {
         return None;
     }
-    let mut pattern = at.to_owned();
-    for segment in parents {
-        pattern.push('.');
-        match segment {
-            Segment::Key(key) => pattern.push_str(key),
-            Segment::Index(_) => pattern.push_str("[]"),
-        }
-    }
+    let pattern = pattern(at, parents);
     let (problem, meant) = refuse_key(&pattern, key, locate_key(node, path));
     problems.push(problem);
     meant.map(|word| parents.iter().cloned().chain([Segment::Key(word)]).collect())
@@ -209,6 +249,15 @@ pub fn refuse_key(pattern: &str, key: &str, place: Place) -> (Problem, Option<St
         problem.hint = Some(format!("did you mean `{word}`?"));
     }
     (problem, meant)
+}
+
+/// Whether a node is a map; a problem where it is neither that nor empty.
+pub fn is_map(name: &str, node: &Node, problems: &mut Problems) -> bool {
+    if node.map().is_none() && !node.is_null() {
+        let message = format!("`{name}`: expected a map, not {}", node.describe());
+        problems.push(Problem::at(Some(node.place.clone()), message));
+    }
+    node.map().is_some()
 }
 
 /// The entries of a section that is a map; a problem, and none, where it is something else.

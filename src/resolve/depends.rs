@@ -179,7 +179,7 @@ fn wrong(link: &Link, services: &BTreeMap<ServiceName, Service>, written: &BTree
             return None;
         }
         let hint = suggest::hint(to.as_str(), written.iter().map(String::as_str));
-        let mut problem = Problem::at(Some(place.clone()), format!("there is no service `{to}`"));
+        let mut problem = Problem::at(Some(place.clone()), format!("there is no service `{to}`")).absence();
         problem.hint = hint.or_else(|| Some("`required: false` is for one that may be missing".to_owned()));
         return Some(problem);
     };

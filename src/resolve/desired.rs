@@ -19,6 +19,7 @@ use crate::model::runtime::{Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
 use crate::model::stamp::Stamp;
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
+use crate::resolve::accepted::NotInForce;
 use crate::resolve::content::Content;
 use crate::resolve::template::Text;
 
@@ -37,6 +38,8 @@ pub struct Desired {
     pub registries: BTreeMap<String, Registry>,
     /// The secrets, encrypted.
     pub secrets: BTreeMap<String, SecretFile>,
+    /// What stands in git, is right, and is not in force yet in this version of cdk; by path.
+    pub not_in_force: Vec<NotInForce>,
 }
 
 /// A secret as it lies in the repository.
@@ -184,6 +187,14 @@ pub enum Attribute {
     Role,
     /// `node.labels.KEY`.
     Label(String),
+    /// `node.ip`: the host's address, or a network that it is in.
+    Ip,
+    /// `node.platform.os`, as the engine says it.
+    Os,
+    /// `node.platform.arch`, as the engine says it, or in Go's words.
+    Arch,
+    /// `engine.labels.KEY`.
+    EngineLabel(String),
 }
 
 /// A demand on a host, in Swarm's syntax: `node.labels.type == large`.
@@ -203,6 +214,10 @@ impl fmt::Display for Constraint {
             Attribute::Hostname => f.write_str("node.hostname")?,
             Attribute::Role => f.write_str("node.role")?,
             Attribute::Label(key) => write!(f, "node.labels.{key}")?,
+            Attribute::Ip => f.write_str("node.ip")?,
+            Attribute::Os => f.write_str("node.platform.os")?,
+            Attribute::Arch => f.write_str("node.platform.arch")?,
+            Attribute::EngineLabel(key) => write!(f, "engine.labels.{key}")?,
         }
         write!(f, " {} {}", if self.equal { "==" } else { "!=" }, self.value)
     }

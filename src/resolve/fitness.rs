@@ -7,7 +7,7 @@ use crate::model::problem::{Place, Problem};
 use crate::model::setting::Protocol;
 use crate::model::unit::Bytes;
 use crate::resolve::desired::{HostPort, Service, ServicePort};
-use crate::resolve::problems::locate;
+use crate::resolve::problems::{Segment, locate};
 use crate::resolve::service::Reading;
 use crate::resolve::shape::port::PortShape;
 
@@ -51,7 +51,8 @@ impl Reading<'_> {
             );
         }
         if service.update.order == Order::StartFirst {
-            self.check_start_first(service);
+            let order = ["deploy", "update_config", "order"].map(Segment::from);
+            self.check_doubled(service, &order, "start-first");
         }
         let limits = &service.limits;
         let memory = ["deploy", "resources", "limits", "memory"];
@@ -80,18 +81,18 @@ impl Reading<'_> {
         }
     }
 
-    /// The old and the new replica stand side by side for a while, which not everything can bear.
-    fn check_start_first(&mut self, service: &Service) {
-        let keys = ["deploy", "update_config", "order"];
+    /// The old and the new replica stand side by side for a while, which not everything can bear; `word` at `path` asks for that.
+    pub fn check_doubled(&mut self, service: &Service, path: &[Segment], word: &str) {
+        let instead = if word == "start-first" { "stop-first" } else { "rolling" };
         if service.is_stateful() {
-            let message = "`start-first` would let two replicas write to the same volume";
-            let hint = "write `stop-first`, or mount it read-only (`:ro`)".to_owned();
-            self.problem(&keys, None, message, Some(hint));
+            let message = format!("`{word}` would let two replicas write to the same volume");
+            let hint = format!("write `{instead}`, or mount it read-only (`:ro`)");
+            self.reader().wrong(path, message, hint);
         }
         if let Some(port) = service.ports.iter().find_map(fixed_port) {
-            let message = format!("`start-first` can never work: the old replica holds port {port} of the host");
-            let hint = "write `stop-first`, publish a range of ports, or give the container's port alone".to_owned();
-            self.problem(&keys, None, message, Some(hint));
+            let message = format!("`{word}` can never work: the old replica holds port {port} of the host");
+            let hint = format!("write `{instead}`, publish a range of ports, or give the container's port alone");
+            self.reader().wrong(path, message, hint);
         }
     }
 }

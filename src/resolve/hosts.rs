@@ -9,6 +9,7 @@ use crate::model::endpoint::{Address, Become, Ssh};
 use crate::model::name::HostName;
 use crate::model::problem::{Place, Problem};
 use crate::model::unit::Span;
+use crate::resolve::accepted::{self, Owner};
 use crate::resolve::cluster::ssh_words;
 use crate::resolve::constraint::HostWords;
 use crate::resolve::decode::{Decoded, decode, entries};
@@ -40,7 +41,7 @@ pub fn hosts(
         .unwrap_or_default();
     let mut hosts = Hosts::default();
     if map.is_empty() {
-        let problem = Problem::at(section.map(|section| section.key.clone()), "the cluster has no hosts");
+        let problem = Problem::at(section.map(|section| section.key.clone()), "the cluster has no hosts").absence();
         problems.push(problem.hint("write `hosts: {here: {address: local}}` for this machine's own Docker"));
         return hosts;
     }
@@ -104,6 +105,7 @@ fn host(
         let problem = Problem::at(Some(key), format!("the host `{name}` has no `address`"));
         problems.push(problem.hint("a name or an IP address for ssh, or `local`"));
     }
+    accepted::tell("hosts.*", Owner::Host(name), &decoded.node, problems);
     let place = locate(&decoded.node, &["address".into()]);
     let HostShape {
         address,
@@ -113,6 +115,7 @@ fn host(
         max_containers,
         state,
         ssh: _,
+        public_addresses: _,
     } = decoded.value;
     let address = self::address(&address?.0, &place, problems)?;
     let literal = match &address {

@@ -1,10 +1,13 @@
 //! From the YAML as written to what should be: defaults, templates, references, every problem at once. Pure.
 
+pub mod accepted;
+pub mod autoscale;
 pub mod cluster;
 pub mod constraint;
 pub mod content;
 pub mod decode;
 pub mod depends;
+pub mod deploy;
 pub mod desired;
 pub mod dollars;
 pub mod dotenv;
@@ -12,15 +15,20 @@ pub mod env_file;
 pub mod environment;
 pub mod file;
 pub mod file_use;
+pub mod firewall;
 pub mod fitness;
 pub mod hosts;
+pub mod ingress;
 pub mod layers;
 pub mod limits;
 pub mod not_in_force;
 pub mod part;
+pub mod placement;
 pub mod problems;
+pub mod reader;
 pub mod render;
 pub mod requirement;
+pub mod routes;
 pub mod runtime;
 pub mod schema;
 pub mod service;
@@ -32,6 +40,7 @@ pub mod tree;
 pub mod try_templates;
 pub mod undefined;
 pub mod unique;
+pub mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -41,8 +50,9 @@ use minijinja::Value;
 
 use crate::model::name::{HostName, ServiceName, VolumeName};
 use crate::model::problem::{Problem, Rejected};
+use crate::resolve::accepted::Owner;
 use crate::resolve::constraint::HostWords;
-use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
+use crate::resolve::decode::{Decoded, clear, decode, entries, refuse_key};
 use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
@@ -57,10 +67,12 @@ use crate::source::manifest::Manifest;
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
 /// The sections of a file; what each may hold is `shape`'s.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 10] = [
     "cluster",
     "configs",
+    "firewall",
     "hosts",
+    "ingress",
     "registries",
     "secrets",
     "services",
@@ -75,6 +87,14 @@ const SECTIONS: [&str; 8] = [
 pub fn resolve(manifest: &Manifest) -> Result<Desired, Rejected> {
     let mut problems = Problems::default();
     let desired = desired(manifest, &mut problems);
+    if !manifest.complete {
+        problems.without_absences();
+    }
+    manifest
+        .problems
+        .iter()
+        .cloned()
+        .for_each(|problem| problems.push(problem));
     match desired {
         Some(desired) if problems.is_empty() => Ok(desired),
         Some(_) | None => Err(Rejected {
@@ -99,6 +119,8 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         texts: _,
         files,
         revision,
+        problems: _,
+        complete,
     } = manifest;
     let sections = environment::sections(manifest, problems);
     for (name, entry) in &*sections {
@@ -109,7 +131,8 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let section = |name: &str| sections.get(name);
     let names = Arc::new(cluster::names(section("vars"), revision, section("cluster"), problems));
     let head = cluster::head(section("cluster"), &names, problems);
-    let hosts = hosts::hosts(section("hosts"), &head.ssh, root, &names, problems);
+    let mut hosts = hosts::hosts(section("hosts"), &head.ssh, root, &names, problems);
+    hosts.words.complete &= *complete;
     let volumes = volumes(section("volumes"), problems);
     let sample = sample(&hosts.words);
     let reader = file::Reader {
@@ -120,16 +143,38 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     };
     let configs = reader.files(section("configs"), section("secrets"));
     let registries = cluster::registries(section("registries"), root, &names, &configs, problems);
+    let service_names = keys(section("services"));
+    let ingresses = ingress::read(section("ingress"), &names, problems);
     let around = Around {
         cluster: head.cluster.as_ref().map(|cluster| &cluster.name),
         volumes: &volumes,
         configs: &configs,
         files,
         hosts: &hosts.words,
+        services: &service_names,
+        routed: &ingress::routed(&ingresses),
     };
     let services = services(section("services"), head.defaults, &names, &around, problems);
     if let Some(sample) = sample {
         try_templates(&services, &sample, problems);
+    }
+    let known = ingress::Known {
+        hosts: &hosts,
+        names: &service_names,
+        services: &services,
+        secrets: &keys(section("secrets")),
+        ports: head.cluster.as_ref().map(|cluster| cluster.ports),
+    };
+    ingress::check(&ingresses, &known, problems);
+    let known = firewall::Known {
+        hosts: &hosts,
+        names: &service_names,
+        services: &services,
+        has_ingress: !ingresses.is_empty(),
+    };
+    firewall::check(section("firewall"), &names, &known, problems);
+    for name in ["firewall", "ingress"] {
+        accepted::tell_section(name, section(name), problems);
     }
     let Hosts { all: hosts, words: _ } = hosts;
     Some(Desired {
@@ -139,7 +184,14 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         services,
         registries,
         secrets: configs.secrets,
+        not_in_force: problems.take_told(),
     })
+}
+
+/// The names in a section, as they are written.
+fn keys(section: Option<&Entry>) -> BTreeSet<String> {
+    let map = section.and_then(|section| section.value.map());
+    map.into_iter().flat_map(|map| map.keys().cloned()).collect()
 }
 
 /// A replica on a host that has all labels, to try templates on.
@@ -252,13 +304,16 @@ fn one(
     let names = Arc::new(names);
     let sample = sample(around.hosts)?.of(name);
     let Rendered { waiting, broken } = render(&mut node, &names, Some(sample), problems);
+    let broken = clear(&mut node, "services.*", broken, problems);
     let parts = Parts::split(&mut node, problems);
     let mut decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    accepted::tell("services.*", Owner::Service(text), &decoded.node, problems);
     let node = std::mem::replace(&mut decoded.node, Node::new(key.clone(), Kind::Null));
     let mut reading = Reading {
         name: text,
         key: &key,
         node: &parts.joined(node),
+        lost: &decoded.lost.clone(),
         waiting: &waiting,
         names: &names,
         around,

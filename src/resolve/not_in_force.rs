@@ -9,8 +9,6 @@ pub struct Refused {
     pub hint: &'static str,
 }
 
-const LATER: &str = "leave it out until then";
-
 /// By the path of the map (`*` for any name, `[]` for any item): the keys, and why.
 const TABLE: &[(&str, &[&str], bool, &str)] = &[
     (
@@ -19,13 +17,10 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         true,
         "containers stand on each host's default network until then",
     ),
-    ("", &["firewall", "ingress"], true, LATER),
     ("", &["version"], false, "Compose itself ignores this line: remove it"),
     ("", &["name"], false, "the cluster's name is `cluster.name`"),
     ("", &["include"], false, "files are included by `cluster.include`"),
     ("", &["models"], false, "models are no matter of cdk's"),
-    ("cluster", &["hooks", "keep", "rollback"], true, LATER),
-    ("hosts.*", &["public_addresses"], true, LATER),
     (
         "configs.*",
         &["environment"],
@@ -181,19 +176,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         false,
         "cdk gives services no virtual address: leave it out",
     ),
-    ("services.*.deploy", &["autoscale"], true, LATER),
-    (
-        "services.*.deploy",
-        &["rollback_config"],
-        true,
-        "git revert, and apply, until then",
-    ),
-    (
-        "services.*.deploy.placement",
-        &["affinity", "anti_affinity", "preferences", "strategy"],
-        true,
-        "replicas are spread evenly over the hosts that fit until then",
-    ),
     (
         "services.*.deploy.resources.limits",
         &["devices"],
@@ -217,12 +199,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         &["pids"],
         false,
         "processes are limited, not reserved: write `limits`",
-    ),
-    (
-        "services.*.deploy.update_config",
-        &["canary", "failure_action", "gate", "max_failure_ratio", "strategy"],
-        true,
-        "an update rolls, and stops at the first failure, until then",
     ),
 ];
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::model::problem::{Place, Problem};
+use crate::resolve::accepted::NotInForce;
 use crate::source::yaml::{Kind, Node};
 
 /// One step into a tree.
@@ -35,9 +36,9 @@ impl fmt::Display for Segment {
     }
 }
 
-/// Everything found so far.
+/// Everything found so far: what is wrong, and what is accepted without effect.
 #[derive(Debug, Default)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems(Vec<Problem>, Vec<NotInForce>);
 
 impl Problems {
     /// Notes a problem.
@@ -45,9 +46,35 @@ impl Problems {
         self.0.push(problem);
     }
 
+    /// Notes a key that is not in force yet; what several services share is noted once.
+    pub fn tell(&mut self, told: NotInForce) {
+        let shared = |other: &NotInForce| other.of.is_none() && other.place == told.place;
+        if !self.1.iter().any(shared) {
+            self.1.push(told);
+        }
+    }
+
+    /// The keys that are not in force yet, by path.
+    pub fn take_told(&mut self) -> Vec<NotInForce> {
+        let mut all = std::mem::take(&mut self.1);
+        all.sort_by(|a, b| a.path.cmp(&b.path));
+        all
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Takes away what says that something is nowhere, unless it is likely misspelt.
+    pub fn without_absences(&mut self) {
+        let misspelt = |problem: &Problem| {
+            problem
+                .hint
+                .as_ref()
+                .is_some_and(|hint| hint.starts_with("did you mean"))
+        };
+        self.0.retain(|problem| !problem.is_absence || misspelt(problem));
     }
 
     /// All of them by file and place, each once: what several services share is found in each.

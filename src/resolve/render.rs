@@ -10,7 +10,7 @@ use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::problem::{Place, Problem};
 use crate::model::secret::is_secret_name;
 use crate::resolve::dollars::dollars;
-use crate::resolve::problems::{Problems, Segment, remove};
+use crate::resolve::problems::{Problems, Segment};
 use crate::resolve::simple;
 use crate::resolve::template::{Replica, Text, environment};
 use crate::resolve::undefined::explain;
@@ -28,7 +28,7 @@ pub type Waiting = BTreeSet<Vec<Segment>>;
 pub struct Rendered {
     /// What waits for its replica, and stands in the tree as it was written.
     pub waiting: Waiting,
-    /// What was wrong, and was taken out of the tree.
+    /// What was wrong, and is empty now.
     pub broken: Vec<Vec<Segment>>,
 }
 
@@ -110,7 +110,7 @@ pub fn whole<'t>(environment: &Environment<'_>, text: &'t str) -> Option<&'t str
         .then_some(inner)
 }
 
-/// Renders all of `node` in place. A problem is noted once: what it is about leaves the tree.
+/// Renders all of `node` in place. A problem is noted once: what it is about is emptied, and `decode` takes it away.
 pub fn render(node: &mut Node, names: &Arc<Names>, sample: Option<Sample>, problems: &mut Problems) -> Rendered {
     let mut renderer = Renderer {
         environment: environment(),
@@ -122,12 +122,7 @@ pub fn render(node: &mut Node, names: &Arc<Names>, sample: Option<Sample>, probl
         path: Vec::new(),
     };
     renderer.node(node);
-    let rendered = renderer.rendered;
-    // From behind, so that the indices of lists stay true.
-    for path in rendered.broken.iter().rev() {
-        remove(node, path);
-    }
-    rendered
+    renderer.rendered
 }
 
 impl Renderer<'_> {
@@ -160,6 +155,7 @@ impl Renderer<'_> {
                 Ok(Some(kind)) => node.kind = kind,
                 Err(problem) => {
                     self.problems.push(*problem);
+                    node.kind = Kind::Null;
                     self.rendered.broken.push(self.path.clone());
                 }
             },

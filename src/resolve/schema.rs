@@ -29,6 +29,10 @@ fn allow_templates(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(allow_templates),
         Value::Object(map) => {
+            // A template would be one of all of them.
+            if let Some(choices) = map.remove("oneOf") {
+                map.insert("anyOf".to_owned(), choices);
+            }
             let names = ["properties", "patternProperties", "definitions"];
             for (key, inner) in map.iter_mut() {
                 if names.contains(&key.as_str()) {
@@ -37,7 +41,7 @@ fn allow_templates(schema: &mut Value) {
                         .into_iter()
                         .flatten()
                         .for_each(|(_, schema)| allow_templates(schema));
-                } else if ["items", "additionalProperties", "anyOf", "oneOf", "allOf"].contains(&key.as_str()) {
+                } else if ["items", "additionalProperties", "anyOf", "allOf"].contains(&key.as_str()) {
                     allow_templates(inner);
                 }
             }

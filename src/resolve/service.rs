@@ -4,24 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::name::{ClusterName, volume_name};
-use crate::model::policy::{Order, UpdatePolicy};
 use crate::model::problem::{Place, Problem};
 use crate::model::setting::{Healthcheck, Logging, Mount, MountSource};
 use crate::model::unit::Span;
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::depends::Link;
+use crate::resolve::deploy;
 use crate::resolve::desired::{Constraint, Mode, Service};
 use crate::resolve::file::Files;
 use crate::resolve::part::Parts;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
-use crate::resolve::shape::deploy::{DeployShape, ModeShape, OrderShape, PlacementShape, UpdateShape};
+use crate::resolve::shape::deploy::ModeShape;
 use crate::resolve::shape::mount::{MountShape, SourceShape};
 use crate::resolve::shape::plain::{Count, Plain, Words};
 use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
 use crate::resolve::suggest;
 use crate::resolve::template::Text;
+use crate::resolve::update;
 use crate::source::named::Named;
 use crate::source::yaml::Node;
 
@@ -35,6 +36,10 @@ pub struct Around<'a> {
     pub configs: &'a Files,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
+    /// The names under the top-level `services`.
+    pub services: &'a BTreeSet<String>,
+    /// The services that an ingress hands anything on to.
+    pub routed: &'a BTreeSet<String>,
     /// The files that services name.
     pub files: &'a Named,
 }
@@ -47,6 +52,8 @@ pub struct Reading<'a> {
     pub key: &'a Place,
     /// The tree that was decoded.
     pub node: &'a Node,
+    /// The paths of what was wrong and is not in that tree.
+    pub lost: &'a [Vec<Segment>],
     /// Which of its texts wait for their replica.
     pub waiting: &'a Waiting,
     /// What its templates may name.
@@ -159,19 +166,9 @@ impl Reading<'_> {
             deploy,
             scale,
         } = decoded.value;
-        let DeployShape {
-            mode,
-            replicas,
-            placement,
-            resources,
-            update_config,
-            restart_policy,
-        } = deploy.unwrap_or_default();
-        let PlacementShape {
-            constraints,
-            max_replicas_per_node,
-        } = placement.unwrap_or_default();
-        let (limits, reserved) = self.amounts(resources.unwrap_or_default(), parts.limits);
+        let (in_force, checked) = deploy::split(deploy);
+        let has_image = image.is_some();
+        let (limits, reserved) = self.amounts(in_force.resources, parts.limits);
         let ports = self.ports(ports.unwrap_or_default());
         let mounts = self.mounts(volumes.unwrap_or_default());
         let files = self.files(configs.unwrap_or_default(), secrets.unwrap_or_default(), &mounts);
@@ -181,7 +178,7 @@ impl Reading<'_> {
         let mut labels = self.pairs("labels", labels);
         let stamps = Self::stamps(&mut labels);
         self.beneath("label_file", label_file, &mut labels);
-        let mode = self.mode(mode, replicas, scale);
+        let mode = self.mode(in_force.mode, in_force.replicas, scale);
         let service = Service {
             mode,
             depends_on: self.depends_on(depends_on, &decoded.lost),
@@ -194,7 +191,7 @@ impl Reading<'_> {
             ports,
             mounts,
             healthcheck: healthcheck.and_then(health),
-            restart: self.restart(restart, restart_policy, mode),
+            restart: self.restart(restart, in_force.restart_policy, mode),
             user: user.map(|user| user.0),
             working_dir,
             logging: log_words(logging.unwrap_or_default()),
@@ -202,17 +199,19 @@ impl Reading<'_> {
             limits,
             reserved_cpus: reserved.cpus,
             reserved_memory: reserved.memory,
-            constraints: self.constraints(constraints.unwrap_or_default()),
-            max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
-            update: update(update_config.unwrap_or_default(), mode.is_job()),
+            constraints: self.constraints(in_force.constraints),
+            max_replicas_per_node: in_force.max_replicas_per_node,
+            update: update::policy(&checked.update, mode.is_job()),
             security: self.security(parts.security),
             runtime: self.runtime(parts.runtime, reserved.devices),
-            image: image?,
+            // Without one, the rest is checked all the same.
+            image: image.or_else(|| "none".parse().ok())?,
             pull_policy: pull_policy.map(|policy| policy.0).unwrap_or_default(),
         };
         self.check(&service);
         self.check_job(&service);
-        Some(service)
+        self.check_deploy(&service, &checked);
+        has_image.then_some(service)
     }
 
     fn need_image(&mut self, decoded: &Decoded<ServiceShape>) {
@@ -297,7 +296,7 @@ impl Reading<'_> {
                         let define = || format!("write `{name}: {{}}` under the top-level `volumes`");
                         let hint = near.map_or_else(define, |near| format!("did you mean `{near}`?"));
                         let message = format!("there is no volume `{name}`");
-                        self.problem(&["volumes"], Some(index), message, Some(hint));
+                        self.reader().absent(&path(&["volumes"], Some(index)), message, hint);
                     }
                     let on_host = self.around.cluster.map(|cluster| volume_name(cluster, &name));
                     MountSource::Volume(on_host.unwrap_or_else(|| name.to_string()))
@@ -330,27 +329,6 @@ impl Reading<'_> {
             }
         }
         all
-    }
-}
-
-/// A job runs all at once and for as long as it takes, unless it says otherwise.
-fn update(shape: UpdateShape, is_job: bool) -> UpdatePolicy {
-    let UpdateShape {
-        parallelism,
-        delay,
-        order,
-        monitor,
-        timeout,
-    } = shape;
-    UpdatePolicy {
-        parallelism: parallelism.map_or(u32::from(!is_job), |count| count.0.0),
-        delay: delay.map_or(Span::default(), |span| span.0),
-        order: match order {
-            Some(OrderShape::StartFirst) => Order::StartFirst,
-            Some(OrderShape::StopFirst) | None => Order::StopFirst,
-        },
-        monitor: monitor.map_or(Span::seconds(5), |span| span.0),
-        timeout: timeout.map_or(Span::seconds(if is_job { 0 } else { 120 }), |span| span.0.0),
     }
 }
 

@@ -20,7 +20,7 @@ pub fn explain(error: &Error, used: &HashSet<String>, names: &Names, place: &Pla
         )
         .into();
     };
-    let mut problem = Problem::at(Some(place.clone()), format!("`{name}` is not defined"));
+    let mut problem = Problem::at(Some(place.clone()), format!("`{name}` is not defined")).absence();
     problem.hint = missing_hint(name, names);
     problem.into()
 }

@@ -8,7 +8,7 @@ use crate::source::error::SourceError;
 
 const CLUSTER: &str = r#"# yaml-language-server: $schema=schemas/cluster.schema.json
 # The cluster itself. `cdk check` says what is wrong with these files, `cdk plan` what `cdk apply` would do;
-# `cdk schema --dir schemas` writes what the first line names, by which an editor completes and checks.
+# the first line names the schema by which an editor completes and checks (`cdk schema --dir schemas` writes it anew).
 cluster:
   name: NAME                # names everything that cdk makes on a host; changing it makes a new cluster
   cdk: ">=0.1"              # the versions of cdk that may apply this

@@ -1,6 +1,6 @@
 //! `Manifest`: the repository's files as one marked tree. Gathering and merging; what the sections mean is `resolve`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +34,10 @@ pub struct Manifest {
     pub files: Named,
     /// The state of the repository that they were read from.
     pub revision: Revision,
+    /// What is wrong already: equal names, say. What could not be read at all is not in the sections.
+    pub problems: Vec<Problem>,
+    /// Whether all files could be read, so that what is not in the sections does not exist.
+    pub complete: bool,
 }
 
 /// The files that a repository consists of, as found in one tree.
@@ -48,6 +52,8 @@ pub struct Gathered {
     sections: Map,
     environment: Option<Environment>,
     files: Named,
+    /// The files that are no YAML, or that an `include` does not find.
+    unread: BTreeSet<PathBuf>,
 }
 
 /// Finds cdk.yaml, what it includes, and the file of the environment that is asked for; none where there is no cdk.yaml.
@@ -87,10 +93,8 @@ pub fn gather(files: &dyn Files, environment: Option<&str>) -> Result<Option<Gat
         place: tree.place.clone(),
         sections: sections_of(tree, &mut gathered.problems),
     });
-    if gathered.problems.is_empty() {
-        let over = gathered.environment.as_ref().map(|environment| &environment.sections);
-        gathered.files = Named::read(files, over.into_iter().chain([&gathered.sections]))?;
-    }
+    let over = gathered.environment.as_ref().map(|environment| &environment.sections);
+    gathered.files = Named::read(files, over.into_iter().chain([&gathered.sections]))?;
     Ok(Some(gathered))
 }
 
@@ -112,6 +116,9 @@ impl Gathered {
                 (Node::new(at_start(&file), Kind::Null), vec![Problem::at(None, message)])
             }
         };
+        if tree.is_null() && !problems.is_empty() {
+            self.unread.insert(path.clone());
+        }
         self.contents.insert(path, content);
         self.problems.extend(problems);
         tree
@@ -130,8 +137,14 @@ impl Gathered {
             return Ok(());
         }
         let found = match expand(files, pattern)? {
-            Ok(found) => found,
+            Ok(found) => {
+                if found.files.is_empty() || !found.links.is_empty() {
+                    self.unread.insert(PathBuf::from(pattern));
+                }
+                found
+            }
             Err(message) => {
+                self.unread.insert(PathBuf::from(pattern));
                 wrong(message, "a pattern is relative to the folder of cdk.yaml");
                 return Ok(());
             }
@@ -178,10 +191,10 @@ impl Gathered {
         self.files.is_same_in(files)
     }
 
-    /// The manifest, where nothing is wrong so far.
+    /// The manifest, with what is wrong so far.
     ///
     /// # Errors
-    /// Every problem of every file.
+    /// Every problem of every file, where the file that all begins with could not be read: of the rest nothing is known then.
     pub fn into_manifest(self, root: PathBuf, revision: Revision) -> Result<Manifest, Rejected> {
         let Self {
             contents: _,
@@ -192,8 +205,9 @@ impl Gathered {
             sections,
             environment,
             files,
+            unread,
         } = self;
-        if !problems.is_empty() {
+        if unread.contains(Path::new(ROOT_FILE)) {
             problems.sort_by(|a, b| a.place.cmp(&b.place));
             return Err(Rejected { problems, texts });
         }
@@ -208,6 +222,8 @@ impl Gathered {
             texts,
             files,
             revision,
+            problems,
+            complete: unread.is_empty(),
         })
     }
 }

@@ -12,6 +12,8 @@ use cdk::resolve::resolve;
 use cdk::source::{ReadError, Repository};
 use proptest::prelude::*;
 
+#[path = "check/accepted.rs"]
+mod accepted;
 #[path = "check/env_files.rs"]
 mod env_files;
 #[path = "check/environments.rs"]
@@ -24,6 +26,8 @@ mod meaning;
 mod named;
 #[path = "check/revisions.rs"]
 mod revisions;
+#[path = "check/schemas.rs"]
+mod schemas;
 #[path = "check/strangers.rs"]
 pub mod strangers;
 #[path = "check/yaml.rs"]
@@ -88,41 +92,58 @@ pub fn settings(folder: &Path) -> Settings {
 
 /// What a right repository means.
 pub fn desired(files: &[(&str, &str)]) -> Desired {
+    schemas::must_pass(files);
     Folder::new(files)
         .check()
         .unwrap_or_else(|rejected| panic!("{}", render(&rejected, false)))
 }
 
+fn wrong_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/check/wrong")
+}
+
+/// A broken repository's name, its files, and what is said of it.
+type Case = (String, Vec<(String, String)>, String);
+
+/// All broken repositories, by name.
+pub fn cases() -> Vec<Case> {
+    let paths = fs::read_dir(wrong_folder()).unwrap().map(|entry| entry.unwrap().path());
+    let case = |path: PathBuf| {
+        let whole = fs::read_to_string(&path).unwrap();
+        let (input, expected) = whole.split_once("=== problems\n").unwrap();
+        let files = input.split("--- ").skip(1).map(|file| file.split_once('\n').unwrap());
+        let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, files.collect(), expected.to_owned())
+    };
+    let mut cases: Vec<Case> = paths.map(case).collect();
+    cases.sort();
+    cases
+}
+
 /// Each file under `check/wrong/` is a repository, and what `check` says of it. `CDK_GOLDEN=write` writes that anew.
 #[test]
 fn every_problem_is_told_as_it_should_be() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/check/wrong");
-    let mut cases: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    cases.sort();
-    assert!(cases.len() >= 50, "the cases are gone");
+    let cases = cases();
+    assert!(cases.len() >= 85, "the cases are gone");
     let mut wrong = Vec::new();
-    for case in cases {
-        let whole = fs::read_to_string(&case).unwrap();
-        let (input, expected) = whole.split_once("=== problems\n").unwrap();
-        let files: Vec<(&str, &str)> = input
-            .split("--- ")
-            .skip(1)
-            .map(|file| file.split_once('\n').unwrap())
+    for (name, files, expected) in cases {
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str()))
             .collect();
         let folder = Folder::new(&files);
         let shown = match check_all(&settings(folder.path())) {
             Ok(_) => "none\n".to_owned(),
             Err(Failure::Rejected(rejected)) => render(&rejected, false),
-            Err(failure) => panic!("{}: {failure:?}", case.display()),
+            Err(failure) => panic!("{name}: {failure:?}"),
         };
         if shown != expected {
             if std::env::var_os("CDK_GOLDEN").is_some_and(|value| value == "write") {
-                fs::write(&case, format!("{input}=== problems\n{shown}")).unwrap();
+                let input: String = files.iter().map(|(path, text)| format!("--- {path}\n{text}")).collect();
+                fs::write(wrong_folder().join(name), format!("{input}=== problems\n{shown}")).unwrap();
             } else {
-                wrong.push(format!("{}\n{shown}", case.display()));
+                wrong.push(format!("{name}\n{shown}"));
             }
         }
     }

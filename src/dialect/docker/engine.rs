@@ -65,6 +65,14 @@ impl fmt::Display for ApiVersion {
 /// The engine and its machine; `api` is the newest version that it speaks.
 pub fn facts(info: SystemInfo, api: ApiVersion) -> HostFacts {
     let natural = |number: Option<i64>| u64::try_from(number.unwrap_or(0)).unwrap_or(0);
+    let labels = info
+        .labels
+        .unwrap_or_default()
+        .into_iter()
+        .map(|label| match label.split_once('=') {
+            Some((key, value)) => (key.to_owned(), value.to_owned()),
+            None => (label, String::new()),
+        });
     HostFacts {
         machine_id: info.id.unwrap_or_default(),
         hostname: info.name.unwrap_or_default(),
@@ -78,6 +86,7 @@ pub fn facts(info: SystemInfo, api: ApiVersion) -> HostFacts {
             .cgroup_version
             .map(|version| version.to_string())
             .unwrap_or_default(),
+        engine_labels: labels.collect(),
     }
 }
 

@@ -13,7 +13,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use crate::model::name::ClusterName;
 use crate::model::unit::{PortRange, Span};
 use crate::resolve::decode;
-use crate::resolve::shape::plain::{Count, Plain, Port, Positive, VariableName};
+use crate::resolve::shape::plain::{Count, Plain, Port, Positive, VariableName, Words};
 use crate::resolve::shape::service::DefaultsShape;
 
 /// The cluster itself.
@@ -38,6 +38,33 @@ pub struct ClusterShape {
     /// Lies beneath every service: any key of a service, and `update_config`, which means `deploy.update_config`.
     #[schemars(with = "Option<DefaultsShape>")]
     pub defaults: Option<IgnoredAny>,
+    /// How many versions' images and files stay on the hosts.
+    pub keep: Option<Plain<Count<1>>>,
+    /// What a failed service takes back: itself, or everything that this apply touched; `service` unless given.
+    pub rollback: Option<RollbackScopeShape>,
+    /// Commands that run where cdk runs.
+    pub hooks: Option<HooksShape>,
+}
+
+/// What a failed service takes back.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RollbackScopeShape {
+    /// Itself.
+    Service,
+    /// Everything that this apply touched.
+    All,
+}
+
+/// Commands that run where cdk runs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct HooksShape {
+    /// Before anything is touched.
+    pub before_apply: Option<Words>,
+    /// When all is done, or failed.
+    pub after_apply: Option<Words>,
 }
 
 /// How ssh gets to a host; what is left out comes from `~/.ssh/config`.
@@ -90,6 +117,8 @@ pub struct HostShape {
     pub state: Option<StateShape>,
     /// How ssh gets there, over what the cluster says.
     pub ssh: Option<SshShape>,
+    /// The addresses by which it is reached from outside.
+    pub public_addresses: Option<Vec<IpAddr>>,
 }
 
 /// Whether a host takes replicas.

@@ -5,9 +5,13 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
 use crate::model::unit::{Bytes, Cpus, Span};
+use crate::resolve::shape::autoscale::AutoscaleShape;
 use crate::resolve::shape::device::RequestShape;
 use crate::resolve::shape::number::Within;
+use crate::resolve::shape::placement::{AffinityShape, PreferenceShape, StrategyShape};
 use crate::resolve::shape::plain::{Count, Plain, Positive};
+use crate::resolve::shape::scalar::Ratio;
+use crate::resolve::shape::update::{CanaryShape, FailureShape, GateShape, RollbackShape, UpdateStrategyShape};
 
 /// How many replicas, where, and how they are replaced.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -24,6 +28,10 @@ pub struct DeployShape {
     pub resources: Option<ResourcesShape>,
     /// How replicas are replaced.
     pub update_config: Option<UpdateShape>,
+    /// How the previous version comes back.
+    pub rollback_config: Option<RollbackShape>,
+    /// How the number of replicas follows the load.
+    pub autoscale: Option<AutoscaleShape>,
     /// What the engine does when a container ends, in Swarm's words; it counts before the service's `restart`.
     pub restart_policy: Option<RestartShape>,
 }
@@ -94,6 +102,14 @@ pub struct PlacementShape {
     pub constraints: Option<Vec<String>>,
     /// How many replicas of the service one host may hold, at most.
     pub max_replicas_per_node: Option<Plain<Count<1>>>,
+    /// Which host is the best of those that fit; `spread` unless given.
+    pub strategy: Option<StrategyShape>,
+    /// Groups of hosts that replicas are spread over, the first one first.
+    pub preferences: Option<Vec<PreferenceShape>>,
+    /// Services that replicas stand near to.
+    pub affinity: Option<Vec<AffinityShape>>,
+    /// Services that replicas stand apart from.
+    pub anti_affinity: Option<Vec<AffinityShape>>,
 }
 
 /// What a replica may use, and what it is promised.
@@ -148,6 +164,16 @@ pub struct UpdateShape {
     pub monitor: Option<Plain<Span>>,
     /// One replica's deadline to become healthy, 2m unless given; a job's to end, for ever unless given.
     pub timeout: Option<Plain<Positive<Span>>>,
+    /// How a version takes the place of another; `rolling` unless given.
+    pub strategy: Option<UpdateStrategyShape>,
+    /// What a failed update leads to; `pause` unless given.
+    pub failure_action: Option<FailureShape>,
+    /// The share of replicas that may fail, 0 to 1; 0 unless given.
+    pub max_failure_ratio: Option<Plain<Ratio>>,
+    /// What is asked instead of a health check.
+    pub gate: Option<GateShape>,
+    /// How a canary goes.
+    pub canary: Option<CanaryShape>,
 }
 
 /// Which of an old and a new replica goes first.

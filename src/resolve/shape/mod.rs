@@ -1,19 +1,25 @@
 //! The repository's words as serde types: what may stand where, in short and in long form. What they mean together is decided above.
 
+pub mod autoscale;
 pub mod cluster;
 pub mod depends;
 pub mod deploy;
 pub mod device;
 pub mod env_file;
 pub mod file;
+pub mod firewall;
+pub mod ingress;
 mod long_mount;
 pub mod mount;
 pub mod number;
+pub mod placement;
 pub mod plain;
 pub mod port;
 pub mod pull;
 pub mod runtime;
+pub mod scalar;
 pub mod service;
+pub mod update;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +27,8 @@ use schemars::JsonSchema;
 
 use crate::resolve::shape::cluster::{ClusterShape, HostShape, RegistryShape, VolumeShape};
 use crate::resolve::shape::file::{ConfigShape, SecretShape};
+use crate::resolve::shape::firewall::FirewallShape;
+use crate::resolve::shape::ingress::IngressShape;
 use crate::resolve::shape::service::WholeServiceShape;
 
 /// A file of a cdk repository: any of these sections, in any file.
@@ -39,6 +47,10 @@ pub struct FileShape {
     pub services: Option<BTreeMap<String, WholeServiceShape>>,
     /// The named volumes that services mount.
     pub volumes: Option<BTreeMap<String, Option<VolumeShape>>>,
+    /// What comes in to the hosts.
+    pub firewall: Option<FirewallShape>,
+    /// The proxies before the services, by name.
+    pub ingress: Option<BTreeMap<String, IngressShape>>,
     /// The configs that services get as files.
     pub configs: Option<BTreeMap<String, ConfigShape>>,
     /// The secrets that services get as files, or use in templates.

@@ -69,8 +69,16 @@ impl<T: JsonSchema> JsonSchema for Plain<T> {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let text = generator.subschema_for::<T>();
-        json_schema!({ "anyOf": [text, { "type": ["number", "boolean"] }] })
+        let own = generator.subschema_for::<T>();
+        let other = match own.get("type").and_then(|name| name.as_str()) {
+            Some("integer" | "number") => json_schema!({ "type": "string", "pattern": "^[0-9.]+$" }),
+            // Free text may look like anything to YAML.
+            Some("string") if own.as_object().is_some_and(|own| own.len() == 1) => {
+                json_schema!({ "type": ["number", "boolean"] })
+            }
+            Some(_) | None => json_schema!({ "type": "number" }),
+        };
+        json_schema!({ "anyOf": [own, other] })
     }
 }
 
@@ -226,8 +234,8 @@ impl<'de> Visitor<'de> for WordsVisitor {
 fn not_empty<E: Error>(words: Vec<String>) -> Result<Words, E> {
     if words.is_empty() {
         return Err(decode::error(
-            "an engine takes no empty command",
-            "leave it out to use the image's own",
+            "a command has one word at least",
+            "leave it out: a container then runs the image's own",
         ));
     }
     Ok(Words(words))
@@ -250,7 +258,15 @@ impl JsonSchema for Words {
     }
 }
 
-/// The schema of Compose's two ways to write variables and labels.
+/// The schema of Compose's two ways to write labels: one without a value is empty.
+pub fn labels_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [
+        { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } },
+        { "type": "array", "items": { "type": "string", "description": "NAME=VALUE" } }
+    ] })
+}
+
+/// The schema of Compose's two ways to write variables.
 pub fn pairs_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [
         { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } },

@@ -17,7 +17,7 @@ use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
 use crate::resolve::shape::env_file::EnvFiles;
 use crate::resolve::shape::file::UseShape;
 use crate::resolve::shape::mount::MountShape;
-use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
+use crate::resolve::shape::plain::{Count, Plain, Positive, Words, labels_schema, pairs_schema};
 use crate::resolve::shape::port::PortShape;
 use crate::resolve::shape::pull::PullShape;
 use crate::resolve::shape::runtime::{LimitsShape, RuntimeShape, SecurityShape};
@@ -44,7 +44,7 @@ pub struct ServiceShape {
     /// Files of variables, which lie beneath `environment`.
     pub env_file: Option<EnvFiles>,
     /// Labels of the containers.
-    #[schemars(schema_with = "pairs_schema")]
+    #[schemars(schema_with = "labels_schema")]
     pub labels: Option<BTreeMap<String, Plain<String>>>,
     /// Files of labels, which lie beneath `labels`.
     pub label_file: Option<EnvFiles>,
@@ -93,14 +93,26 @@ pub struct WholeServiceShape {
 }
 
 /// What lies beneath every service: any key of a service, and `update_config`, which means `deploy.update_config`.
-#[derive(Debug, Default, JsonSchema)]
-#[schemars(default)]
-pub struct DefaultsShape {
-    /// Any key of a service.
-    #[schemars(flatten)]
-    pub service: WholeServiceShape,
-    /// As `deploy.update_config`.
-    pub update_config: Option<UpdateShape>,
+#[derive(Debug)]
+pub struct DefaultsShape;
+
+impl JsonSchema for DefaultsShape {
+    fn schema_name() -> Cow<'static, str> {
+        "DefaultsShape".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let update = generator.subschema_for::<UpdateShape>();
+        let mut schema = WholeServiceShape::json_schema(generator);
+        if let Some(properties) = schema.get_mut("properties").and_then(|all| all.as_object_mut()) {
+            properties.insert("update_config".to_owned(), update.into());
+        }
+        schema.insert(
+            "description".to_owned(),
+            "Lies beneath every service: any key of a service, and `update_config`, which means `deploy.update_config`.".into(),
+        );
+        schema
+    }
 }
 
 /// Where output goes.

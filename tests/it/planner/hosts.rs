@@ -39,6 +39,7 @@ fn guards(plan: &Plan) -> Vec<&Guard> {
         | Note::Unplaced { .. }
         | Note::Waits { .. }
         | Note::Interrupted { .. }
+        | Note::NotInForce { .. }
         | Note::Text(_) => None,
     });
     guards.collect()

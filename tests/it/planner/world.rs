@@ -138,6 +138,7 @@ pub fn desired(hosts: &[&str], services: Vec<(&str, Service)>) -> Desired {
         services: services.collect::<BTreeMap<ServiceName, Service>>(),
         registries: BTreeMap::new(),
         secrets: BTreeMap::new(),
+        not_in_force: Vec::new(),
     }
 }
 
@@ -204,6 +205,7 @@ pub fn texts(plan: &Plan) -> Vec<String> {
         Note::Unplaced { slot, why } => format!("{slot} unplaced: {why}"),
         Note::Waits { service, why } => format!("{service} {why}"),
         Note::Interrupted { steps } => format!("interrupted, {steps} steps"),
+        Note::NotInForce { paths, .. } => format!("not in force: {}", paths.join(", ")),
         Note::Text(text) => text.clone(),
         Note::Refused(guard) => format!("refused: {}", guard.why),
     });

@@ -239,6 +239,18 @@ pub fn everything() -> Plan {
                 why: "waits for load.1: 4 hosts are full".to_owned(),
             },
             Note::Interrupted { steps: 12 },
+            Note::NotInForce {
+                key: "deploy.autoscale".to_owned(),
+                of: ["api", "cache", "mail", "web"].map(str::to_owned).into(),
+                paths: ["api", "cache", "mail", "web"]
+                    .map(|name| format!("services.{name}.deploy.autoscale"))
+                    .into(),
+            },
+            Note::NotInForce {
+                key: "firewall".to_owned(),
+                of: Vec::new(),
+                paths: vec!["firewall".to_owned()],
+            },
             Note::Text("The tag web:1.5.0 stands for itself".to_owned()),
         ],
         steps: vec![

@@ -104,6 +104,7 @@ fn desired() -> Desired {
             },
         )]),
         secrets: BTreeMap::new(),
+        not_in_force: Vec::new(),
     }
 }
 

@@ -1,0 +1,121 @@
+//! Preferences and affinities: whether they can mean what they say. They are not in force yet: nothing of them goes further.
+
+use crate::resolve::problems::Segment;
+use crate::resolve::reader::steps;
+use crate::resolve::service::Reading;
+use crate::resolve::shape::placement::{AffinityShape, PreferenceShape};
+use crate::resolve::suggest;
+
+const AT: [&str; 2] = ["deploy", "placement"];
+
+fn at(rest: &[Segment]) -> Vec<Segment> {
+    AT.iter()
+        .map(|key| Segment::from(*key))
+        .chain(rest.iter().cloned())
+        .collect()
+}
+
+impl Reading<'_> {
+    /// What is wrong with `preferences`.
+    pub fn check_preferences(&mut self, preferences: &[PreferenceShape]) {
+        for (index, PreferenceShape { spread }) in preferences.iter().enumerate() {
+            match spread {
+                Some(key) => self.check_group(&at(&steps!["preferences", index, "spread"]), key, &[]),
+                None if self.has_lost(&["deploy", "placement", "preferences"]) => {}
+                None => {
+                    let hint = "write {spread: node.labels.KEY}".to_owned();
+                    let path = at(&steps!["preferences", index]);
+                    self.reader().wrong(&path, "the preference says nothing", hint);
+                }
+            }
+        }
+    }
+
+    /// What is wrong with `affinity` and `anti_affinity`.
+    pub fn check_affinities(&mut self, near: &[AffinityShape], apart: &[AffinityShape]) {
+        for (section, all) in [("affinity", near), ("anti_affinity", apart)] {
+            for (index, one) in all.iter().enumerate() {
+                self.check_affinity(section, index, one);
+            }
+        }
+        for (index, one) in apart.iter().enumerate() {
+            let per = |shape: &AffinityShape| shape.per.clone().unwrap_or_else(|| "host".to_owned());
+            let both = near.iter().any(|other| {
+                other.service.is_some()
+                    && other.service == one.service
+                    && per(other) == per(one)
+                    && other.required == Some(true)
+                    && one.required == Some(true)
+            });
+            if both {
+                let name = one.service.as_deref().unwrap_or_default();
+                let message = format!("`{name}` must be near, by `affinity`, and apart");
+                let hint = "no host could ever take a replica: take `required` from one of them".to_owned();
+                self.reader().wrong(&at(&steps!["anti_affinity", index]), message, hint);
+            }
+        }
+    }
+
+    fn check_affinity(&mut self, section: &str, index: usize, shape: &AffinityShape) {
+        let AffinityShape {
+            service,
+            per,
+            required,
+            weight,
+        } = shape;
+        let known = self.around.services;
+        match service {
+            Some(name) if !known.contains(name) => {
+                let path = at(&steps![section, index, "service"]);
+                let known = known.iter().map(String::as_str);
+                self.reader().unknown(&path, "service", name, known);
+            }
+            Some(name) if section == "affinity" && name == self.name => {
+                let hint = "write `strategy: binpack` to keep its replicas together".to_owned();
+                let path = at(&steps![section, index, "service"]);
+                self.reader()
+                    .wrong(&path, format!("`{name}` is this service itself"), hint);
+            }
+            Some(_) => {}
+            None if self.has_lost(&["deploy", "placement", section]) => {}
+            None => {
+                let hint = "write {service: NAME}".to_owned();
+                let path = at(&steps![section, index]);
+                self.reader()
+                    .wrong(&path, format!("`{section}` names no `service`"), hint);
+            }
+        }
+        if let Some(per) = per {
+            self.check_group(&at(&steps![section, index, "per"]), per, &["host"]);
+        }
+        if weight.is_some() && *required == Some(true) {
+            let hint = "what must be so has no weight: leave one of them out".to_owned();
+            let path = at(&steps![section, index, "weight"]);
+            self.reader()
+                .wrong(&path, "`weight` says nothing with `required: true`", hint);
+        }
+    }
+
+    /// A group of hosts: one of `words`, or a label that some host has.
+    fn check_group(&mut self, path: &[Segment], key: &str, words: &[&str]) {
+        let hosts = self.around.hosts;
+        let label = key.strip_prefix("node.labels.").filter(|label| !label.is_empty());
+        match label {
+            Some(label) if hosts.complete && !hosts.labels.contains(label) => {
+                let hint = suggest::hint(label, hosts.labels.iter().map(String::as_str));
+                self.reader()
+                    .wrong(path, format!("no host has a label `{label}`"), hint);
+            }
+            Some(_) => {}
+            None if words.contains(&key) => {}
+            None => {
+                let hint = match words {
+                    _ if hosts.labels.contains(key) => format!("did you mean `node.labels.{key}`?"),
+                    [] => "write `node.labels.KEY`".to_owned(),
+                    words => format!("write `{}` or `node.labels.KEY`", words.join("`, `")),
+                };
+                self.reader().wrong(path, format!("`{key}` is no group of hosts"), hint);
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Keys that are accepted and have no effect yet: that they are told, by name and place, and change nothing else.
+
+use cdk::report::check;
+use cdk::resolve::desired::Desired;
+
+use super::desired;
+
+/// A repository with every such key.
+pub const WHOLE: [(&str, &str); 6] = [
+    (
+        "cdk.yaml",
+        "cluster:
+  name: shop
+  include: [hosts.yaml, firewall.yaml, ingress.yaml, services/*.yaml]
+  keep: 5
+  rollback: all
+  defaults:
+    update_config: {failure_action: rollback, monitor: 7s}
+  hooks: {before_apply: ./hooks/announce, after_apply: [./hooks/announce, --done]}
+vars: {strategy: binpack}
+",
+    ),
+    (
+        "hosts.yaml",
+        "hosts:
+  bj-01: {address: 10.0.0.11, labels: {zone: bj-a, role: edge}, public_addresses: [203.0.113.5]}
+  bj-02: {address: 10.0.0.12, labels: {zone: bj-b, role: edge}, public_addresses: [203.0.113.6, '2001:db8::6']}
+",
+    ),
+    (
+        "services/web.yaml",
+        "services:
+  web:
+    image: web:1
+    ports: ['8080']
+    deploy:
+      replicas: 6
+      placement:
+        strategy: '{{ vars.strategy }}'
+        constraints: [node.platform.os == linux, node.platform.arch != arm64, node.ip == 10.0.0.0/24, engine.labels.gpu != a]
+        preferences: [{spread: node.labels.zone}]
+        affinity: [{service: cache, weight: 50}]
+        anti_affinity: [{service: web, per: host, required: true}, {service: db, per: node.labels.zone}]
+      update_config:
+        strategy: canary
+        max_failure_ratio: 0.1
+        gate: {http: /healthz, port: 8080, expect: 200}
+        canary: {replicas: 1, weights: [5, 25, 50, 100], every: 1m, abort: {errors: 1%, p95: 500ms}}
+      rollback_config: {parallelism: 0, delay: 0s, failure_action: continue, monitor: 1s, max_failure_ratio: 0, order: stop-first}
+      autoscale:
+        min: 4
+        max: 16
+        cpu: {above: 70%, below: 30%}
+        memory: {above: 80%, below: 40%}
+        step: double
+        cooldown: {up: 60s, down: 5m}
+",
+    ),
+    (
+        "services/data.yaml",
+        "services:
+  cache: {image: 'cache:1', deploy: {autoscale: {min: 1, max: 2, step: 2, memory: {above: 50.5%}}}}
+  db: {image: 'db:1', ports: ['5432', '9000'], deploy: {update_config: {gate: {tcp: 5432}, strategy: blue-green, failure_action: pause}}}
+",
+    ),
+    (
+        "firewall.yaml",
+        "firewall:
+  default: deny
+  admin: [198.51.100.0/24, 203.0.113.77]
+  confirm_timeout: 30s
+  rollout: {parallelism: 1, delay: 0s}
+  rules:
+    - {name: ssh, allow: 22/tcp, from: [hosts]}
+    - {name: http, on: node.labels.role == edge, allow: [80/tcp, 443, 8000-8010/udp], from: any, limit: 600/minute}
+    - {name: web, service: web, from: [ingress, cache, 10.0.0.0/8, '2001:db8::/32']}
+    - {name: none, deny: 25, from: any}
+",
+    ),
+    (
+        "ingress.yaml",
+        "ingress:
+  edge:
+    proxy: haproxy
+    image: haproxy:lts
+    on: [node.labels.role == edge]
+    virtual_address: {address: 10.0.0.100/24, interface: eth0, router_id: 51}
+    listen: [80, {port: 8443}]
+    routes:
+      - {host: shop.example.com, path: /, service: web, port: 8080, balance: leastconn, drain: 30s, check: {http: /healthz, interval: 1s}}
+      - {host: '*.shop.example.com', service: web, listen: 80}
+      - {listen: 5432, service: db, port: 5432, mode: tcp, check: {tcp: true}}
+    template: templates/haproxy.cfg.j2
+  inner: {proxy: nginx, on: node.hostname == bj-02, listen: [81], routes: [{service: web}]}
+",
+    ),
+];
+
+/// The same without any of them.
+const PLAIN: [(&str, &str); 3] = [
+    (
+        "cdk.yaml",
+        "cluster:
+  name: shop
+  include: [hosts.yaml, services.yaml]
+  defaults: {update_config: {monitor: 7s}}
+",
+    ),
+    (
+        "hosts.yaml",
+        "hosts:
+  bj-01: {address: 10.0.0.11, labels: {zone: bj-a, role: edge}}
+  bj-02: {address: 10.0.0.12, labels: {zone: bj-b, role: edge}}
+",
+    ),
+    (
+        "services.yaml",
+        "services:
+  web:
+    image: web:1
+    ports: ['8080']
+    deploy:
+      replicas: 6
+      placement:
+        constraints: [node.platform.os == linux, node.platform.arch != arm64, node.ip == 10.0.0.0/24, engine.labels.gpu != a]
+  cache: {image: 'cache:1'}
+  db: {image: 'db:1', ports: ['5432', '9000']}
+",
+    ),
+];
+
+#[test]
+fn what_has_no_effect_yet_is_told_and_changes_nothing() {
+    let whole = desired(&WHOLE);
+    let expected = "\
+shop: 3 services, 2 hosts, no problem found
+Not in force yet in this version of cdk:
+  cluster.defaults.update_config.failure_action  cdk.yaml:7:21
+  cluster.hooks                                  cdk.yaml:8:3
+  cluster.keep                                   cdk.yaml:4:3
+  cluster.rollback                               cdk.yaml:5:3
+  deploy.autoscale (cache, web)                  services/data.yaml:2:38
+  deploy.placement.affinity (web)                services/web.yaml:11:9
+  deploy.placement.anti_affinity (web)           services/web.yaml:12:9
+  deploy.placement.preferences (web)             services/web.yaml:10:9
+  deploy.placement.strategy (web)                services/web.yaml:8:9
+  deploy.rollback_config (web)                   services/web.yaml:18:7
+  deploy.update_config.canary (web)              services/web.yaml:17:9
+  deploy.update_config.failure_action (db)       services/data.yaml:3:114
+  deploy.update_config.gate (db, web)            services/data.yaml:3:73
+  deploy.update_config.max_failure_ratio (web)   services/web.yaml:15:9
+  deploy.update_config.strategy (db, web)        services/data.yaml:3:92
+  firewall                                       firewall.yaml:1:1
+  hosts.*.public_addresses (bj-01, bj-02)        hosts.yaml:2:65
+  ingress                                        ingress.yaml:1:1
+";
+    assert_eq!(check::text(&whole), expected);
+    let paths: Vec<&str> = whole.not_in_force.iter().map(|told| told.path.as_str()).collect();
+    assert!(
+        paths.is_sorted() && paths.contains(&"services.web.deploy.update_config.strategy"),
+        "{paths:?}"
+    );
+    let plain = desired(&PLAIN);
+    assert_eq!(plain.not_in_force, []);
+    let told = Desired {
+        not_in_force: Vec::new(),
+        ..whole
+    };
+    assert_eq!(told, plain, "nothing else changes");
+}
+
+#[test]
+fn many_services_are_counted() {
+    let names = ["api", "blog", "cart", "docs", "mail"];
+    let services = names.map(|name| {
+        format!("  {name}: {{image: x, deploy: {{autoscale: {{min: 1, max: 2, cpu: {{above: 70%}}}}}}}}\n")
+    });
+    let whole = desired(&[("services.yaml", &format!("services:\n{}", services.concat()))]);
+    let text = check::text(&whole);
+    assert!(
+        text.contains("  deploy.autoscale (api, blog and 3 more)  services.yaml:2:28\n"),
+        "{text}"
+    );
+    let json = serde_json::to_value(check::document(Ok(std::slice::from_ref(&whole)))).unwrap();
+    assert_eq!(json["not_in_force"].as_array().unwrap().len(), 5);
+    assert_eq!(json["not_in_force"][4]["path"], "services.mail.deploy.autoscale");
+    assert_eq!(json["not_in_force"][4]["line"], 6);
+}
