@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::model::container::Ownership;
+use crate::model::container::{LiveContainer, Ownership};
 use crate::model::secret::masked_line;
 
 /// A secret, as far as anything but its decryption needs to know it.
@@ -306,6 +306,20 @@ pub struct FileWrite {
     pub file: FileRef,
     /// What it holds.
     pub blob: Arc<Blob>,
+}
+
+impl LiveContainer {
+    /// The paths of its configs and secrets among cdk's files on its host.
+    pub fn files(&self) -> BTreeSet<String> {
+        let spec = self.spec.as_deref();
+        let files = spec.into_iter().flat_map(|spec| spec.files.values());
+        let folders = spec.into_iter().flat_map(|spec| &spec.folders);
+        let inside = folders.flat_map(|(target, names)| {
+            let folder = folder_name(&self.owner, target);
+            names.iter().map(move |name| format!("{folder}/{name}"))
+        });
+        files.map(FileRef::host_name).chain(inside).collect()
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::blob::{FileRef, Folder, folder_name};
+use crate::model::blob::{FileRef, Folder};
 use crate::model::image::{Digest, ImageDefaults, ImageRef};
 use crate::model::name::Slot;
 use crate::model::order::JobVersion;
@@ -394,18 +394,4 @@ pub struct LiveContainer {
     /// Whether values in `spec` are masked, as they are in a saved observation: nobody can tell then whether they differ.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub masked: bool,
-}
-
-impl LiveContainer {
-    /// The paths of its configs and secrets among cdk's files on its host.
-    pub fn files(&self) -> BTreeSet<String> {
-        let spec = self.spec.as_deref();
-        let files = spec.into_iter().flat_map(|spec| spec.files.values());
-        let folders = spec.into_iter().flat_map(|spec| &spec.folders);
-        let inside = folders.flat_map(|(target, names)| {
-            let folder = folder_name(&self.owner, target);
-            names.iter().map(move |name| format!("{folder}/{name}"))
-        });
-        files.map(FileRef::host_name).chain(inside).collect()
-    }
 }

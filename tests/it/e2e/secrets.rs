@@ -19,6 +19,7 @@ services:
   web:
     image: IMAGE
     user: "1000:1000"
+    read_only: true
     ports: ["8080"]
     configs:
       - {source: app_conf, target: /etc/app/app.toml}
