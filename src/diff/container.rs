@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::diff::field::{self, Changes, Difference};
 use crate::diff::{SlotDiff, Verdict, image};
-use crate::model::container::{ContainerSpec, ContainerState, Health};
+use crate::model::container::{ContainerSpec, ContainerState, Health, LiveContainer};
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::ImageDefaults;
 use crate::model::name::{HostName, Slot, retired_name};
@@ -183,6 +183,8 @@ impl<'a> Judge<'_, 'a> {
                 }
             }
         };
+        changes.list.extend(lost_networks(container, case.state));
+        changes.needs_new |= changes.list.iter().any(|change| change.field == "networks");
         if let Some(image) = image {
             changes.needs_new = true;
             changes.list.insert(0, image);
@@ -253,6 +255,21 @@ fn doubled<'a>(slot: &Slot, host: &HostName, one: &Standing<'a>) -> SlotDiff<'a>
         Verdict::Doubled,
         format!("doubled: it stands on {host} too"),
     )
+}
+
+/// Networks that were made anew by hand since the container was attached: it could not even start any more.
+fn lost_networks(container: &LiveContainer, state: &HostState) -> Vec<Difference> {
+    let ids = container.network_ids.iter().filter(|(name, id)| {
+        let now = state.networks.get(*name).map(|network| &network.id);
+        now.is_none_or(|now| !now.is_empty() && now != *id)
+    });
+    ids.map(|(name, _)| Difference {
+        field: "networks",
+        key: Some(name.clone()),
+        old: Some("a network that is gone".to_owned()),
+        new: Some("attached".to_owned()),
+    })
+    .collect()
 }
 
 /// A port that both a spec and a running container want; of one whose ports nobody told, those that it should have.

@@ -1,6 +1,7 @@
 //! What differs between what hosts are to hold and what they hold: per replica keep, update, replace, start, move, create or remove, and why. Pure.
 
 pub mod field;
+pub mod network;
 
 mod container;
 mod image;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use crate::diff::container::Judge;
 use crate::diff::field::Difference;
+use crate::diff::network::NetworkDiff;
 use crate::model::container::ContainerSpec;
 use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
 use crate::model::setting::{Limits, Restart};
@@ -104,6 +106,8 @@ pub struct ServiceDiff<'a> {
 pub struct Diff<'a> {
     /// By service.
     pub services: BTreeMap<ServiceName, ServiceDiff<'a>>,
+    /// Networks that are not as git says, by host and name.
+    pub networks: Vec<NetworkDiff>,
 }
 
 /// Compares what is wanted with what was seen.
@@ -111,6 +115,7 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
     let services = target.services.keys();
     let mut diff = Diff {
         services: services.map(|name| (name.clone(), ServiceDiff::default())).collect(),
+        networks: network::networks(target, observed),
     };
     let mut standing = standing(&target.cluster, &placement.hosts, observed);
     let judge = Judge { target, observed };

@@ -12,7 +12,7 @@ use crate::flow::credentials::{Passwords, passwords};
 use crate::flow::failure::Failure;
 use crate::flow::guard::{Allowed, guard};
 use crate::flow::plan::{Planned, plan_from};
-use crate::flow::{Seen, Settings, check};
+use crate::flow::{Seen, Settings, check, routes};
 use crate::host::{ConnectOptions, Host, Hosts, close_all, connect_all};
 use crate::model::endpoint::Endpoint;
 use crate::model::name::HostName;
@@ -65,7 +65,8 @@ pub(super) async fn look(settings: &Settings, desired: Desired) -> Result<(Seen,
     let links = connect_all(&endpoints, &options).await;
     let passwords = passwords(&desired);
     let wanted = desired.services.values().map(|service| service.image.clone()).collect();
-    let observed = observe(&links, &desired.cluster.name, &wanted, &passwords.known, parallel).await;
+    let mut observed = observe(&links, &desired.cluster.name, &wanted, &passwords.known, parallel).await;
+    routes::ask(&desired, &mut observed, &links).await;
     let seen = Seen {
         desired,
         observed,

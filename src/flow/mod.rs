@@ -5,6 +5,7 @@ mod credentials;
 mod failure;
 mod guard;
 mod plan;
+mod routes;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -12,6 +12,7 @@ use crate::observe::Observed;
 use crate::place::place;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
+use crate::render::network::clashes;
 use crate::render::render;
 use crate::resolve::desired::Desired;
 use crate::scale::counts;
@@ -50,6 +51,14 @@ pub fn plan_from(settings: &Settings, seen: Seen, notes: Vec<String>) -> Result<
         problems,
         texts: BTreeMap::new(),
     })?;
+    let clashes = clashes(&target, &observed);
+    if !clashes.is_empty() {
+        return Err(Rejected {
+            problems: clashes,
+            texts: BTreeMap::new(),
+        }
+        .into());
+    }
     let mut difference = diff(&target, &placement, &observed);
     narrow(settings, &mut difference);
     let mut plan = plan(Input {
@@ -71,8 +80,11 @@ pub fn plan_from(settings: &Settings, seen: Seen, notes: Vec<String>) -> Result<
 fn narrow(settings: &Settings, difference: &mut Diff<'_>) {
     if !settings.services.is_empty() {
         difference.services.retain(|name, _| settings.services.contains(name));
+        // They are others' too.
+        difference.networks.clear();
     }
     if !settings.hosts.is_empty() {
+        difference.networks.retain(|it| settings.hosts.contains(&it.host));
         for service in difference.services.values_mut() {
             service.slots.retain(|slot| {
                 // A move has two ends, and is done whole or not at all.

@@ -12,11 +12,14 @@ use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::dialect::routes;
 use crate::host::HostError;
+use crate::host::networks::tell_routes;
 use crate::host::run::{CONTROL, RunFolder, key};
 use crate::host::words::{self, Failure, SocketState};
 use crate::model::endpoint::{Address, Endpoint, Ssh};
 use crate::model::host::HostFacts;
+use crate::model::network::Route;
 use crate::model::unit::Span;
 
 /// The engine's socket on the host.
@@ -248,6 +251,15 @@ impl Session {
         });
         let log = fs::read_to_string(self.folder.join(LOG)).unwrap_or_default();
         words::of_socket(state, &log, &user, answer)
+    }
+
+    /// The host's routes and addresses; none where a shell there does not tell them.
+    pub async fn routes(&self) -> Option<Vec<Route>> {
+        let mux = self.mux();
+        let mut look = mux.raw_command(format!("sh -c '{}'", tell_routes()));
+        let output = timeout(LOOK, look.output()).await.ok()?.ok()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        said.starts_with(routes::SSH).then(|| routes::routes(&said))
     }
 
     fn mux(&self) -> Mux {

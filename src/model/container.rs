@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::image::{Digest, ImageDefaults, ImageRef};
 use crate::model::name::Slot;
+use crate::model::network::Networking;
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
 use crate::model::unit::Span;
 
@@ -27,6 +28,8 @@ pub struct ContainerSpec {
     pub labels: BTreeMap<String, String>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
+    /// What it sees of networks.
+    pub network: Networking,
     /// Volumes and bind mounts.
     pub mounts: BTreeSet<Mount>,
     /// Field by field over the image's own.
@@ -59,6 +62,8 @@ pub struct EffectiveSpec {
     pub labels: BTreeMap<String, String>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
+    /// What it sees of networks; of the ports that it says it has, those that are not published.
+    pub network: Networking,
     /// Volumes and bind mounts that were asked for; not those that the image asks for by itself.
     pub mounts: BTreeSet<Mount>,
     /// The health check in force.
@@ -91,6 +96,7 @@ impl ContainerSpec {
             environment,
             labels,
             ports,
+            network,
             mounts,
             healthcheck,
             restart,
@@ -118,6 +124,10 @@ impl ContainerSpec {
             environment: laid_over(&image.environment, environment),
             labels: laid_over(&image.labels, labels),
             ports: ports.clone(),
+            network: Networking {
+                expose: exposed(&network.expose, &image.exposed, ports),
+                ..network.clone()
+            },
             mounts: mounts.clone(),
             healthcheck: merged_health(healthcheck.as_ref(), image.healthcheck.as_ref()),
             restart: *restart,
@@ -135,6 +145,11 @@ impl ContainerSpec {
             MountSource::Volume(name) => Some(name.as_str()),
             MountSource::Bind(_) | MountSource::Anonymous => None,
         })
+    }
+
+    /// The names of the networks that it is attached to, as they are on a host.
+    pub fn networks(&self) -> impl Iterator<Item = &str> {
+        self.network.networks.keys().map(String::as_str)
     }
 
     /// A digest over the whole spec; equal specs have equal fingerprints, on every machine.
@@ -160,6 +175,20 @@ fn cleaned(path: &str) -> String {
         }
     }
     format!("/{}", parts.join("/"))
+}
+
+/// The ports that a container says it has, and its image for it, but for those that are published.
+pub fn exposed(
+    own: &BTreeSet<String>,
+    others: &BTreeSet<String>,
+    published: &BTreeSet<PortBinding>,
+) -> BTreeSet<String> {
+    let is_published = |port: &str| {
+        published
+            .iter()
+            .any(|one| format!("{}/{}", one.container, one.protocol) == port)
+    };
+    own.union(others).filter(|port| !is_published(port)).cloned().collect()
 }
 
 fn laid_over(below: &BTreeMap<String, String>, above: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -317,6 +346,9 @@ pub struct LiveContainer {
     /// The state that it is in.
     #[serde(default)]
     pub state: ContainerState,
+    /// The engine's ids of the networks that it is attached to, by their names. One that was never started has none.
+    #[serde(default)]
+    pub network_ids: BTreeMap<String, String>,
     /// When it was last started, RFC 3339 in UTC; empty where it never was. For show only.
     #[serde(default)]
     pub started_at: String,

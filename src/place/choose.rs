@@ -11,6 +11,7 @@ use crate::observe::Observed;
 use crate::place::filter::{Pool, Room};
 use crate::place::home::{Known, Seat, data};
 use crate::place::live::{Standing, newest_record, standing};
+use crate::place::needs::Outside;
 use crate::place::reason::{Obstacle, Reason, Refusal, Why};
 use crate::place::survey::{Survey, answer, is_wanted};
 use crate::place::{Assignment, HostAnswer, Placement};
@@ -23,6 +24,7 @@ pub(super) struct Placer<'a> {
     record: Option<&'a JournalRecord>,
     pub(super) rooms: Vec<Room<'a>>,
     pool: Pool,
+    pub(super) outside: Outside<'a>,
     pub(super) done: Placement,
 }
 
@@ -58,6 +60,7 @@ impl<'a> Placer<'a> {
                 range: desired.cluster.ports,
                 published: published.flatten().collect(),
             },
+            outside: Outside::new(desired),
             done: Placement {
                 slots: BTreeMap::new(),
                 unplaced: BTreeMap::new(),
@@ -100,6 +103,7 @@ impl<'a> Placer<'a> {
             self.place_new(name, slots, &known);
         }
         self.set_spares(&known);
+        self.note_missing();
         self.done
     }
 
@@ -127,6 +131,7 @@ impl<'a> Placer<'a> {
             let image = &seat.service.image;
             room.image(image, self.observed.images.get(&image.to_string()))?;
         }
+        room.has(seat.service, &self.outside)?;
         room.fits(seat.name, seat.service, false)?;
         let running = seat.live.as_ref().is_some_and(Standing::is_live);
         room.bind(seat.service, &self.pool, &seat.kept, running)
@@ -242,6 +247,8 @@ impl<'a> Placer<'a> {
         room.admits()?;
         room.meets(service)?;
         room.image(&service.image, self.observed.images.get(&service.image.to_string()))?;
+        room.has(service, &self.outside)?;
+        room.is_alone(service)?;
         room.fits(name, service, true)?;
         room.bind(service, &self.pool, kept, false)
     }
@@ -365,6 +372,10 @@ fn is_lasting(obstacle: &Obstacle) -> bool {
             true
         }
         Obstacle::Image(_)
+        | Obstacle::Network(_)
+        | Obstacle::Volume(_)
+        | Obstacle::Foreign(..)
+        | Obstacle::MacAddress
         | Obstacle::Full(_)
         | Obstacle::Replicas(_)
         | Obstacle::Cpus(_)

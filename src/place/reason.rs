@@ -23,6 +23,14 @@ pub enum Obstacle {
     Constraint(Constraint),
     /// The image is in no registry, and not there.
     Image(String),
+    /// An external network is not there.
+    Network(String),
+    /// An external volume is not there.
+    Volume(String),
+    /// A volume that it would write to is mounted there by a container that is not cdk's: the volume and the container.
+    Foreign(String, String),
+    /// Its engine takes no hardware addresses.
+    MacAddress,
     /// It holds as many containers as it may.
     Full(u32),
     /// It holds as many replicas of this service as one host may.
@@ -60,6 +68,10 @@ impl Obstacle {
                 (Attribute::Hostname, false) => format!("{} {value}", verb("is", "are")),
             },
             Self::Image(image) => format!("{} image {image}", verb("lacks", "lack")),
+            Self::Network(name) => format!("{} network {name}", verb("lacks", "lack")),
+            Self::Volume(name) => format!("{} volume {name}", verb("lacks", "lack")),
+            Self::Foreign(name, by) => format!("{} {name} in {by}, which is not cdk's", verb("mounts", "mount")),
+            Self::MacAddress => format!("{} an engine too old for mac_address (Docker 25)", verb("has", "have")),
             Self::Full(max) => format!("{} full ({max} containers at most)", verb("is", "are")),
             Self::Replicas(max) => format!("{} {max} of its replicas already", verb("holds", "hold")),
             Self::Cpus(cpus) => format!("{} {cpus} CPUs", verb("lacks", "lack")),

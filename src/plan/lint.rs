@@ -88,7 +88,7 @@ fn single(plan: &Plan, at: usize, step: &Step, found: &mut BTreeSet<Lint>) {
                 Op::Container(ContainerOp::Start { name: started }) => {
                     started == name && other.host == step.host && other.after.contains(&step.id)
                 }
-                Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::Gate(_) => false,
+                Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::Network(_) | Op::Gate(_) => false,
             };
             if !plan.steps.iter().any(|other| starts(&other)) {
                 found.insert(Lint::Unstarted(step.id));
@@ -139,7 +139,7 @@ fn rollouts(plan: &Plan, found: &mut BTreeSet<Lint>) {
             Op::Gate(GateOp::Up { .. } | GateOp::Stays { .. }) => true,
             Op::Container(ContainerOp::Create { .. } | ContainerOp::Start { .. } | ContainerOp::Update { .. }) => true,
             Op::Container(ContainerOp::Rename { .. }) => true,
-            Op::Container(ContainerOp::Stop { .. } | ContainerOp::Remove { .. }) | Op::Image(_) | Op::Volume(_) => {
+            Op::Container(ContainerOp::Stop { .. } | ContainerOp::Remove { .. }) | Op::Image(_) | Op::Volume(_) | Op::Network(_) => {
                 false
             }
         };
@@ -153,7 +153,7 @@ fn rollouts(plan: &Plan, found: &mut BTreeSet<Lint>) {
 fn pulls(plan: &Plan, found: &mut BTreeSet<Lint>) {
     let is_pull = |id: &&StepId| match plan.step(**id).map(|step| &step.op) {
         Some(Op::Image(ImageOp::Pull { .. })) => true,
-        Some(Op::Container(_) | Op::Volume(_) | Op::Gate(_)) | None => false,
+        Some(Op::Container(_) | Op::Volume(_) | Op::Network(_) | Op::Gate(_)) | None => false,
     };
     for rollout in &plan.rollouts {
         let all = || {
@@ -169,7 +169,7 @@ fn pulls(plan: &Plan, found: &mut BTreeSet<Lint>) {
             let first = steps.find(|step| match &step.op {
                 Op::Container(ContainerOp::Create { .. } | ContainerOp::Start { .. }) => false,
                 Op::Container(_) => true,
-                Op::Image(_) | Op::Volume(_) | Op::Gate(_) => false,
+                Op::Image(_) | Op::Volume(_) | Op::Network(_) | Op::Gate(_) => false,
             });
             if let Some(step) = first.filter(|step| !pulls.iter().all(|pull| step.settled.contains(pull))) {
                 found.insert(Lint::StopBeforePull(step.id));

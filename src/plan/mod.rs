@@ -4,6 +4,7 @@ pub mod lint;
 pub mod step;
 
 mod build;
+mod network;
 mod order;
 mod tell;
 mod unit;
@@ -47,6 +48,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         cluster: target.cluster.clone(),
         revision: target.revision.clone(),
         services: tell::services(diff, &work.rollouts),
+        networks: work.networks,
         notes: tell::notes(input),
         steps: work.steps,
         rollouts: work.rollouts,

@@ -165,6 +165,21 @@ pub struct ServiceChange {
     pub slots: Vec<SlotChange>,
 }
 
+/// What happens to a network on a host, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NetworkChange {
+    /// The network, by its name on the host.
+    pub network: String,
+    /// The host.
+    pub host: HostName,
+    /// It is made, made anew, or removed.
+    pub action: Action,
+    /// What differs.
+    pub fields: Vec<FieldChange>,
+    /// Why, for people.
+    pub why: String,
+}
+
 /// What a person should know beside the changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -185,6 +200,15 @@ pub enum Note {
         /// Why: a count of hosts per filter.
         why: String,
     },
+    /// Something on a host is not as git says, and stays so.
+    Differs {
+        /// The host.
+        host: HostName,
+        /// What: `volume shop_data`.
+        what: String,
+        /// How it differs, and why it stays.
+        why: String,
+    },
     /// The last apply was cut off; after how many steps, the hosts themselves show.
     Interrupted {
         /// So many steps it had.
@@ -203,6 +227,9 @@ pub struct Plan {
     pub revision: Revision,
     /// What happens to each service, by name; those that stay as they are too.
     pub services: Vec<ServiceChange>,
+    /// What happens to networks.
+    #[serde(default)]
+    pub networks: Vec<NetworkChange>,
     /// What a person should know.
     pub notes: Vec<Note>,
     /// Everything to do; a step's id is its index.
@@ -225,10 +252,10 @@ impl Plan {
         self.steps.is_empty()
     }
 
-    /// Whether hosts were unreachable, or replicas fit nowhere: what all else done ends with 10.
+    /// Whether hosts were unreachable, replicas fit nowhere, or something stays as git does not say: what all else done ends with 10.
     pub fn is_partial(&self) -> bool {
         self.notes.iter().any(|note| match note {
-            Note::Unreachable { .. } | Note::Unplaced { .. } => true,
+            Note::Unreachable { .. } | Note::Unplaced { .. } | Note::Differs { .. } => true,
             Note::Interrupted { .. } | Note::Text(_) => false,
         })
     }

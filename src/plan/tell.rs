@@ -11,6 +11,7 @@ use crate::model::unit::Span;
 use crate::observe::Observed;
 use crate::place::live::newest_record;
 use crate::place::{HostAnswer, Placement};
+use crate::plan::network;
 use crate::plan::Input;
 use crate::plan::step::{Action, FieldChange, Note, Rollout, ServiceChange, SlotChange};
 use crate::render::Target;
@@ -25,7 +26,7 @@ pub(super) fn services(diff: &Diff<'_>, rollouts: &[Rollout]) -> Vec<ServiceChan
                 Some(rollout) => how(rollout),
                 None => String::new(),
             },
-            fields: service.fields.iter().map(field).collect(),
+            fields: service.fields.iter().map(FieldChange::from).collect(),
             slots: service.slots.iter().map(slot).collect(),
         }
     };
@@ -64,7 +65,7 @@ fn slot(diff: &SlotDiff<'_>) -> SlotChange {
         action: action(&diff.verdict),
         host: diff.host.clone(),
         from: diff.from.clone(),
-        fields: diff.fields.iter().map(field).collect(),
+        fields: diff.fields.iter().map(FieldChange::from).collect(),
         why: diff.why.clone(),
     }
 }
@@ -83,13 +84,15 @@ fn action(verdict: &Verdict<'_>) -> Action {
     }
 }
 
-fn field(difference: &Difference) -> FieldChange {
-    let Difference { field, key, old, new } = difference;
-    FieldChange {
-        field: (*field).to_owned(),
-        key: key.clone(),
-        old: old.clone(),
-        new: new.clone(),
+impl From<&Difference> for FieldChange {
+    fn from(difference: &Difference) -> Self {
+        let Difference { field, key, old, new } = difference;
+        Self {
+            field: (*field).to_owned(),
+            key: key.clone(),
+            old: old.clone(),
+            new: new.clone(),
+        }
     }
 }
 
@@ -122,6 +125,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         });
     }
     notes.extend(placement.notes.iter().cloned().map(Note::Text));
+    notes.extend(network::notes(input));
     notes
 }
 

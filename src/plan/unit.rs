@@ -24,6 +24,8 @@ struct Draft<'d, 'a> {
     diff: &'d SlotDiff<'a>,
     steps: Vec<StepId>,
     cleanup: Vec<Gone<'d, 'a>>,
+    /// What comes before its first step: that networks are there again which its containers are on.
+    ready: Vec<StepId>,
     /// Whether others may have its ports as soon as it lets go of them, and not only when it no longer wants them back.
     yields: bool,
     /// The containers that let go of their ports.
@@ -66,17 +68,19 @@ fn is(name: &str, standing: &Standing<'_>) -> Precondition {
 impl<'i> Builder<'i> {
     /// Removes a container that is not wanted.
     pub(super) fn removal(&mut self, diff: &SlotDiff<'_>, gone: &Standing<'_>) {
-        let mut before = None;
+        self.leaves(gone, &gone.name);
+        let mut before = self.networks_of(gone);
         if gone.is_live() {
             let settled = self.pulls_of(&diff.slot.service);
             let id = self.push(gone.host, Some(&diff.slot), stop(&gone.name), &diff.why);
             self.edit(id, |step| {
                 step.pre = is(&gone.name, gone);
                 step.settled = settled;
+                step.after.clone_from(&before);
                 step.undo = vec![start(&gone.name)];
             });
             self.release(gone, id);
-            before = Some(id);
+            before = vec![id];
         }
         let id = self.push(gone.host, Some(&diff.slot), remove(&gone.name), &diff.why);
         self.edit(id, |step| {
@@ -98,6 +102,7 @@ impl<'i> Builder<'i> {
             diff,
             steps: Vec::new(),
             cleanup: Vec::new(),
+            ready: touched(diff).flat_map(|standing| self.networks_of(standing)).collect(),
             yields: stop_first,
             stopped: Vec::new(),
         };
@@ -214,6 +219,7 @@ impl<'i> Builder<'i> {
             if one.is_live() {
                 self.stop(draft, one, &one.name);
             }
+            self.leaves(one, &one.name);
             self.act(draft, one.host, remove(&one.name), is(&one.name, one), Vec::new());
         }
         let retired = retired_name(&self.input.target.cluster, draft.slot);
@@ -273,6 +279,7 @@ impl<'i> Builder<'i> {
             step.undo = undo;
             step.settled = settled;
             step.after.extend(before);
+            step.after.append(&mut draft.ready);
         });
         draft.steps.push(id);
         id
@@ -293,6 +300,9 @@ impl<'i> Builder<'i> {
             }
         }
         let after: Vec<StepId> = last.into_iter().chain(watch).collect();
+        for gone in &draft.cleanup {
+            self.leaves(gone.standing, &gone.name);
+        }
         let cleanup = draft.cleanup.iter().map(|gone| Step {
             pre: is(&gone.name, gone.standing),
             after: after.clone(),
@@ -306,6 +316,22 @@ impl<'i> Builder<'i> {
         };
         (unit, cleanup)
     }
+}
+
+/// The containers that stand and that the work on a replica touches.
+fn touched<'d, 'a>(diff: &'d SlotDiff<'a>) -> impl Iterator<Item = &'d Standing<'a>> {
+    let own: Vec<&Standing<'a>> = match &diff.verdict {
+        Verdict::Update { here, .. } | Verdict::Start { here } => vec![here],
+        Verdict::Replace { old, drop, .. } => old.iter().chain(drop).collect(),
+        Verdict::Remove { gone } => vec![gone],
+        Verdict::Keep
+        | Verdict::Create { .. }
+        | Verdict::Move { .. }
+        | Verdict::Doubled
+        | Verdict::Unknown
+        | Verdict::Unplaced => Vec::new(),
+    };
+    own.into_iter().chain(&diff.extras)
 }
 
 /// Whether a container that runs keeps another on its host from starting.

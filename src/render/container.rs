@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::model::container::ContainerSpec;
 use crate::model::endpoint::Address;
 use crate::model::name::{ServiceName, Slot};
+use crate::model::network::is_predefined;
 use crate::model::problem::Problem;
 use crate::place::Assignment;
+use crate::render::network;
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::template::{Replica, Text};
 
@@ -70,6 +72,10 @@ impl<'a> Renderer<'a> {
         let entrypoint = texts.list("entrypoint", service.entrypoint.as_deref());
         let environment = texts.map("environment", &service.environment);
         let labels = texts.map("labels", &service.labels);
+        let hostname = match &service.network.hostname {
+            Some(text) => Some(texts.text("hostname", text)?),
+            None => None,
+        };
         Some(ContainerSpec {
             image: service.image.clone(),
             command: command?,
@@ -77,6 +83,7 @@ impl<'a> Renderer<'a> {
             environment: environment?,
             labels: labels?,
             ports: assignment.ports.iter().cloned().collect(),
+            network: network::networking(&service.network, slot, hostname),
             mounts: service.mounts.clone(),
             healthcheck: service.healthcheck.clone(),
             restart: service.restart,
@@ -132,9 +139,13 @@ impl Texts<'_> {
 
 /// Whether a service has texts that differ from replica to replica.
 fn is_own(service: &Service) -> bool {
+    // On a network of one's own each replica has its own name.
+    if service.network.rest.networks.keys().any(|name| !is_predefined(name)) {
+        return true;
+    }
     let lists = service.command.iter().chain(&service.entrypoint).flatten();
     let maps = service.environment.values().chain(service.labels.values());
-    lists.chain(maps).any(|text| match text {
+    lists.chain(maps).chain(&service.network.hostname).any(|text| match text {
         Text::Plain(_) => false,
         Text::PerReplica { .. } => true,
     })

@@ -1,5 +1,7 @@
 //! What each host is to hold: `Target`, with every container's spec whole, texts rendered for its replica. Pure; files, proxies and rules come here.
 
+pub mod network;
+
 mod container;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,9 +10,11 @@ use std::sync::Arc;
 use crate::model::container::ContainerSpec;
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
+use crate::model::network::NetworkSpec;
 use crate::model::policy::UpdatePolicy;
 use crate::model::problem::Problem;
 use crate::model::revision::Revision;
+use crate::model::volume::VolumeSpec;
 use crate::place::{HostAnswer, Placement};
 use crate::render::container::Renderer;
 use crate::resolve::desired::Desired;
@@ -20,8 +24,10 @@ use crate::resolve::desired::Desired;
 pub struct HostTarget {
     /// Its containers; replicas that are alike share one spec.
     pub containers: BTreeMap<Slot, Arc<ContainerSpec>>,
-    /// The names of the volumes that they need there.
-    pub volumes: BTreeSet<String>,
+    /// The networks of the cluster's own that they need there, by their names.
+    pub networks: BTreeMap<String, NetworkSpec>,
+    /// The volumes of the cluster's own that they need there, by their names.
+    pub volumes: BTreeMap<String, VolumeSpec>,
 }
 
 /// What a service is, as far as the floors above need it.
@@ -46,6 +52,8 @@ pub struct Target {
     pub hosts: BTreeMap<HostName, HostTarget>,
     /// By service, all that git has.
     pub services: BTreeMap<ServiceName, ServiceTarget>,
+    /// The names on a host of all volumes that git has.
+    pub volumes: BTreeSet<String>,
 }
 
 /// Renders what each host is to hold.
@@ -58,7 +66,11 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         revision: desired.revision.clone(),
         hosts: BTreeMap::new(),
         services: BTreeMap::new(),
+        volumes: desired.volumes.values().map(|volume| volume.name.clone()).collect(),
     };
+    let networks = network::own(desired);
+    let volumes = desired.volumes.values().filter(|volume| !volume.external);
+    let volumes: BTreeMap<&str, _> = volumes.map(|volume| (volume.name.as_str(), &volume.spec)).collect();
     let answering = placement.hosts.iter().filter(|(_, answer)| match answer {
         HostAnswer::Answers => true,
         HostAnswer::Silent(_) | HostAnswer::Down => false,
@@ -79,7 +91,10 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         if let Some(host) = target.hosts.get_mut(&assignment.host)
             && let Some(spec) = renderer.container(slot, assignment)
         {
-            host.volumes.extend(spec.volumes().map(str::to_owned));
+            let needed = spec.volumes().filter_map(|name| Some((name, *volumes.get(name)?)));
+            host.volumes.extend(needed.map(|(name, spec)| (name.to_owned(), spec.clone())));
+            let needed = spec.networks().filter_map(|name| Some((name, *networks.get(name)?)));
+            host.networks.extend(needed.map(|(name, network)| (name.to_owned(), network.spec.clone())));
             host.containers.insert(slot.clone(), spec);
         }
     }

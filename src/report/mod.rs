@@ -6,6 +6,7 @@ pub mod fields;
 pub mod hosts;
 pub mod json;
 pub mod mask;
+pub mod network;
 pub mod outcome;
 pub mod plan;
 pub mod problems;

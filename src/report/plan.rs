@@ -7,6 +7,7 @@ use crate::model::op::Op;
 use crate::plan::step::{Action, FieldChange, Note, PLAN_VERSION, Plan, PlanDocument, ServiceChange, SlotChange, Step};
 use crate::report::fields;
 use crate::report::json;
+use crate::report::network;
 use crate::report::style::{Paint, Style, rune};
 use crate::report::summary::{counts, note, summary, tally};
 use crate::report::words::{clean, count, time};
@@ -28,6 +29,7 @@ pub fn text(plan: &Plan, hosts: usize, observed_in: Duration, style: Style) -> S
     page.header(plan, hosts, observed_in);
     let (same, changed): (Vec<_>, Vec<_>) = plan.services.iter().partition(|change| is_same(change));
     changed.into_iter().for_each(|change| page.service(change));
+    page.networks(plan);
     leftovers(plan).into_iter().for_each(|step| page.leftover(step));
     same.into_iter().for_each(|change| page.same(change));
     if !plan.notes.is_empty() {
@@ -73,7 +75,9 @@ fn column(plan: &Plan) -> usize {
         .iter()
         .flat_map(|change| &change.fields)
         .map(|change| change.field.len() + 6);
+    let networks = plan.networks.iter().map(|change| change.network.len() + 4);
     services
+        .chain(networks)
         .chain(slots)
         .chain(fields)
         .filter(|width| *width <= WIDEST)
@@ -112,7 +116,7 @@ fn leftovers(plan: &Plan) -> Vec<&Step> {
     let is_left = |step: &&Step| {
         let on_container = match step.op {
             Op::Container(_) => true,
-            Op::Image(_) | Op::Volume(_) | Op::Gate(_) => false,
+            Op::Image(_) | Op::Volume(_) | Op::Network(_) | Op::Gate(_) => false,
         };
         on_container && step.slot.as_ref().is_none_or(|slot| !changing.contains(slot))
     };
@@ -154,6 +158,13 @@ impl Page {
         }
         self.line(&line);
         self.gap();
+    }
+
+    fn networks(&mut self, plan: &Plan) {
+        for it in network::lines(plan) {
+            self.row(0, it.action, it.network, &it.said);
+            self.fields(4, it.fields);
+        }
     }
 
     /// A service that nothing happens to; what is not well stands below it.

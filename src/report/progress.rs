@@ -84,6 +84,7 @@ fn is_long(op: &Op) -> bool {
         Op::Image(ImageOp::Pull { .. }) | Op::Gate(GateOp::Up { .. }) | Op::Container(ContainerOp::Stop { .. }) => true,
         Op::Gate(GateOp::Stays { .. })
         | Op::Volume(VolumeOp::Create { .. })
+        | Op::Network(_)
         | Op::Container(
             ContainerOp::Create { .. }
             | ContainerOp::Start { .. }

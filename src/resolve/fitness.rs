@@ -52,6 +52,7 @@ impl Reading<'_> {
         if service.update.order == Order::StartFirst {
             self.check_start_first(service);
         }
+        self.check_networking(service);
         let limits = &service.limits;
         let memory = ["deploy", "resources", "limits", "memory"];
         if limits.memory != Bytes::default() && limits.memory < LEAST_MEMORY {
@@ -84,7 +85,7 @@ impl Reading<'_> {
         let keys = ["deploy", "update_config", "order"];
         if service.is_stateful() {
             let message = "`start-first` would let two replicas write to the same volume";
-            let hint = "write `stop-first`, or mount it read-only (`:ro`)".to_owned();
+            let hint = "write `stop-first`, mount it read-only (`:ro`), or say `shared: true` of the volume".to_owned();
             self.problem(&keys, None, message, Some(hint));
         }
         if let Some(port) = service.ports.iter().find_map(fixed_port) {

@@ -1,5 +1,6 @@
 //! From the YAML as written to what should be: defaults, templates, references, every problem at once. Pure.
 
+pub mod attach;
 pub mod cluster;
 pub mod constraint;
 pub mod decode;
@@ -7,6 +8,7 @@ pub mod desired;
 pub mod fitness;
 pub mod hosts;
 pub mod layers;
+pub mod network;
 pub mod not_in_force;
 pub mod problems;
 pub mod render;
@@ -16,27 +18,37 @@ pub mod service;
 pub mod shape;
 pub mod suggest;
 pub mod template;
+pub mod volume;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::Value;
 
-use crate::model::name::{HostName, ServiceName, VolumeName};
+use crate::model::name::{HostName, ServiceName};
 use crate::model::problem::{Problem, Rejected};
 use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
+use crate::resolve::network::Networks;
 use crate::resolve::problems::Problems;
 use crate::resolve::render::{Names, Rendered, Sample, render};
 use crate::resolve::service::{Around, Reading};
-use crate::resolve::shape::cluster::VolumeShape;
 use crate::resolve::shape::service::ServiceShape;
+use crate::resolve::volume::Volumes;
 use crate::source::manifest::Manifest;
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
 /// The sections of a file; what each may hold is `shape`'s.
-const SECTIONS: [&str; 6] = ["cluster", "hosts", "registries", "services", "vars", "volumes"];
+const SECTIONS: [&str; 7] = [
+    "cluster",
+    "hosts",
+    "networks",
+    "registries",
+    "services",
+    "vars",
+    "volumes",
+];
 
 /// What a repository wants.
 ///
@@ -71,39 +83,30 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let head = cluster::head(section("cluster"), &names, problems);
     let registries = cluster::registries(section("registries"), root, &names, problems);
     let hosts = hosts::hosts(section("hosts"), &head.ssh, root, &names, problems);
-    let volumes = volumes(section("volumes"), problems);
+    let cluster_name = head.cluster.as_ref().map(|cluster| &cluster.name);
+    let networks = network::networks(section("networks"), cluster_name, &hosts.all, &names, problems);
+    let volumes = volume::volumes(section("volumes"), cluster_name, &names, problems);
     let around = Around {
-        cluster: head.cluster.as_ref().map(|cluster| &cluster.name),
+        networks: &networks,
         volumes: &volumes,
         hosts: &hosts.words,
     };
     let services = services(section("services"), head.defaults, &names, &around, problems);
+    if let Some(section) = section("services") {
+        attach::check_addresses(&services, &section.value, problems);
+    }
     let Hosts { all: hosts, words: _ } = hosts;
+    let Networks { all: networks, words: _ } = networks;
+    let Volumes { all: volumes, words: _ } = volumes;
     Some(Desired {
         revision: revision.clone(),
         cluster: head.cluster?,
         hosts,
         services,
+        networks,
+        volumes,
         registries,
     })
-}
-
-/// The names of the volumes that services may mount.
-fn volumes(section: Option<&Entry>, problems: &mut Problems) -> BTreeSet<String> {
-    let map = section
-        .map(|section| entries("volumes", section.value.clone(), problems))
-        .unwrap_or_default();
-    let mut names = BTreeSet::new();
-    for (name, Entry { key, value }) in map {
-        if let Err(error) = name.parse::<VolumeName>() {
-            problems.push(Problem::at(Some(key), error.to_string()));
-        }
-        if !value.is_null() {
-            let _: Decoded<VolumeShape> = decode(value, "volumes.*", Vec::new(), problems);
-        }
-        names.insert(name);
-    }
-    names
 }
 
 fn services(

@@ -13,12 +13,6 @@ const LATER: &str = "leave it out until then";
 
 /// By the path of the map (`*` for any name, `[]` for any item): the keys, and why.
 const TABLE: &[(&str, &[&str], bool, &str)] = &[
-    (
-        "",
-        &["networks"],
-        true,
-        "containers stand on each host's default network until then",
-    ),
     ("", &["configs", "secrets"], true, "bind a file of the host until then"),
     ("", &["firewall", "ingress"], true, LATER),
     ("", &["version"], false, "Compose itself ignores this line: remove it"),
@@ -46,10 +40,16 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         "write {env: NAME} or {file: PATH}",
     ),
     (
-        "volumes.*",
-        &["driver", "driver_opts", "external", "labels", "name", "shared"],
+        "networks.*",
+        &["enable_ipv4"],
         true,
-        "write `NAME: {}`: a local volume of the host",
+        "every network has IPv4 addresses until then",
+    ),
+    (
+        "services.*.networks.*",
+        &["gw_priority", "interface_name"],
+        true,
+        "this needs Docker 28: the first network by name has the way out",
     ),
     (
         "services.*",
@@ -111,23 +111,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         &["depends_on"],
         true,
         "services start in no order until then: let the image wait for what it needs",
-    ),
-    (
-        "services.*",
-        &[
-            "networks",
-            "network_mode",
-            "expose",
-            "extra_hosts",
-            "dns",
-            "dns_opt",
-            "dns_search",
-            "domainname",
-            "hostname",
-            "mac_address",
-        ],
-        true,
-        "containers stand on each host's default network until then",
     ),
     (
         "services.*",

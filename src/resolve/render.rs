@@ -198,7 +198,7 @@ impl Renderer<'_> {
 
     /// Notes that a text waits for its replica, once it was tried on a sample.
     fn wait(&mut self, source: &str, name: &str, place: &Place) -> Result<(), Box<Problem>> {
-        let allowed = ["environment", "labels", "command", "entrypoint"];
+        let allowed = ["environment", "labels", "command", "entrypoint", "hostname"];
         let (Some(sample), Some(Segment::Key(first))) = (&self.sample, self.path.first()) else {
             let message = format!("`{name}` is known of a service's replicas only");
             return Err(at(place, message, format!("it may stand in {}", allowed.join(", "))));

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::name::{ClusterName, volume_name};
 use crate::model::policy::{Order, UpdatePolicy};
 use crate::model::problem::{Place, Problem};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Restart};
 use crate::model::unit::{Bytes, Cpus, Span};
+use crate::resolve::attach::Words as NetworkWords;
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::desired::{Constraint, Mode, Service};
+use crate::resolve::network::Networks;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
 use crate::resolve::shape::deploy::{AmountShape, DeployShape, ModeShape, OrderShape, PlacementShape, UpdateShape};
@@ -19,14 +20,15 @@ use crate::resolve::shape::plain::{Count, Plain, Words};
 use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
 use crate::resolve::suggest;
 use crate::resolve::template::Text;
+use crate::resolve::volume::Volumes;
 use crate::source::yaml::Node;
 
 /// What a service is read against.
 pub struct Around<'a> {
-    /// The cluster's name; none where it is missing or wrong.
-    pub cluster: Option<&'a ClusterName>,
-    /// The names under the top-level `volumes`.
-    pub volumes: &'a BTreeSet<String>,
+    /// The top-level `networks`.
+    pub networks: &'a Networks,
+    /// The top-level `volumes`.
+    pub volumes: &'a Volumes,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
 }
@@ -71,7 +73,7 @@ impl Reading<'_> {
     }
 
     /// A text that is known, or one that waits.
-    fn text(&self, path: &[Segment], text: String) -> Text {
+    pub fn text(&self, path: &[Segment], text: String) -> Text {
         if self.waiting.contains(path) {
             Text::PerReplica {
                 source: Arc::from(text),
@@ -133,6 +135,16 @@ impl Reading<'_> {
             environment,
             labels,
             ports,
+            networks,
+            network_mode,
+            hostname,
+            domainname,
+            dns,
+            dns_opt,
+            dns_search,
+            extra_hosts,
+            expose,
+            mac_address,
             volumes,
             healthcheck,
             restart,
@@ -156,7 +168,19 @@ impl Reading<'_> {
         let resources = resources.unwrap_or_default();
         let (limits, reserved) = (amount(resources.limits), amount(resources.reservations));
         let ports = self.ports(ports.unwrap_or_default());
-        let mounts = self.mounts(volumes.unwrap_or_default());
+        let network = self.networking(NetworkWords {
+            networks,
+            network_mode,
+            hostname,
+            domainname,
+            dns,
+            dns_opt,
+            dns_search,
+            extra_hosts,
+            expose,
+            mac_address,
+        });
+        let (mounts, shared) = self.mounts(volumes.unwrap_or_default());
         let working_dir = self.folder(working_dir);
         let service = Service {
             mode: self.mode(mode, replicas),
@@ -165,7 +189,9 @@ impl Reading<'_> {
             environment: self.pairs("environment", environment),
             labels: self.pairs("labels", labels),
             ports,
+            network,
             mounts,
+            shared,
             healthcheck: healthcheck.and_then(health),
             restart: restart.unwrap_or(Restart::UnlessStopped),
             user: user.map(|user| user.0),
@@ -222,8 +248,9 @@ impl Reading<'_> {
         Some(folder)
     }
 
-    fn mounts(&mut self, shapes: Vec<MountShape>) -> BTreeSet<Mount> {
-        let (mut mounts, mut targets) = (BTreeSet::new(), BTreeMap::new());
+    /// The mounts, and which of their volumes are shared.
+    fn mounts(&mut self, shapes: Vec<MountShape>) -> (BTreeSet<Mount>, BTreeSet<String>) {
+        let (mut mounts, mut shared, mut targets) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         for (
             index,
             MountShape {
@@ -242,7 +269,7 @@ impl Reading<'_> {
                 SourceShape::Bind(path) => MountSource::Bind(path),
                 SourceShape::Anonymous => MountSource::Anonymous,
                 SourceShape::Volume(name) => {
-                    let known = self.around.volumes;
+                    let known = &self.around.volumes.words;
                     if !known.contains(name.as_str()) {
                         let near = suggest::nearest(name.as_str(), known.iter().map(String::as_str));
                         let define = || format!("write `{name}: {{}}` under the top-level `volumes`");
@@ -250,8 +277,9 @@ impl Reading<'_> {
                         let message = format!("there is no volume `{name}`");
                         self.problem(&["volumes"], Some(index), message, Some(hint));
                     }
-                    let on_host = self.around.cluster.map(|cluster| volume_name(cluster, &name));
-                    MountSource::Volume(on_host.unwrap_or_else(|| name.to_string()))
+                    let volume = self.around.volumes.all.get(&name);
+                    shared.extend(volume.filter(|volume| volume.shared).map(|volume| volume.name.clone()));
+                    MountSource::Volume(volume.map_or_else(|| name.to_string(), |volume| volume.name.clone()))
                 }
             };
             mounts.insert(Mount {
@@ -260,7 +288,7 @@ impl Reading<'_> {
                 read_only,
             });
         }
-        mounts
+        (mounts, shared)
     }
 
     fn constraints(&mut self, texts: Vec<String>) -> Vec<Constraint> {

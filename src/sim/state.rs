@@ -6,11 +6,13 @@ use tokio::time::Instant;
 
 use crate::host::{Containers, ForeignContainer, HostError};
 use crate::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
-use crate::model::host::{HeldPort, HostFacts, HostState};
+use crate::model::host::{Foreign, HeldPort, HostFacts, HostState};
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::journal::{JournalRecord, journal_path};
 use crate::model::name::container_name;
+use crate::model::network::{LiveNetwork, Route};
 use crate::model::setting::{Limits, MountSource, Restart};
+use crate::model::volume::LiveVolume;
 use crate::sim::container::SimContainer;
 use crate::sim::world::World;
 
@@ -19,8 +21,10 @@ pub(super) struct State {
     pub(super) facts: HostFacts,
     containers: BTreeMap<String, SimContainer>,
     pub(super) images: BTreeMap<String, ImageFacts>,
-    pub(super) volumes: BTreeSet<String>,
-    pub(super) networks: BTreeSet<String>,
+    pub(super) volumes: BTreeMap<String, LiveVolume>,
+    pub(super) networks: BTreeMap<String, LiveNetwork>,
+    pub(super) routes: Option<Vec<Route>>,
+    foreign: Foreign,
     held_ports: BTreeSet<HeldPort>,
     other_containers: u32,
     pub(super) files: BTreeMap<String, Vec<u8>>,
@@ -47,6 +51,8 @@ impl State {
             images: state.images,
             volumes: state.volumes,
             networks: state.networks,
+            routes: state.routes,
+            foreign: state.foreign,
             held_ports: state.held_ports,
             other_containers: state.other_containers,
             files: files.collect(),
@@ -65,21 +71,28 @@ impl State {
             images: self.images.clone(),
             volumes: self.volumes.clone(),
             networks: self.networks.clone(),
+            routes: self.routes.clone(),
+            foreign: self.foreign.clone(),
             held_ports: self.held_ports.clone(),
             other_containers: self.other_containers,
             journal,
         }
     }
 
-    fn own(&self, world: &World) -> Vec<LiveContainer> {
+    pub(super) fn own(&self, world: &World) -> Vec<LiveContainer> {
         self.containers.values().map(|container| container.now(world)).collect()
     }
 
     pub(super) fn all(&self, world: &World) -> Containers {
-        let mut ports = Some(self.held_ports.iter().copied().collect::<Vec<_>>());
-        let foreign = (0..self.other_containers).map(|_| ForeignContainer {
-            ports: ports.take().unwrap_or_default(),
+        let Foreign { volumes, networks } = &self.foreign;
+        // Which of them has what does not matter, so the first has it all.
+        let mut first = Some(ForeignContainer {
+            name: volumes.values().chain(networks.values()).next().cloned().unwrap_or_default(),
+            ports: self.held_ports.iter().copied().collect(),
+            volumes: volumes.keys().cloned().collect(),
+            networks: networks.keys().cloned().collect(),
         });
+        let foreign = (0..self.other_containers).map(|_| first.take().unwrap_or_default());
         Containers {
             foreign: foreign.collect(),
             own: self.own(world),
@@ -91,7 +104,7 @@ impl State {
         found.or_else(|| self.own(world).into_iter().find(|container| container.id == name))
     }
 
-    fn existing(&mut self, name: &str) -> Result<&mut SimContainer, HostError> {
+    pub(super) fn existing(&mut self, name: &str) -> Result<&mut SimContainer, HostError> {
         let found = self.containers.get_mut(name);
         found.ok_or_else(|| HostError::NotFound(format!("No such container: {name}")))
     }
@@ -104,6 +117,7 @@ impl State {
         world: &World,
     ) -> Result<(), HostError> {
         self.check_free(name)?;
+        self.check_networks(spec)?;
         let digest = owner.digest.as_ref().or(spec.image.digest());
         let Some((image_id, facts)) = self.image(&spec.image, digest) else {
             return Err(HostError::NotFound(format!("No such image: {}", spec.image)));
@@ -120,12 +134,17 @@ impl State {
             state: ContainerState::Created,
             started_at: String::new(),
             restarts: 0,
+            network_ids: BTreeMap::new(),
             spec: Some(Box::new(spec.effective(&facts.defaults))),
         };
         let volumes = spec.mounts.iter().filter_map(|mount| match &mount.source {
-            MountSource::Volume(name) => Some(name.clone()),
+            MountSource::Volume(name) if !self.volumes.contains_key(name) => {
+                Some((name.clone(), LiveVolume::default()))
+            }
+            MountSource::Volume(_) => None,
             MountSource::Bind(_) | MountSource::Anonymous => None,
         });
+        let volumes: Vec<_> = volumes.collect();
         self.volumes.extend(volumes);
         self.containers.insert(name.to_owned(), SimContainer::new(live));
         Ok(())
@@ -159,6 +178,7 @@ impl State {
             let words = format!("Bind for 0.0.0.0:{} failed: port is already allocated", port.port);
             return Err(HostError::Refused(words));
         }
+        self.join_networks(name, world)?;
         self.existing(name)?.start(Instant::now());
         Ok(())
     }

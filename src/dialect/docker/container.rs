@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerConfig, ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum as Status,
-    ContainerSummary, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig, Mount as EngineMount, MountType,
+    ContainerSummary, EndpointSettings, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig, Mount as EngineMount, MountType,
     PortMap, PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
 };
 
-use crate::dialect::docker::{Unreadable, label};
+use crate::dialect::docker::{Unreadable, label, network};
 use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
 use crate::model::host::HeldPort;
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Protocol, Restart};
@@ -24,9 +24,12 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
     let labels = config.labels.clone().unwrap_or_default();
     let owner = label::owner(&name, &labels)?;
     let state = answer.state.unwrap_or_default();
+    let id = answer.id.unwrap_or_default();
+    let endpoints = answer.network_settings.and_then(|settings| settings.networks);
+    let endpoints = endpoints.unwrap_or_default();
     let started_at = state.started_at.clone().unwrap_or_default();
     Ok(LiveContainer {
-        id: answer.id.unwrap_or_default(),
+        network_ids: network::ids(&endpoints),
         name,
         owner,
         image_id: answer.image.unwrap_or_default(),
@@ -38,11 +41,22 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
         state: state_of(&state),
         restarts: natural(answer.restart_count),
         spec: Some(Box::new(effective(
+            &id,
             config,
             answer.host_config.unwrap_or_default(),
+            &endpoints,
             labels,
         ))),
+        id,
     })
+}
+
+/// The name of a container in a list.
+pub fn listed_name(summary: &ContainerSummary) -> String {
+    let names = summary.names.iter().flatten();
+    // One that others are linked to has their names for it, too.
+    let own = names.map(|name| name.trim_start_matches('/')).find(|name| !name.contains('/'));
+    own.unwrap_or_default().to_owned()
 }
 
 /// The ports of the host that a container in a list holds now.
@@ -88,14 +102,22 @@ pub fn environment(lines: Vec<String>) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn effective(config: ContainerConfig, host: HostConfig, labels: HashMap<String, String>) -> EffectiveSpec {
+fn effective(
+    id: &str,
+    config: ContainerConfig,
+    host: HostConfig,
+    endpoints: &HashMap<String, EndpointSettings>,
+    labels: HashMap<String, String>,
+) -> EffectiveSpec {
+    let ports = ports(host.port_bindings.clone().unwrap_or_default());
     EffectiveSpec {
+        network: network::networking(id, &config, &host, endpoints, &ports),
+        ports,
         command: config.cmd.unwrap_or_default(),
         entrypoint: config.entrypoint.unwrap_or_default(),
         environment: environment(config.env.unwrap_or_default()),
         logging: logging(host.log_config.unwrap_or_default(), label::asked_logging(&labels)),
         labels: label::without_own(labels),
-        ports: ports(host.port_bindings.unwrap_or_default()),
         mounts: host
             .mounts
             .unwrap_or_default()

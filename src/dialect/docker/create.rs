@@ -4,17 +4,25 @@ use std::collections::{BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerCreateBody, ContainerUpdateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount as EngineMount,
-    MountType, PortBinding as EnginePort, PortMap, RestartPolicy, RestartPolicyNameEnum,
+    MountType, NetworkingConfig, PortBinding as EnginePort, PortMap, RestartPolicy, RestartPolicyNameEnum,
 };
 
-use crate::dialect::docker::label;
+use crate::dialect::docker::{label, network};
 use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::name::ClusterName;
+use crate::model::network::{Attachment, BRIDGE, Networking, is_predefined};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
 use crate::model::unit::Span;
 
-/// A replica's container, to be made from `image`: an engine's name or id of it.
-pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, image: &str) -> ContainerCreateBody {
+/// A replica's container, to be made from `image`: an engine's name or id of it. Where `all_networks` is false the engine
+/// attaches it to the first alone, and it must be connected to the others.
+pub fn replica(
+    spec: &ContainerSpec,
+    owner: &Ownership,
+    cluster: &ClusterName,
+    image: &str,
+    all_networks: bool,
+) -> ContainerCreateBody {
     let ContainerSpec {
         image: _,
         command,
@@ -22,6 +30,7 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
         environment,
         labels,
         ports,
+        network: networking,
         mounts,
         healthcheck,
         restart: policy,
@@ -31,8 +40,19 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
         stop_grace_period,
         limits: Limits { cpus, memory },
     } = spec;
+    let Networking {
+        mode,
+        networks: _,
+        hostname,
+        domainname,
+        dns,
+        dns_opt,
+        dns_search,
+        extra_hosts,
+        expose,
+    } = networking;
     let mut all_labels: HashMap<String, String> = labels.clone().into_iter().collect();
-    all_labels.extend(label::of_replica(cluster, owner, log));
+    all_labels.extend(label::of_replica(cluster, owner, log, networking));
     ContainerCreateBody {
         image: Some(image.to_owned()),
         // One empty word is the API's way to say "no entrypoint"; none at all would mean the image's.
@@ -47,7 +67,10 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
                 .collect(),
         ),
         labels: Some(all_labels),
-        exposed_ports: Some(exposed(ports)),
+        exposed_ports: Some(exposed(ports, expose)),
+        hostname: hostname.clone(),
+        domainname: (!domainname.is_empty()).then(|| domainname.clone()),
+        networking_config: Some(endpoints(networking, all_networks)),
         healthcheck: healthcheck.as_ref().map(health),
         user: user.clone(),
         working_dir: working_dir.clone(),
@@ -57,6 +80,11 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
         attach_stderr: Some(false),
         host_config: Some(HostConfig {
             port_bindings: Some(bindings(ports)),
+            network_mode: (mode != BRIDGE).then(|| mode.clone()),
+            dns: Some(dns.iter().map(ToString::to_string).collect()),
+            dns_options: Some(dns_opt.iter().cloned().collect()),
+            dns_search: Some(dns_search.clone()),
+            extra_hosts: Some(extra_hosts.iter().cloned().collect()),
             mounts: Some(mounts.iter().map(mount).collect()),
             restart_policy: Some(restart(*policy)),
             log_config: logging(log),
@@ -83,12 +111,22 @@ pub fn update(limits: Limits, policy: Restart) -> ContainerUpdateBody {
     }
 }
 
-fn exposed(ports: &BTreeSet<PortBinding>) -> Vec<String> {
-    let exposed: BTreeSet<String> = ports
-        .iter()
-        .map(|port| format!("{}/{}", port.container, port.protocol))
-        .collect();
+fn exposed(ports: &BTreeSet<PortBinding>, expose: &BTreeSet<String>) -> Vec<String> {
+    let ports = ports.iter().map(|port| format!("{}/{}", port.container, port.protocol));
+    let exposed: BTreeSet<String> = ports.chain(expose.iter().cloned()).collect();
     exposed.into_iter().collect()
+}
+
+/// How the container is attached. Of those that an engine attaches by itself nothing is said, unless there is something to say.
+fn endpoints(networking: &Networking, all: bool) -> NetworkingConfig {
+    let Networking { mode, networks, .. } = networking;
+    let said = networks.iter().filter(|(name, attachment)| {
+        (all || *name == mode) && (!is_predefined(name) || **attachment != Attachment::default())
+    });
+    let endpoints = said.map(|(name, attachment)| (name.clone(), network::endpoint(attachment)));
+    NetworkingConfig {
+        endpoints_config: Some(endpoints.collect()),
+    }
 }
 
 fn bindings(ports: &BTreeSet<PortBinding>) -> PortMap {

@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod deploy;
 pub mod mount;
+pub mod network;
 pub mod plain;
 pub mod port;
 pub mod service;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use crate::resolve::shape::cluster::{ClusterShape, HostShape, RegistryShape, VolumeShape};
+use crate::resolve::shape::network::NetworkShape;
 use crate::resolve::shape::service::ServiceShape;
 
 /// A file of a cdk repository: any of these sections, in any file.
@@ -28,6 +30,8 @@ pub struct FileShape {
     pub hosts: Option<BTreeMap<String, HostShape>>,
     /// The services, by name, as the Compose Specification writes them.
     pub services: Option<BTreeMap<String, ServiceShape>>,
+    /// The networks that services are attached to: one on each host that needs it.
+    pub networks: Option<BTreeMap<String, Option<NetworkShape>>>,
     /// The named volumes that services mount.
     pub volumes: Option<BTreeMap<String, Option<VolumeShape>>>,
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -14,6 +15,9 @@ use crate::model::unit::Span;
 use crate::resolve::decode;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
 use crate::resolve::shape::mount::MountShape;
+use crate::resolve::shape::network::{
+    AttachmentsShape, ExposeShape, ExtraHostsShape, Mac, ModeShape, OneOrMany,
+};
 use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
 use crate::resolve::shape::port::PortShape;
 
@@ -36,6 +40,26 @@ pub struct ServiceShape {
     pub labels: Option<BTreeMap<String, Plain<String>>>,
     /// Ports. A container's port alone gets a host port from cdk.
     pub ports: Option<Vec<PortShape>>,
+    /// The networks that it is attached to; the network `default` where there is one, unless given.
+    pub networks: Option<AttachmentsShape>,
+    /// Each host's default network, the host's own, or none, instead of `networks`.
+    pub network_mode: Option<ModeShape>,
+    /// What a container calls itself; its short id unless given.
+    pub hostname: Option<Plain<String>>,
+    /// The domain of it.
+    pub domainname: Option<Plain<String>>,
+    /// Whom it asks for names.
+    pub dns: Option<OneOrMany<IpAddr>>,
+    /// Options for its resolver.
+    pub dns_opt: Option<Vec<Plain<String>>>,
+    /// Domains in which it looks for short names.
+    pub dns_search: Option<OneOrMany<String>>,
+    /// Names of its own for addresses.
+    pub extra_hosts: Option<ExtraHostsShape>,
+    /// Ports that it says it has, without publishing them.
+    pub expose: Option<Vec<Plain<ExposeShape>>>,
+    /// A fixed hardware address, on its first network.
+    pub mac_address: Option<Mac>,
     /// Volumes and bind mounts.
     pub volumes: Option<Vec<MountShape>>,
     /// How the engine asks whether a replica is healthy.
