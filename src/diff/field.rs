@@ -152,7 +152,9 @@ impl Changes {
         } = wanted;
         // One that is alone and predefined is told by the mode.
         let by_name = |networks: &BTreeMap<String, Attachment>| -> BTreeMap<String, String> {
-            let told = networks.iter().filter(|(name, how)| !is_predefined(name) || **how != Attachment::default());
+            let told = networks
+                .iter()
+                .filter(|(name, how)| !is_predefined(name) || **how != Attachment::default());
             told.map(|(name, how)| (name.clone(), how.to_string())).collect()
         };
         let (old, new) = (by_name(&was.networks), by_name(networks));
@@ -167,10 +169,15 @@ impl Changes {
             };
             self.whole("network_mode", false, Some(on(was)), Some(on(wanted)));
         } else if was.mode != *mode {
-            self.whole("networks", false, Some(format!("{} first", was.mode)), Some(format!("{mode} first")));
+            self.whole(
+                "networks",
+                false,
+                Some(format!("{} first", was.mode)),
+                Some(format!("{mode} first")),
+            );
         }
         self.text("hostname", was.hostname.clone(), hostname.clone());
-        self.text("domainname", text(&was.domainname), text(domainname));
+        self.text("domainname", was.domainname.clone(), domainname.clone());
         let lines = |list: &mut dyn Iterator<Item = String>| text(&list.collect::<Vec<_>>().join(" "));
         let addresses = |list: &[IpAddr]| lines(&mut list.iter().map(ToString::to_string));
         self.text("dns", addresses(&was.dns), addresses(dns));

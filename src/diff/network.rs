@@ -108,7 +108,7 @@ fn compare(was: &NetworkSpec, wanted: &NetworkSpec) -> Vec<Difference> {
     text("internal", flag(was.internal), flag(*internal));
     text("attachable", flag(was.attachable), flag(*attachable));
     text("enable_ipv6", flag(was.ipv6), flag(*ipv6));
-    text("ipam.driver", word(&was.ipam_driver), word(ipam_driver));
+    text("ipam.driver", was.ipam_driver.clone(), ipam_driver.clone());
     text("ipam.options", list(&was.ipam_options), list(ipam_options));
     text("ipam.config", pools_text(&was.pools), pools_text(pools));
     text("labels", list(&was.labels), list(labels));

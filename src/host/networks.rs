@@ -35,7 +35,9 @@ pub async fn create(docker: &Docker, name: &str, spec: &NetworkSpec, cluster: &C
         return Err(HostError::Refused(format!("network with name {name} already exists")));
     }
     let create = docker.create_network(network::created(name, spec, cluster));
-    within(&format!("create network {name}"), CHANGE, create).await.map(drop)
+    within(&format!("create network {name}"), CHANGE, create)
+        .await
+        .map(drop)
 }
 
 /// Removes a network; that it is gone already is no error.

@@ -124,10 +124,7 @@ impl ContainerSpec {
             environment: laid_over(&image.environment, environment),
             labels: laid_over(&image.labels, labels),
             ports: ports.clone(),
-            network: Networking {
-                expose: exposed(&network.expose, &image.exposed, ports),
-                ..network.clone()
-            },
+            network: network.effective(exposed(&network.expose, &image.exposed, ports)),
             mounts: mounts.clone(),
             healthcheck: merged_health(healthcheck.as_ref(), image.healthcheck.as_ref()),
             restart: *restart,

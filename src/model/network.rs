@@ -133,8 +133,8 @@ pub struct NetworkSpec {
     pub attachable: bool,
     /// Whether containers get IPv6 addresses.
     pub ipv6: bool,
-    /// Who hands out addresses; empty is the engine itself.
-    pub ipam_driver: String,
+    /// Who hands out addresses; the engine itself unless given.
+    pub ipam_driver: Option<String>,
     /// That one's own options.
     pub ipam_options: BTreeMap<String, String>,
     /// Its addresses; the engine chooses where there are none.
@@ -151,7 +151,7 @@ impl Default for NetworkSpec {
             internal: false,
             attachable: false,
             ipv6: false,
-            ipam_driver: String::new(),
+            ipam_driver: None,
             ipam_options: BTreeMap::new(),
             pools: Vec::new(),
             labels: BTreeMap::new(),
@@ -268,7 +268,7 @@ pub struct Networking {
     /// Its name for itself; the engine's choice unless given.
     pub hostname: Option<String>,
     /// The domain of it.
-    pub domainname: String,
+    pub domainname: Option<String>,
     /// Whom it asks for names; the host's own servers unless given.
     pub dns: Vec<IpAddr>,
     /// The resolver's options.
@@ -288,13 +288,27 @@ impl Default for Networking {
             mode: BRIDGE.to_owned(),
             networks: BTreeMap::from([(BRIDGE.to_owned(), Attachment::default())]),
             hostname: None,
-            domainname: String::new(),
+            domainname: None,
             dns: Vec::new(),
             dns_opt: BTreeSet::new(),
             dns_search: Vec::new(),
             extra_hosts: BTreeSet::new(),
             expose: BTreeSet::new(),
         }
+    }
+}
+
+impl Networking {
+    /// What an engine reports of it, where a container says that it has these ports. What it calls itself is a name for
+    /// others too, so that an alias of the same name says nothing.
+    pub fn effective(&self, expose: BTreeSet<String>) -> Self {
+        let mut all = Self { expose, ..self.clone() };
+        if let Some(hostname) = &self.hostname {
+            for attachment in all.networks.values_mut() {
+                attachment.aliases.remove(hostname);
+            }
+        }
+        all
     }
 }
 

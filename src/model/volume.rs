@@ -41,14 +41,22 @@ impl VolumeSpec {
         } = self;
         let list = |pairs: &BTreeMap<String, String>| {
             let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            if pairs.is_empty() { "none".to_owned() } else { pairs.join(" ") }
+            if pairs.is_empty() {
+                "none".to_owned()
+            } else {
+                pairs.join(" ")
+            }
         };
         let mut said = Vec::new();
         if *driver != live.driver {
             said.push(format!("driver {} where git says {driver}", live.driver));
         }
         if *options != live.options {
-            said.push(format!("driver_opts {} where git says {}", list(&live.options), list(options)));
+            said.push(format!(
+                "driver_opts {} where git says {}",
+                list(&live.options),
+                list(options)
+            ));
         }
         if labels.iter().any(|(key, value)| live.labels.get(key) != Some(value)) {
             said.push(format!("labels {} where git says {}", list(&live.labels), list(labels)));

@@ -88,12 +88,17 @@ impl Placer<'_> {
                 // Their hosts are named already.
                 Why::Bound { .. } | Why::Global { .. } => continue,
             }
-            let fitting = self.rooms.iter().filter(|room| room.admits().is_ok() && room.meets(service).is_ok());
+            let fitting = self
+                .rooms
+                .iter()
+                .filter(|room| room.admits().is_ok() && room.meets(service).is_ok());
             for room in fitting {
                 let what = match room.has(service, &self.outside).and_then(|()| room.is_alone(service)) {
                     Err(Obstacle::Network(name)) => format!("network {name}, which is external, is not on"),
                     Err(Obstacle::Volume(name)) => format!("volume {name}, which is external, is not on"),
-                    Err(Obstacle::Foreign(name, by)) => format!("volume {name} is mounted by {by} too, which is not cdk's, on"),
+                    Err(Obstacle::Foreign(name, by)) => {
+                        format!("volume {name} is mounted by {by} too, which is not cdk's, on")
+                    }
                     Ok(()) | Err(_) => continue,
                 };
                 missing.entry(what).or_default().insert(room.name.as_str());

@@ -139,9 +139,10 @@ fn rollouts(plan: &Plan, found: &mut BTreeSet<Lint>) {
             Op::Gate(GateOp::Up { .. } | GateOp::Stays { .. }) => true,
             Op::Container(ContainerOp::Create { .. } | ContainerOp::Start { .. } | ContainerOp::Update { .. }) => true,
             Op::Container(ContainerOp::Rename { .. }) => true,
-            Op::Container(ContainerOp::Stop { .. } | ContainerOp::Remove { .. }) | Op::Image(_) | Op::Volume(_) | Op::Network(_) => {
-                false
-            }
+            Op::Container(ContainerOp::Stop { .. } | ContainerOp::Remove { .. })
+            | Op::Image(_)
+            | Op::Volume(_)
+            | Op::Network(_) => false,
         };
         if only_in_unit && !seen.contains_key(&step.id) {
             found.insert(Lint::Steps(step.id));

@@ -29,7 +29,12 @@ impl Builder<'_> {
     pub(super) fn make_networks(&mut self, host: &HostName, service: &ServiceName, state: &HostState, names: &[&str]) {
         for name in names.iter().filter(|name| !state.networks.contains_key(**name)) {
             let key = (host.clone(), (*name).to_owned());
-            let spec = self.input.target.hosts.get(host).and_then(|host| host.networks.get(*name));
+            let spec = self
+                .input
+                .target
+                .hosts
+                .get(host)
+                .and_then(|host| host.networks.get(*name));
             let (Some(spec), false) = (spec, self.networks.ready.contains_key(&key)) else {
                 continue;
             };
@@ -44,7 +49,10 @@ impl Builder<'_> {
     /// What must be done before a container of these networks is touched, or made.
     pub(super) fn networks_ready<'n>(&self, host: &HostName, names: impl IntoIterator<Item = &'n str>) -> Vec<StepId> {
         let keys = names.into_iter().map(|name| (host.clone(), name.to_owned()));
-        keys.filter_map(|key| self.networks.ready.get(&key)).flatten().copied().collect()
+        keys.filter_map(|key| self.networks.ready.get(&key))
+            .flatten()
+            .copied()
+            .collect()
     }
 
     /// The same for a container that stands.
@@ -74,7 +82,13 @@ impl Builder<'_> {
                 continue;
             };
             let Some(state) = self.state(host) else { continue };
-            let ready = self.renew(host, state, name, (was, spec), before.remove(name.as_str()).unwrap_or_default());
+            let ready = self.renew(
+                host,
+                state,
+                name,
+                (was, spec),
+                before.remove(name.as_str()).unwrap_or_default(),
+            );
             self.told(host, name, Action::Replace, fields, "it differs");
             before.insert(name, ready.clone());
             self.networks.ready.insert((host.clone(), name.clone()), ready);
@@ -166,7 +180,10 @@ impl Builder<'_> {
         let unwanted = diff.networks.iter().filter(|it| it.verdict == NetworkVerdict::Remove);
         for NetworkDiff { host, name, .. } in unwanted {
             let Some(state) = self.state(host) else { continue };
-            let on_it = state.containers.iter().filter(|it| networks(it).any(|network| network == name));
+            let on_it = state
+                .containers
+                .iter()
+                .filter(|it| networks(it).any(|network| network == name));
             let gone: Option<BTreeSet<StepId>> = on_it
                 .map(|it| removals.get(&(host.clone(), self.name_of(it))).copied())
                 .collect();
@@ -247,12 +264,16 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
             !asked && spec.is_routed() && !spec.pools.is_empty() && !state.networks.contains_key(*name)
         });
         notes.extend(blind.map(|(name, _)| {
-            Note::Text(format!("{host} does not tell its routes: whether {name} overlaps one is not known"))
+            Note::Text(format!(
+                "{host} does not tell its routes: whether {name} overlaps one is not known"
+            ))
         }));
     }
     notes.extend(left.into_iter().map(|(name, hosts)| {
         let hosts = hosts.join(", ");
-        Note::Text(format!("volume {name} is no longer in git; it stays on {hosts} with all that is in it"))
+        Note::Text(format!(
+            "volume {name} is no longer in git; it stays on {hosts} with all that is in it"
+        ))
     }));
     notes
 }
@@ -271,6 +292,8 @@ fn used(diff: &NetworkDiff) -> Option<Note> {
     Some(Note::Differs {
         host: diff.host.clone(),
         what: format!("network {name}"),
-        why: format!("it should be made anew, but {by}, which is not cdk's, is on it: disconnect that, and apply again"),
+        why: format!(
+            "it should be made anew, but {by}, which is not cdk's, is on it: disconnect that, and apply again"
+        ),
     })
 }

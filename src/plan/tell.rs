@@ -11,8 +11,8 @@ use crate::model::unit::Span;
 use crate::observe::Observed;
 use crate::place::live::newest_record;
 use crate::place::{HostAnswer, Placement};
-use crate::plan::network;
 use crate::plan::Input;
+use crate::plan::network;
 use crate::plan::step::{Action, FieldChange, Note, Rollout, ServiceChange, SlotChange};
 use crate::render::Target;
 

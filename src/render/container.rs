@@ -145,8 +145,11 @@ fn is_own(service: &Service) -> bool {
     }
     let lists = service.command.iter().chain(&service.entrypoint).flatten();
     let maps = service.environment.values().chain(service.labels.values());
-    lists.chain(maps).chain(&service.network.hostname).any(|text| match text {
-        Text::Plain(_) => false,
-        Text::PerReplica { .. } => true,
-    })
+    lists
+        .chain(maps)
+        .chain(&service.network.hostname)
+        .any(|text| match text {
+            Text::Plain(_) => false,
+            Text::PerReplica { .. } => true,
+        })
 }

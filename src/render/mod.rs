@@ -17,7 +17,7 @@ use crate::model::revision::Revision;
 use crate::model::volume::VolumeSpec;
 use crate::place::{HostAnswer, Placement};
 use crate::render::container::Renderer;
-use crate::resolve::desired::Desired;
+use crate::resolve::desired::{Desired, Volume};
 
 /// What one host is to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -69,8 +69,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         volumes: desired.volumes.values().map(|volume| volume.name.clone()).collect(),
     };
     let networks = network::own(desired);
-    let volumes = desired.volumes.values().filter(|volume| !volume.external);
-    let volumes: BTreeMap<&str, _> = volumes.map(|volume| (volume.name.as_str(), &volume.spec)).collect();
+    let volumes: BTreeMap<&str, &Volume> = desired.volumes.values().map(|it| (it.name.as_str(), it)).collect();
     let answering = placement.hosts.iter().filter(|(_, answer)| match answer {
         HostAnswer::Answers => true,
         HostAnswer::Silent(_) | HostAnswer::Down => false,
@@ -91,10 +90,14 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         if let Some(host) = target.hosts.get_mut(&assignment.host)
             && let Some(spec) = renderer.container(slot, assignment)
         {
-            let needed = spec.volumes().filter_map(|name| Some((name, *volumes.get(name)?)));
-            host.volumes.extend(needed.map(|(name, spec)| (name.to_owned(), spec.clone())));
+            for name in spec.volumes() {
+                let volume = volumes.get(name).filter(|volume| !volume.external);
+                host.volumes
+                    .extend(volume.map(|volume| (name.to_owned(), volume.spec.clone())));
+            }
             let needed = spec.networks().filter_map(|name| Some((name, *networks.get(name)?)));
-            host.networks.extend(needed.map(|(name, network)| (name.to_owned(), network.spec.clone())));
+            host.networks
+                .extend(needed.map(|(name, network)| (name.to_owned(), network.spec.clone())));
             host.containers.insert(slot.clone(), spec);
         }
     }

@@ -105,7 +105,9 @@ impl Coming<'_> {
         let goes = |route: &Route| {
             interfaces.contains(&route.interface.as_str())
                 || (route.kind == RouteKind::Address
-                    && self.old.is_some_and(|old| old.subnets.iter().any(|net| net.encloses(route.to))))
+                    && self
+                        .old
+                        .is_some_and(|old| old.subnets.iter().any(|net| net.encloses(route.to))))
         };
         let of_route = || {
             let mut routes = self.state.routes.iter().flatten().filter(|route| !goes(route));

@@ -91,7 +91,11 @@ pub fn summary(plan: &Plan, style: Style) -> String {
     }
     let estimate = estimate(plan);
     let tally = [tally, network::tally(plan)];
-    let tally = tally.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    let tally = tally
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ");
     let what = if tally.is_empty() {
         count(plan.steps.len(), "step") + " to tidy up"
     } else {

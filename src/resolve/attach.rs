@@ -105,7 +105,7 @@ impl Reading<'_> {
                 mode,
                 networks,
                 hostname: None,
-                domainname: domainname.map(|name| name.0).unwrap_or_default(),
+                domainname: domainname.map(|name| name.0).filter(|name| !name.is_empty()),
                 dns: dns.map(|dns| dns.0).unwrap_or_default(),
                 dns_opt: options.collect(),
                 dns_search: dns_search.map(|all| all.0).unwrap_or_default(),

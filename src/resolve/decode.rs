@@ -158,7 +158,11 @@ fn unknown_key(node: &Node, at: &str, path: &[Segment], problems: &mut Problems)
     let Some((Segment::Key(key), parents)) = path.split_last() else {
         return None;
     };
-    if key.starts_with("x-") && ["services", "networks", "volumes"].iter().any(|section| at.starts_with(section)) {
+    if key.starts_with("x-")
+        && ["services", "networks", "volumes"]
+            .iter()
+            .any(|section| at.starts_with(section))
+    {
         return None;
     }
     let mut pattern = at.to_owned();

@@ -96,7 +96,10 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         attach::check_addresses(&services, &section.value, problems);
     }
     let Hosts { all: hosts, words: _ } = hosts;
-    let Networks { all: networks, words: _ } = networks;
+    let Networks {
+        all: networks,
+        words: _,
+    } = networks;
     let Volumes { all: volumes, words: _ } = volumes;
     Some(Desired {
         revision: revision.clone(),

@@ -74,13 +74,7 @@ pub fn networks(
 }
 
 /// Whether a subnet can be one's own: no other network's, and with none of the hosts in it.
-fn fits(
-    claim: &Claim,
-    network: &Network,
-    others: &[Claim],
-    hosts: &BTreeMap<HostName, Host>,
-    problems: &mut Problems,
-) {
+fn fits(claim: &Claim, network: &Network, others: &[Claim], hosts: &BTreeMap<HostName, Host>, problems: &mut Problems) {
     let Claim {
         network: name,
         subnet,
@@ -100,7 +94,10 @@ fn fits(
             Address::Local => None,
             Address::Ssh(text) => text.parse::<IpAddr>().ok(),
         };
-        literal.into_iter().chain(host.private_address).find(|address| subnet.holds(*address))
+        literal
+            .into_iter()
+            .chain(host.private_address)
+            .find(|address| subnet.holds(*address))
     };
     let inside = hosts.iter().find_map(|(host, it)| Some((host, address(it)?)));
     if let Some((host, address)) = inside.filter(|_| network.spec.is_routed()) {
@@ -123,12 +120,7 @@ impl Reading<'_> {
         self.problems.push(problem.hint(hint));
     }
 
-    fn network(
-        &mut self,
-        entry: Entry,
-        cluster: Option<&ClusterName>,
-        names: &Arc<Names>,
-    ) -> (Network, Vec<Claim>) {
+    fn network(&mut self, entry: Entry, cluster: Option<&ClusterName>, names: &Arc<Names>) -> (Network, Vec<Claim>) {
         let mut value = entry.value;
         if value.is_null() {
             value.kind = Kind::Map(Map::new());
@@ -171,7 +163,11 @@ impl Reading<'_> {
         let ipv6 = enable_ipv6.unwrap_or_default();
         if ipv6 && !pools.iter().any(|pool| pool.subnet.is_ipv6()) {
             let hint = "write {subnet: \"fd00:1::/64\"} under `ipam.config`: most engines choose none by themselves";
-            self.problem(&["enable_ipv6".into()], "`enable_ipv6` needs an IPv6 subnet".to_owned(), hint);
+            self.problem(
+                &["enable_ipv6".into()],
+                "`enable_ipv6` needs an IPv6 subnet".to_owned(),
+                hint,
+            );
         }
         let spec = NetworkSpec {
             driver: driver.map_or_else(|| NetworkSpec::default().driver, |driver| driver.as_str().to_owned()),
@@ -179,7 +175,7 @@ impl Reading<'_> {
             internal: internal.unwrap_or_default(),
             attachable: attachable.unwrap_or_default(),
             ipv6,
-            ipam_driver: ipam_driver.filter(|driver| driver != "default").unwrap_or_default(),
+            ipam_driver: ipam_driver.filter(|driver| driver != "default"),
             ipam_options: plain(ipam_options),
             pools,
             labels: plain(labels),

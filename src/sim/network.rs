@@ -62,7 +62,9 @@ impl State {
 
     /// Whether all of a container's networks are there.
     pub(super) fn check_networks(&self, spec: &ContainerSpec) -> Result<(), HostError> {
-        let lost = spec.networks().find(|name| !is_predefined(name) && !self.networks.contains_key(*name));
+        let lost = spec
+            .networks()
+            .find(|name| !is_predefined(name) && !self.networks.contains_key(*name));
         lost.map_or(Ok(()), |name| Err(missing(name)))
     }
 

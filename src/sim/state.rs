@@ -87,7 +87,12 @@ impl State {
         let Foreign { volumes, networks } = &self.foreign;
         // Which of them has what does not matter, so the first has it all.
         let mut first = Some(ForeignContainer {
-            name: volumes.values().chain(networks.values()).next().cloned().unwrap_or_default(),
+            name: volumes
+                .values()
+                .chain(networks.values())
+                .next()
+                .cloned()
+                .unwrap_or_default(),
             ports: self.held_ports.iter().copied().collect(),
             volumes: volumes.keys().cloned().collect(),
             networks: networks.keys().cloned().collect(),

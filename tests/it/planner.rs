@@ -2,6 +2,8 @@
 
 #[path = "planner/lints.rs"]
 mod lints;
+#[path = "planner/networks.rs"]
+mod networks;
 #[path = "planner/property.rs"]
 mod property;
 #[path = "planner/scenarios.rs"]

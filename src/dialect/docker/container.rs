@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerConfig, ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum as Status,
-    ContainerSummary, EndpointSettings, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig, Mount as EngineMount, MountType,
-    PortMap, PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
+    ContainerSummary, EndpointSettings, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig,
+    Mount as EngineMount, MountType, PortMap, PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
 };
 
 use crate::dialect::docker::{Unreadable, label, network};
@@ -55,7 +55,9 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
 pub fn listed_name(summary: &ContainerSummary) -> String {
     let names = summary.names.iter().flatten();
     // One that others are linked to has their names for it, too.
-    let own = names.map(|name| name.trim_start_matches('/')).find(|name| !name.contains('/'));
+    let own = names
+        .map(|name| name.trim_start_matches('/'))
+        .find(|name| !name.contains('/'));
     own.unwrap_or_default().to_owned()
 }
 

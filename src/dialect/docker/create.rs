@@ -69,7 +69,7 @@ pub fn replica(
         labels: Some(all_labels),
         exposed_ports: Some(exposed(ports, expose)),
         hostname: hostname.clone(),
-        domainname: (!domainname.is_empty()).then(|| domainname.clone()),
+        domainname: domainname.clone(),
         networking_config: Some(endpoints(networking, all_networks)),
         healthcheck: healthcheck.as_ref().map(health),
         user: user.clone(),

@@ -108,7 +108,9 @@ impl AskedNetworking {
         let macs = network.networks.iter();
         Self {
             hostname: network.hostname.clone(),
-            macs: macs.filter_map(|(name, it)| Some((name.clone(), it.mac.clone()?))).collect(),
+            macs: macs
+                .filter_map(|(name, it)| Some((name.clone(), it.mac.clone()?)))
+                .collect(),
         }
     }
 }
@@ -116,7 +118,8 @@ impl AskedNetworking {
 /// What was asked when the container was made; nothing where there is no such label.
 pub fn asked_networking(labels: &HashMap<String, String>) -> AskedNetworking {
     let text = labels.get(NETWORK);
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    text.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
 }
 
 /// The labels of a network of the cluster: cdk's own.

@@ -36,7 +36,7 @@ pub fn created(name: &str, spec: &NetworkSpec, cluster: &ClusterName) -> Network
     } = spec;
     let mut all_labels: HashMap<String, String> = labels.clone().into_iter().collect();
     all_labels.extend(label::of_network(cluster, spec));
-    let asks = !pools.is_empty() || !ipam_driver.is_empty() || !ipam_options.is_empty();
+    let asks = !pools.is_empty() || ipam_driver.is_some() || !ipam_options.is_empty();
     NetworkCreateRequest {
         name: name.to_owned(),
         driver: Some(driver.clone()),
@@ -44,7 +44,7 @@ pub fn created(name: &str, spec: &NetworkSpec, cluster: &ClusterName) -> Network
         attachable: Some(*attachable),
         enable_ipv6: Some(*ipv6),
         ipam: asks.then(|| Ipam {
-            driver: (!ipam_driver.is_empty()).then(|| ipam_driver.clone()),
+            driver: ipam_driver.clone(),
             config: Some(pools.iter().map(pool).collect()),
             options: (!ipam_options.is_empty()).then(|| ipam_options.clone().into_iter().collect()),
         }),
@@ -148,14 +148,15 @@ pub fn networking(
     let own_name = config.hostname.clone().filter(|name| !name.is_empty());
     let own_name = own_name.filter(|name| name != short(id) && (mode != HOST || hostname.is_some()));
     let list = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+    let names = [Some(short(id)), own_name.as_deref()];
     Networking {
         networks: endpoints
             .iter()
-            .map(|(name, endpoint)| (name.clone(), attachment(id, name, endpoint, macs.get(name))))
+            .map(|(name, endpoint)| (name.clone(), attachment(&names, name, endpoint, macs.get(name))))
             .collect(),
         mode,
         hostname: own_name,
-        domainname: config.domainname.clone().unwrap_or_default(),
+        domainname: config.domainname.clone().filter(|name| !name.is_empty()),
         dns: list(&host.dns).iter().filter_map(|text| text.parse().ok()).collect(),
         dns_opt: list(&host.dns_options).into_iter().collect(),
         dns_search: list(&host.dns_search),
@@ -178,14 +179,22 @@ pub fn ids(endpoints: &HashMap<String, EndpointSettings>) -> BTreeMap<String, St
 }
 
 /// What was asked for when a container was attached: not the addresses that the engine chose.
-fn attachment(id: &str, network: &str, endpoint: &EndpointSettings, asked_mac: Option<&String>) -> Attachment {
+fn attachment(
+    own_names: &[Option<&str>],
+    network: &str,
+    endpoint: &EndpointSettings,
+    asked_mac: Option<&String>,
+) -> Attachment {
     let aliases = endpoint.aliases.iter().flatten();
     let ipam = endpoint.ipam_config.clone().unwrap_or_default();
     let address = |text: Option<String>| text.filter(|text| !text.is_empty());
     let live_mac = address(endpoint.mac_address.clone());
     Attachment {
-        // Engines before 25 add the container's id.
-        aliases: aliases.filter(|alias| *alias != short(id)).cloned().collect(),
+        // Engines before 25 add the container's id and its name for itself; the others find it by them all the same.
+        aliases: aliases
+            .filter(|alias| !own_names.contains(&Some(alias)))
+            .cloned()
+            .collect(),
         ipv4: address(ipam.ipv4_address).and_then(|text| text.parse().ok()),
         ipv6: address(ipam.ipv6_address).and_then(|text| text.parse().ok()),
         link_local: ipam

@@ -343,7 +343,8 @@ impl JsonSchema for ExtraHostsShape {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let addresses = json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] });
+        let addresses =
+            json_schema!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] });
         json_schema!({ "anyOf": [
             { "type": "array", "items": { "type": "string", "description": "NAME:ADDRESS" } },
             { "type": "object", "additionalProperties": addresses }

@@ -15,9 +15,7 @@ use crate::model::unit::Span;
 use crate::resolve::decode;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
 use crate::resolve::shape::mount::MountShape;
-use crate::resolve::shape::network::{
-    AttachmentsShape, ExposeShape, ExtraHostsShape, Mac, ModeShape, OneOrMany,
-};
+use crate::resolve::shape::network::{AttachmentsShape, ExposeShape, ExtraHostsShape, Mac, ModeShape, OneOrMany};
 use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
 use crate::resolve::shape::port::PortShape;
 
