@@ -125,8 +125,10 @@ fn in_plain_words(message: &str) -> String {
     {
         return format!("expected {expected}, not {found}");
     }
-    if message == "invalid IP address syntax" {
-        return "this is not an IP address".to_owned();
+    for kind in ["IP", "IPv4", "IPv6"] {
+        if message == format!("invalid {kind} address syntax") {
+            return format!("this is not an {kind} address");
+        }
     }
     let wrong = ["invalid type: ", "invalid value: "]
         .iter()
@@ -138,6 +140,7 @@ fn in_plain_words(message: &str) -> String {
         "a sequence" => "a list",
         "a string" => "text",
         "a boolean" => "true or false",
+        "i64" => "a whole number",
         other if other.starts_with("struct ") => "a map",
         other => other,
     };
@@ -167,8 +170,10 @@ fn unknown_key(node: &Node, at: &str, path: &[Segment], problems: &mut Problems)
     }
     let mut pattern = at.to_owned();
     for segment in parents {
+        let is_named = pattern == "services.*.networks";
         pattern.push('.');
         match segment {
+            Segment::Key(_) if is_named => pattern.push('*'),
             Segment::Key(key) => pattern.push_str(key),
             Segment::Index(_) => pattern.push_str("[]"),
         }

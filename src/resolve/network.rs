@@ -11,7 +11,7 @@ use crate::model::problem::{Place, Problem};
 use crate::resolve::decode::{Decoded, decode, entries};
 use crate::resolve::desired::{Host, Network};
 use crate::resolve::layers;
-use crate::resolve::problems::{Problems, Segment, locate, locate_key};
+use crate::resolve::problems::{Problems, Segment, locate};
 use crate::resolve::render::{Names, render};
 use crate::resolve::shape::network::{IpamShape, NetworkShape, PoolShape};
 use crate::resolve::shape::plain::Plain;
@@ -57,6 +57,7 @@ pub fn networks(
         let mut reading = Reading {
             name: &name,
             node: Node::new(key.clone(), Kind::Null),
+            lost: Vec::new(),
             problems,
         };
         let (network, own) = reading.network(entry, cluster, names);
@@ -111,6 +112,8 @@ fn fits(claim: &Claim, network: &Network, others: &[Claim], hosts: &BTreeMap<Hos
 struct Reading<'a> {
     name: &'a str,
     node: Node,
+    /// What was wrong in it, and was taken away.
+    lost: Vec<Vec<Segment>>,
     problems: &'a mut Problems,
 }
 
@@ -127,9 +130,13 @@ impl Reading<'_> {
         }
         layers::labels(&mut value, self.problems);
         let broken = render(&mut value, names, None, self.problems).broken;
-        let Decoded { value: shape, node, .. }: Decoded<NetworkShape> =
-            decode(value, "networks.*", broken, self.problems);
-        self.node = node;
+        let decoded: Decoded<NetworkShape> = decode(value, "networks.*", broken, self.problems);
+        let Decoded {
+            value: shape,
+            node,
+            lost,
+        } = decoded;
+        (self.node, self.lost) = (node, lost);
         let NetworkShape {
             name,
             external,
@@ -214,8 +221,7 @@ impl Reading<'_> {
             } = shape;
             let Some(Plain(subnet)) = subnet else {
                 let path = ["ipam".into(), "config".into(), Segment::from(index)];
-                let has_key = locate_key(&self.node, &at("subnet")) != locate(&self.node, &path);
-                if !has_key {
+                if !self.lost.contains(&at("subnet")) {
                     let message = "a pool of addresses needs its `subnet`".to_owned();
                     self.problem(&path, message, "write {subnet: 10.20.0.0/24}");
                 }

@@ -6,6 +6,7 @@ mod fleet;
 mod guards;
 mod interrupted;
 mod lab;
+mod networks;
 mod offline;
 mod rolling;
 mod scene;
