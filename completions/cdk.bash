@@ -113,13 +113,17 @@ _cdk() {
             return 0
             ;;
         cdk__subcmd__apply)
-            opts="-y -C -e -o -v -q -h --yes --rev --dirty --allow-removals --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help"
+            opts="-y -C -e -o -v -q -h --yes --rev --dirty --allow-removals --forget --new-cluster --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --rev)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -441,7 +445,7 @@ _cdk() {
             return 0
             ;;
         cdk__subcmd__plan)
-            opts="-C -e -o -v -q -h --out --live --rev --detailed-exitcode --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help"
+            opts="-C -e -o -v -q -h --out --live --rev --forget --detailed-exitcode --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -456,6 +460,10 @@ _cdk() {
                     return 0
                     ;;
                 --rev)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

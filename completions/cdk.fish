@@ -25,7 +25,7 @@ function __fish_cdk_using_subcommand
 end
 
 complete -c cdk -n "__fish_cdk_needs_command" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_needs_command" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_needs_command" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_needs_command" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_needs_command" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_needs_command" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -53,7 +53,7 @@ complete -c cdk -n "__fish_cdk_needs_command" -f -a "status" -d 'Is the cluster 
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "schema" -d 'The JSON Schemas of cdk\'s files'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "completions" -d 'The completion script for a shell'
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l name -d 'The cluster\'s name; the folder\'s name unless given' -r
-complete -c cdk -n "__fish_cdk_using_subcommand init" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand init" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -68,7 +68,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand init" -s q -l quiet -d 'Tell onl
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand check" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand check" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand check" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand check" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand check" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand check" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -83,7 +83,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand check" -s q -l quiet -d 'Tell on
 complete -c cdk -n "__fish_cdk_using_subcommand check" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand show" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand show" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand show" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand show" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand show" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand show" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -98,7 +98,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand show" -s q -l quiet -d 'Tell onl
 complete -c cdk -n "__fish_cdk_using_subcommand show" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand hosts" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand hosts" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand hosts" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand hosts" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand hosts" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand hosts" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -113,7 +113,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand hosts" -s q -l quiet -d 'Tell on
 complete -c cdk -n "__fish_cdk_using_subcommand hosts" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand hosts" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand nodes" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand nodes" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand nodes" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand nodes" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand nodes" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand nodes" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -128,7 +128,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand nodes" -s q -l quiet -d 'Tell on
 complete -c cdk -n "__fish_cdk_using_subcommand nodes" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand nodes" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand ps" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand ps" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand ps" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand ps" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand ps" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand ps" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -143,7 +143,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand ps" -s q -l quiet -d 'Tell only 
 complete -c cdk -n "__fish_cdk_using_subcommand ps" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand observe" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand observe" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand observe" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand observe" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand observe" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand observe" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -160,8 +160,9 @@ complete -c cdk -n "__fish_cdk_using_subcommand observe" -s h -l help -d 'Print 
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l out -d 'Save the plan here too, for `cdk apply FILE`' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l live -d 'Plan against this saved observation, not against the hosts' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l rev -d 'Take the repository as it was at this git revision' -r
+complete -c cdk -n "__fish_cdk_using_subcommand plan" -l forget -d 'Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand plan" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand plan" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -177,8 +178,9 @@ complete -c cdk -n "__fish_cdk_using_subcommand plan" -s q -l quiet -d 'Tell onl
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l rev -d 'Take the repository as it was at this git revision' -r
+complete -c cdk -n "__fish_cdk_using_subcommand apply" -l forget -d 'Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand apply" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand apply" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -191,12 +193,13 @@ never\t'Never'"
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s y -l yes -d 'Do not ask'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l dirty -d 'Apply uncommitted changes too'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l allow-removals -d 'Remove even more than half of the cluster\'s containers'
+complete -c cdk -n "__fish_cdk_using_subcommand apply" -l new-cluster -d 'Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s v -l verbose -d 'Tell every detail'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand status" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand status" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand status" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand status" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand status" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand status" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -212,7 +215,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand status" -l no-input -d 'Never as
 complete -c cdk -n "__fish_cdk_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -l dir -d 'Write each schema to a file of this folder, not all to stdout' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand schema" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand schema" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
@@ -227,7 +230,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand schema" -s q -l quiet -d 'Tell o
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand completions" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand completions" -s e -l environment -d 'The environment' -r
+complete -c cdk -n "__fish_cdk_using_subcommand completions" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand completions" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand completions" -l service -d 'Only this service; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand completions" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"

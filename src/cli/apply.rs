@@ -36,9 +36,21 @@ pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ende
         Some(saved) => saved.revision.commit.clone(),
         None => args.rev.clone(),
     };
+    settings.pinned = match &saved {
+        Some(saved) => saved.pinned,
+        None => args.rev.is_some(),
+    };
+    settings.forget = match &saved {
+        Some(saved) => saved.forgets.iter().cloned().chain(args.forget).collect(),
+        None => args.forget,
+    };
+    if let Some(saved) = &saved {
+        settings.environment = environment(settings.environment, saved)?;
+    }
     let allowed = Allowed {
         dirty: args.dirty,
         removals: args.allow_removals,
+        new_cluster: args.new_cluster,
     };
     block_on(async |signals| {
         let session = signals.unless(flow::begin_apply(&settings)).await?;
@@ -55,6 +67,18 @@ pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ende
             }
         }
     })
+}
+
+/// The environment of a saved plan; what the command line says must be the same.
+fn environment(asked: Option<String>, saved: &Plan) -> Result<Option<String>, Failure> {
+    let planned = saved.revision.environment.clone();
+    match &asked {
+        Some(asked) if planned.as_ref() != Some(asked) => Err(Failure::Usage(match &planned {
+            Some(planned) => format!("-e {asked}: this plan was made for the environment {planned}"),
+            None => format!("-e {asked}: this plan was made without an environment"),
+        })),
+        Some(_) | None => Ok(planned),
+    }
 }
 
 /// Whether to go on: the saved plan still holds, the guards let it pass, and a person agrees.

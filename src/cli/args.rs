@@ -26,7 +26,7 @@ pub struct Global {
     /// Look for the repository from here upwards, not from the current folder
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub directory: Option<PathBuf>,
-    /// The environment
+    /// Which of the files in environments/ lies over the others; required where there are any
     #[arg(short, long, value_name = "ENVIRONMENT", global = true)]
     pub environment: Option<String>,
     /// Only this host; may be given several times
@@ -174,6 +174,9 @@ pub struct PlanArgs {
     /// Take the repository as it was at this git revision
     #[arg(long, value_name = "REV")]
     pub rev: Option<String>,
+    /// Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub forget: Vec<HostName>,
     /// End with 2 where there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -197,6 +200,12 @@ pub struct ApplyArgs {
     /// Remove even more than half of the cluster's containers
     #[arg(long)]
     pub allow_removals: bool,
+    /// Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub forget: Vec<HostName>,
+    /// Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake
+    #[arg(long)]
+    pub new_cluster: bool,
 }
 
 /// Of `schema`.

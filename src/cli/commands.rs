@@ -13,7 +13,7 @@ use crate::report;
 
 /// `cdk check`.
 pub(super) fn check(context: &Context) -> Result<ExitCode, Ended> {
-    let checked = flow::check(&context.settings);
+    let checked = flow::check_all(&context.settings);
     if let (Err(Failure::Rejected(rejected)), Output::Json) = (&checked, context.output) {
         let document = report::check::document(Some(rejected));
         context.answer_as(String::new, || report::json::pretty(&document))?;
@@ -21,7 +21,7 @@ pub(super) fn check(context: &Context) -> Result<ExitCode, Ended> {
     }
     let desired = checked?;
     context.answer_as(
-        || report::check::text(&desired),
+        || desired.iter().map(report::check::text).collect(),
         || report::json::pretty(&report::check::document(None)),
     )?;
     Ok(ExitCode::Done)
@@ -88,7 +88,7 @@ pub(super) fn observe(context: &Context) -> Result<ExitCode, Ended> {
                 version: OBSERVATION_VERSION,
                 cluster: Some(seen.desired.cluster.name.to_string()),
                 at: Some(now()),
-                observed: seen.observed,
+                observed: report::mask::observed(seen.observed),
             };
             context.answer_as(String::new, || report::json::pretty(&document))?;
         }
@@ -99,7 +99,9 @@ pub(super) fn observe(context: &Context) -> Result<ExitCode, Ended> {
 /// `cdk plan`.
 pub(super) fn plan(context: &Context, args: PlanArgs) -> Result<ExitCode, Ended> {
     let mut settings = context.settings.clone();
+    settings.pinned = args.rev.is_some();
     settings.revision = args.rev;
+    settings.forget = args.forget;
     let planned = block_on(async |signals| signals.unless(flow::plan(&settings, args.live.as_deref())).await)?;
     if let Some(file) = &args.out {
         let json = report::plan::json(&document(&planned)).map_err(|error| Ended::Io(error.to_string()))?;

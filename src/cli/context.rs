@@ -8,7 +8,7 @@ use jiff::{Timestamp, Unit};
 
 use crate::cli::args::{Color, Global, Output};
 use crate::cli::exit::Ended;
-use crate::flow::{Failure, Settings};
+use crate::flow::Settings;
 use crate::report::style::Style;
 
 /// One command's surroundings.
@@ -32,9 +32,6 @@ pub(super) struct Context {
 impl Context {
     /// Reads flags, environment and terminals.
     pub fn new(global: Global) -> Result<Self, Ended> {
-        if global.environment.is_some() {
-            return Err(Failure::Usage("environments are not in force yet: leave -e out".to_owned()).into());
-        }
         // `services` is the one part in force, and all of a plan: `only` narrows nothing.
         let ci = is_set("CI");
         let plain = ci || is_set("NO_COLOR") || env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -57,11 +54,14 @@ impl Context {
             output: global.output,
             settings: Settings {
                 directory: global.directory.unwrap_or_else(|| PathBuf::from(".")),
+                environment: global.environment,
                 revision: None,
                 hosts: global.hosts,
                 services: global.services,
                 parallel: global.parallel.map(Into::into),
                 keep_connections: !ci,
+                forget: Vec::new(),
+                pinned: false,
             },
         })
     }

@@ -46,6 +46,14 @@ impl<'a> Judge<'_, 'a> {
         let (Some(spec), Some(state)) = (spec, state) else {
             return vec![entry(slot, host, Verdict::Unknown, assignment.reason.to_string())];
         };
+        let is_job = self
+            .target
+            .services
+            .get(&slot.service)
+            .is_some_and(|service| service.job.is_some());
+        if is_job {
+            return vec![self.job(slot, assignment, (spec, state), standings)];
+        }
         let (here, mut elsewhere): (Vec<_>, Vec<_>) = standings.into_iter().partition(|one| one.host == host);
         elsewhere.sort_by_key(|one| !one.is_live());
         let case = Case {
@@ -74,7 +82,7 @@ impl<'a> Judge<'_, 'a> {
         let changes = self.changes(&case, case.spec, &here);
         let host = &case.assignment.host;
         let doubles: Vec<SlotDiff<'a>> = case.elsewhere.iter().map(|one| doubled(case.slot, host, one)).collect();
-        let state = &here.container.state;
+        let state = &here.container.state.clone();
         let usable = match state {
             ContainerState::Running { .. }
             | ContainerState::Restarting
@@ -102,6 +110,7 @@ impl<'a> Judge<'_, 'a> {
         } else {
             self.replaced(&case, here, others, changes)
         };
+        own.state = Some(state.clone());
         own.extras.extend(case.elsewhere);
         if own.verdict == Verdict::Unplaced {
             own.extras.clear();
@@ -165,25 +174,30 @@ impl<'a> Judge<'_, 'a> {
 
     /// What differs between a container and a spec, its image first.
     fn changes(&self, case: &Case<'_, 'a>, spec: &ContainerSpec, live: &Standing<'_>) -> Changes {
-        let container = live.container;
+        self.compared(spec, live.container, case.state)
+    }
+
+    /// The same, of a container on a host in this state.
+    pub(super) fn compared(&self, spec: &ContainerSpec, container: &LiveContainer, state: &HostState) -> Changes {
         let resolution = self.observed.images.get(&spec.image.to_string());
-        let image = image::compare(&spec.image, resolution, container, case.state);
+        let image = image::compare(&spec.image, resolution, container, state);
         let mut changes = match &container.spec {
             None => Changes::default(),
             Some(effective) => {
-                let known = container.image_id.is_empty() || case.state.images.contains_key(&container.image_id);
+                let known = container.image_id.is_empty() || state.images.contains_key(&container.image_id);
                 // What the image brings along is not known once it is gone: then what the container was made from tells.
                 if !known && container.owner.fingerprint.as_ref() == Some(&spec.fingerprint()) {
                     Changes::default()
                 } else {
-                    let facts = case.state.images.get(&container.image_id);
+                    let facts = state.images.get(&container.image_id);
                     let none = ImageDefaults::default();
                     let wanted = spec.effective(facts.map_or(&none, |facts| &facts.defaults));
+                    let wanted = if container.masked { wanted.masked() } else { wanted };
                     field::compare(effective, &wanted)
                 }
             }
         };
-        changes.list.extend(lost_networks(container, case.state));
+        changes.list.extend(lost_networks(container, state));
         changes.needs_new |= changes.list.iter().any(|change| change.field == "networks");
         if let Some(image) = image {
             changes.needs_new = true;
@@ -236,7 +250,7 @@ fn kept<'a>(here: &Standing<'a>, has_extras: bool) -> (Verdict<'a>, String) {
     (Verdict::Keep, why.to_owned())
 }
 
-fn entry<'a>(slot: &Slot, host: &HostName, verdict: Verdict<'a>, why: String) -> SlotDiff<'a> {
+pub(super) fn entry<'a>(slot: &Slot, host: &HostName, verdict: Verdict<'a>, why: String) -> SlotDiff<'a> {
     SlotDiff {
         slot: slot.clone(),
         verdict,
@@ -245,16 +259,16 @@ fn entry<'a>(slot: &Slot, host: &HostName, verdict: Verdict<'a>, why: String) ->
         fields: Vec::<Difference>::new(),
         why,
         extras: Vec::new(),
+        state: None,
     }
 }
 
 fn doubled<'a>(slot: &Slot, host: &HostName, one: &Standing<'a>) -> SlotDiff<'a> {
-    entry(
-        slot,
-        one.host,
-        Verdict::Doubled,
-        format!("doubled: it stands on {host} too"),
-    )
+    let why = format!("doubled: it stands on {host} too");
+    SlotDiff {
+        state: Some(one.container.state.clone()),
+        ..entry(slot, one.host, Verdict::Doubled, why)
+    }
 }
 
 /// Networks that were made anew by hand since the container was attached: it could not even start any more.

@@ -49,7 +49,7 @@ pub(super) fn compare(
                 format!("{wanted} ({})", short(id)),
             )
         }
-        Some(Resolution::Unknown(_)) | None => None,
+        Some(Resolution::Kept { .. } | Resolution::Unknown(_)) | None => None,
     }
 }
 

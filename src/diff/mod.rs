@@ -1,23 +1,26 @@
 //! What differs between what hosts are to hold and what they hold: per replica keep, update, replace, start, move, create or remove, and why. Pure.
 
+pub mod depends;
 pub mod field;
 pub mod network;
 
 mod container;
 mod image;
+mod job;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diff::container::Judge;
+use crate::diff::depends::{Grounds, Unsettled, hold};
 use crate::diff::field::Difference;
 use crate::diff::network::NetworkDiff;
-use crate::model::container::ContainerSpec;
+use crate::model::container::{ContainerSpec, ContainerState};
 use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
 use crate::model::setting::{Limits, Restart};
 use crate::observe::Observed;
-use crate::place::Placement;
 use crate::place::live::{Standing, standing};
+use crate::place::{HostAnswer, Placement};
 use crate::render::Target;
 
 /// What is to happen to one replica.
@@ -60,6 +63,15 @@ pub enum Verdict<'a> {
         /// As this.
         spec: Arc<ContainerSpec>,
     },
+    /// A job that has not run in this version: it is made, or found, and its end is waited for.
+    Run {
+        /// As this.
+        spec: Arc<ContainerSpec>,
+        /// A run of this version that was begun already.
+        here: Option<Standing<'a>>,
+        /// What else stands of it, which goes first.
+        gone: Vec<Standing<'a>>,
+    },
     /// It goes.
     Remove {
         /// It.
@@ -71,6 +83,11 @@ pub enum Verdict<'a> {
     Unknown,
     /// It fits nowhere; what stands of it is left alone.
     Unplaced,
+    /// What it depends on can't be had now; what stands of it is left alone.
+    Waits {
+        /// Whether something does.
+        stands: bool,
+    },
 }
 
 /// One replica, and what is to happen to it.
@@ -90,6 +107,8 @@ pub struct SlotDiff<'a> {
     pub why: String,
     /// Other containers of this replica, which go once it is up: on other hosts, or left by an apply that was cut off.
     pub extras: Vec<Standing<'a>>,
+    /// How its container is; none where none was seen.
+    pub state: Option<ContainerState>,
 }
 
 /// One service.
@@ -108,6 +127,8 @@ pub struct Diff<'a> {
     pub services: BTreeMap<ServiceName, ServiceDiff<'a>>,
     /// Networks that are not as git says, by host and name.
     pub networks: Vec<NetworkDiff>,
+    /// Containers that stay as they are, but for which others wait until they are well.
+    pub unsettled: BTreeSet<Unsettled>,
 }
 
 /// Compares what is wanted with what was seen.
@@ -116,12 +137,17 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
     let mut diff = Diff {
         services: services.map(|name| (name.clone(), ServiceDiff::default())).collect(),
         networks: network::networks(target, observed),
+        unsettled: BTreeSet::new(),
     };
     let mut standing = standing(&target.cluster, &placement.hosts, observed);
     let judge = Judge { target, observed };
     for (slot, assignment) in &placement.slots {
         let standings = standing.remove(slot).unwrap_or_default();
         push(&mut diff, judge.wanted(slot, assignment, standings));
+    }
+    for slot in &placement.finished {
+        let standings = standing.remove(slot).unwrap_or_default();
+        push(&mut diff, judge.finished(slot, placement, standings));
     }
     for (slot, refusal) in &placement.unplaced {
         standing.remove(slot);
@@ -139,7 +165,12 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
     for (host, slots) in &placement.held {
         let unwanted = |slot: &&Slot| !placement.slots.contains_key(*slot) && !placement.unplaced.contains_key(*slot);
         for slot in slots.iter().filter(unwanted) {
-            let why = format!("{host} does not answer; by the journal it holds this replica");
+            let why = match placement.hosts.get(host) {
+                Some(HostAnswer::Gone(_)) => format!("{host} is gone from hosts.yaml, and holds this replica"),
+                Some(HostAnswer::Silent(_) | HostAnswer::Answers | HostAnswer::Down) | None => {
+                    format!("{host} does not answer; by the journal it holds this replica")
+                }
+            };
             push(&mut diff, [plain(slot, Verdict::Unknown, Some(host.clone()), why)]);
         }
     }
@@ -147,6 +178,12 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
         service.slots.sort_by(|a, b| a.slot.cmp(&b.slot));
         lift(service);
     }
+    let grounds = Grounds {
+        target,
+        placement,
+        observed,
+    };
+    hold(&mut diff, None, grounds);
     diff
 }
 
@@ -163,7 +200,22 @@ fn push<'a>(diff: &mut Diff<'a>, slots: impl IntoIterator<Item = SlotDiff<'a>>) 
 
 /// An entry that has nothing but its verdict.
 fn plain<'a>(slot: &Slot, verdict: Verdict<'a>, host: Option<HostName>, why: String) -> SlotDiff<'a> {
+    let state = match &verdict {
+        Verdict::Remove { gone } => Some(gone.container.state.clone()),
+        Verdict::Keep
+        | Verdict::Create { .. }
+        | Verdict::Update { .. }
+        | Verdict::Start { .. }
+        | Verdict::Replace { .. }
+        | Verdict::Move { .. }
+        | Verdict::Run { .. }
+        | Verdict::Waits { .. }
+        | Verdict::Doubled
+        | Verdict::Unknown
+        | Verdict::Unplaced => None,
+    };
     SlotDiff {
+        state,
         slot: slot.clone(),
         verdict,
         host,
@@ -185,7 +237,10 @@ fn why_gone(target: &Target, placement: &Placement, slot: &Slot) -> String {
         (SlotKey::Host(_), Some(_)) => "the service is replicated now".to_owned(),
         (SlotKey::Host(host), None) => match placement.unwanted.get(slot) {
             Some(obstacle) => obstacle.of(host),
-            None => format!("{host} is no longer in hosts.yaml"),
+            None => match placement.renamed.get(host) {
+                Some(name) => format!("{host} is now called {name}"),
+                None => format!("{host} is no longer in hosts.yaml"),
+            },
         },
     }
 }

@@ -40,7 +40,7 @@ impl Seen {
 }
 
 /// Looks at one container time and again, at growing distances.
-struct Looker<'a> {
+pub(super) struct Looker<'a> {
     host: &'a dyn Host,
     name: &'a str,
     distance: Duration,
@@ -48,7 +48,7 @@ struct Looker<'a> {
 }
 
 impl<'a> Looker<'a> {
-    fn new(host: &'a dyn Host, name: &'a str) -> Self {
+    pub(super) fn new(host: &'a dyn Host, name: &'a str) -> Self {
         Self {
             host,
             name,
@@ -58,7 +58,7 @@ impl<'a> Looker<'a> {
     }
 
     /// The container as it is; none where the host does not answer just now.
-    async fn look(&mut self) -> Result<Option<LiveContainer>, Failure> {
+    pub(super) async fn look(&mut self) -> Result<Option<LiveContainer>, Failure> {
         match self.host.container(self.name).await.map_err(Failure::from) {
             Ok(Some(container)) => {
                 self.silent_since = None;
@@ -78,12 +78,11 @@ impl<'a> Looker<'a> {
     }
 
     /// Waits before the next look, never past `until`.
-    async fn rest(&mut self, until: Instant) {
-        let left = until.saturating_duration_since(Instant::now());
-        let rest = if left.is_zero() {
-            self.distance
-        } else {
-            self.distance.min(left)
+    pub(super) async fn rest(&mut self, until: Option<Instant>) {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let rest = match left {
+            Some(left) if !left.is_zero() => self.distance.min(left),
+            Some(_) | None => self.distance,
         };
         sleep(rest).await;
         self.distance = (self.distance * 5 / 4).min(LAST_LOOK);
@@ -127,7 +126,7 @@ impl Run<'_> {
             if !doing.is_empty() && Instant::now() >= deadline && looker.silent_since.is_none() {
                 return Err(Failure::replica(format!("{name} is {doing} within {timeout}")));
             }
-            looker.rest(next).await;
+            looker.rest(Some(next)).await;
         }
     }
 
@@ -146,7 +145,7 @@ impl Run<'_> {
                     return Ok(());
                 }
             }
-            looker.rest(end).await;
+            looker.rest(Some(end)).await;
         }
     }
 }

@@ -6,10 +6,12 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use crate::execute::Options;
+use crate::execute::job::run_of;
 use crate::execute::outcome::{Event, Outcome, StepEnd};
 use crate::execute::run::Run;
 use crate::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, PlacedSlot, journal_path};
 use crate::model::name::{HostName, Slot};
+use crate::model::order::{JobVersion, VERSIONS_KEPT};
 use crate::plan::step::{Action, SlotChange, StepId};
 
 impl<'a> Run<'a> {
@@ -26,6 +28,10 @@ impl<'a> Run<'a> {
             end: JournalEnd::Begun,
             placement: self.plan.placement.clone(),
             digests: self.plan.digests.clone(),
+            committed_at: self.plan.revision.committed_at,
+            memory: self.plan.memory.clone(),
+            jobs: self.plan.jobs.clone(),
+            depends_on: self.plan.depends_on.clone(),
         };
         let hosts = self.plan.hosts.iter().collect();
         let (written, failed) = self.write(&record, hosts, options).await;
@@ -55,8 +61,28 @@ impl<'a> Run<'a> {
             end,
             placement: self.reached(outcome),
             digests: self.plan.digests.clone(),
+            committed_at: self.plan.revision.committed_at,
+            memory: self.plan.memory.clone(),
+            jobs: self.succeeded(),
+            depends_on: self.plan.depends_on.clone(),
         };
         self.write(&record, hosts, options).await;
+    }
+
+    /// The versions of jobs that have succeeded, now or before.
+    fn succeeded(&self) -> BTreeMap<Slot, Vec<JobVersion>> {
+        let mut all = self.plan.jobs.clone();
+        for step in &self.plan.steps {
+            if let (Some((_, version)), Some(slot)) = (run_of(step), &step.slot)
+                && self.board.end(step.id) == StepEnd::Done
+            {
+                let versions = all.entry(slot.clone()).or_default();
+                versions.retain(|known| known != version);
+                versions.push(version.clone());
+                versions.drain(..versions.len().saturating_sub(VERSIONS_KEPT));
+            }
+        }
+        all
     }
 
     /// Writes a record to these hosts; gives those that have it, and those that do not with the reason.
@@ -67,7 +93,7 @@ impl<'a> Run<'a> {
         options: &Options,
     ) -> (Vec<&'a HostName>, Vec<(&'a HostName, String)>) {
         let path = journal_path(record.sequence);
-        let content = serde_json::to_vec_pretty(record).map_err(|error| error.to_string());
+        let content = serde_json::to_vec(record).map_err(|error| error.to_string());
         let results = stream::iter(hosts).map(|name| {
             let (path, content) = (&path, &content);
             async move { (name, self.write_one(name, path, content).await) }
@@ -100,7 +126,8 @@ impl<'a> Run<'a> {
         let missed = self.missed(outcome);
         let changes = self.plan.services.iter().flat_map(|service| &service.slots);
         for change in changes.filter(|change| missed.contains(&change.slot)) {
-            match (before(change), self.board.is_unsure(&change.slot)) {
+            let unsure = self.board.is_unsure(&change.slot) || self.may_run(&change.slot);
+            match (before(change), unsure) {
                 (Before::At(host), _) if placement.get(&change.slot).is_some_and(|slot| slot.host == *host) => {}
                 (Before::At(host), _) => {
                     let host = host.clone();
@@ -141,12 +168,13 @@ enum Before<'a> {
 
 fn before(change: &SlotChange) -> Before<'_> {
     match change.action {
-        Action::Create => Before::Nowhere,
+        // Where a job's run failed nothing of it is left that would matter.
+        Action::Create | Action::Run => Before::Nowhere,
         Action::Move => change.from.as_ref().map_or(Before::Unsaid, Before::At),
         Action::Update | Action::Start | Action::Replace | Action::Remove => {
             let host = change.from.as_ref().or(change.host.as_ref());
             host.map_or(Before::Unsaid, Before::At)
         }
-        Action::Keep | Action::Unknown | Action::Unplaced => Before::Unsaid,
+        Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait => Before::Unsaid,
     }
 }

@@ -1,6 +1,6 @@
 //! Does a plan's steps on the hosts and says how it went: `Outcome`, and a stream of `Event`s. Time is `tokio::time`; it spawns and prints nothing.
 //!
-//! `run` does one step, `op` and `gate` what a step asks of a host; `rollout` works through a service's replicas, `undo` takes
+//! `run` does one step, `op`, `gate` and `job` what a step asks of a host; `rollout` works through a service's replicas, `undo` takes
 //! a failed one back. `board` is how they wait for each other, `stop` how they are told to end, `journal` what the hosts remember.
 
 pub mod outcome;
@@ -8,6 +8,7 @@ pub mod stop;
 
 mod board;
 mod gate;
+mod job;
 mod journal;
 mod op;
 mod rollout;

@@ -25,10 +25,11 @@ impl Run<'_> {
             Op::Network(op) => Ok(self.network(host, op).await?),
             Op::Container(op) => self.container(host, op).await,
             Op::Gate(op) => {
-                let (GateOp::Up { name, .. } | GateOp::Stays { name, .. }) = op;
+                let (GateOp::Up { name, .. } | GateOp::Stays { name, .. } | GateOp::Completed { name, .. }) = op;
                 let result = match op {
                     GateOp::Up { name, monitor, timeout } => self.up(host, name, *monitor, *timeout).await,
                     GateOp::Stays { name, monitor } => self.stays(host, name, *monitor).await,
+                    GateOp::Completed { name, timeout, .. } => self.completed(host, name, *timeout).await,
                 };
                 with_logs(host, name, result).await
             }

@@ -34,6 +34,8 @@ pub enum Event {
     },
     /// A step is not done, because what it waits for failed or its rollout stopped.
     Skipped(StepId),
+    /// A signal came while a job ran: it runs on, and the next apply waits for it.
+    Left(StepId),
     /// A worker waits before the service's next replica.
     Delay(ServiceName, Duration),
     /// A signal came: what is in hand is finished, nothing else begins.

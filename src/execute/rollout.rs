@@ -207,9 +207,11 @@ impl Run<'_> {
         unit.steps.iter().copied().find(|id| {
             self.plan.step(*id).is_some_and(|step| match step.op {
                 Op::Gate(GateOp::Up { .. }) => true,
-                Op::Gate(GateOp::Stays { .. }) | Op::Image(_) | Op::Volume(_) | Op::Network(_) | Op::Container(_) => {
-                    false
-                }
+                Op::Gate(GateOp::Stays { .. } | GateOp::Completed { .. })
+                | Op::Image(_)
+                | Op::Volume(_)
+                | Op::Network(_)
+                | Op::Container(_) => false,
             })
         })
     }

@@ -69,6 +69,8 @@ pub(super) struct Run<'a> {
     pub(super) board: Board,
     /// How the containers that were started or found up looked then, by host and name.
     pub(super) seen: RefCell<BTreeMap<(HostName, String), Seen>>,
+    /// The jobs' runs that are not taken back, by host and name.
+    pub(super) left: RefCell<BTreeSet<(HostName, String)>>,
     dead: RefCell<BTreeSet<HostName>>,
     lanes: BTreeMap<HostName, Lane>,
     at_once: Semaphore,
@@ -95,6 +97,7 @@ impl<'a> Run<'a> {
             stop,
             board: Board::new(plan),
             seen: RefCell::default(),
+            left: RefCell::default(),
             dead: RefCell::default(),
             lanes: hosts.keys().map(|name| (name.clone(), lane())).collect(),
             at_once: Semaphore::new(options.parallel.clamp(1, Semaphore::MAX_PERMITS)),
@@ -147,6 +150,7 @@ impl<'a> Run<'a> {
                 self.emit(Event::Done(id, began.elapsed()));
                 Verdict::Done
             }
+            Err(failure) if failure.cause == Cause::Stop => self.leave(id),
             Err(failure) => self.fail(step, failure),
         }
     }

@@ -12,8 +12,11 @@ use crate::plan::step::{Step, Unit};
 
 impl Run<'_> {
     /// Takes back what was done or tried of a unit. Where that fails on a host, the rest stays as it is there: each way
-    /// back begins where the one before it ended.
+    /// back begins where the one before it ended. A job's run that ended by itself, or may still run, is left.
     pub(super) async fn undo(&self, unit: &Unit) {
+        if self.is_left(unit) {
+            return;
+        }
         let mut stuck = BTreeSet::new();
         self.board.trust(&unit.slot);
         let steps = unit.steps.iter().chain(&unit.watch).rev();

@@ -15,8 +15,11 @@ use crate::flow::plan::{Planned, plan_from};
 use crate::flow::{Seen, Settings, check, routes};
 use crate::host::{ConnectOptions, Host, Hosts, close_all, connect_all};
 use crate::model::endpoint::Endpoint;
+use crate::model::image::ImageRef;
 use crate::model::name::HostName;
-use crate::observe::observe;
+use crate::model::policy::PullPolicy;
+use crate::observe::{Wanted, observe};
+use crate::place::gone_endpoints;
 use crate::plan::step::Plan;
 use crate::resolve::desired::{Availability, Desired};
 
@@ -62,10 +65,19 @@ pub(super) async fn look(settings: &Settings, desired: Desired) -> Result<(Seen,
         parallel,
         keep: settings.keep_connections,
     };
-    let links = connect_all(&endpoints, &options).await;
+    let mut links = connect_all(&endpoints, &options).await;
     let passwords = passwords(&desired);
-    let wanted = desired.services.values().map(|service| service.image.clone()).collect();
-    let mut observed = observe(&links, &desired.cluster.name, &wanted, &passwords.known, parallel).await;
+    let wanted = wanted(settings, &desired);
+    let cluster = &desired.cluster.name;
+    let mut observed = observe(&links, cluster, &wanted, &passwords.known, parallel).await;
+    let mut gone = gone_endpoints(&desired, &observed);
+    gone.retain(|name, _| !settings.forget.contains(name));
+    if !gone.is_empty() {
+        let more = connect_all(&gone, &options).await;
+        let theirs = observe(&more, cluster, &Wanted::default(), &BTreeMap::new(), parallel).await;
+        observed.hosts.extend(theirs.hosts);
+        links.extend(more);
+    }
     routes::ask(&desired, &mut observed, &links).await;
     let seen = Seen {
         desired,
@@ -82,15 +94,22 @@ pub(super) async fn look(settings: &Settings, desired: Desired) -> Result<(Seen,
     ))
 }
 
+/// The images that git wants. One reference stands for one thing in a cluster: of several policies the most eager one counts.
+fn wanted(settings: &Settings, desired: &Desired) -> Wanted {
+    let mut images: BTreeMap<ImageRef, PullPolicy> = BTreeMap::new();
+    for service in desired.services.values() {
+        let policy = images.entry(service.image.clone()).or_insert(service.pull_policy);
+        *policy = service.pull_policy.max(*policy);
+    }
+    let revision = desired.revision.commit.clone().filter(|_| settings.pinned);
+    Wanted { images, revision }
+}
+
 impl Session {
     pub(super) async fn open(settings: &Settings) -> Result<Self, Failure> {
         let desired = check(settings)?;
         let (seen, connections) = look(settings, desired).await?;
-        let missing = connections.passwords.missing.iter();
-        let notes = missing
-            .map(|(registry, why)| format!("no password for {registry}: {why}"))
-            .collect();
-        match plan_from(settings, seen, notes) {
+        match plan_from(settings, seen, &connections.passwords.missing) {
             Ok(planned) => Ok(Self { planned, connections }),
             Err(failure) => {
                 connections.close().await;
@@ -107,9 +126,9 @@ impl Session {
     /// Whether apply may go on.
     ///
     /// # Errors
-    /// Where it would do what nobody allowed, or needs a registry's password that nobody has.
+    /// Where it would do what nobody allowed.
     pub fn guard(&self, allowed: Allowed) -> Result<(), Failure> {
-        guard(&self.planned, &self.connections.passwords.missing, allowed)
+        guard(&self.planned.plan, allowed)
     }
 
     /// Whether a saved plan is still what would be done.
@@ -117,7 +136,8 @@ impl Session {
     /// # Errors
     /// Where a step differs.
     pub fn expect_same(&self, saved: &Plan) -> Result<(), Failure> {
-        if self.planned.plan.steps == saved.steps && self.planned.plan.rollouts == saved.rollouts {
+        let now = &self.planned.plan;
+        if now.steps == saved.steps && now.rollouts == saved.rollouts && now.forgets == saved.forgets {
             return Ok(());
         }
         let first = self

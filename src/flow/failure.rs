@@ -28,9 +28,13 @@ impl From<Rejected> for Failure {
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
-        match error.hint() {
-            Some(hint) => Self::Other(format!("{error}\n{hint}")),
-            None => Self::Other(error.to_string()),
+        let words = match error.hint() {
+            Some(hint) => format!("{error}\n{hint}"),
+            None => error.to_string(),
+        };
+        match error.is_usage() {
+            true => Self::Usage(words),
+            false => Self::Other(words),
         }
     }
 }

@@ -1,22 +1,23 @@
 //! One function per use, over all floors: check, observe, plan, apply. What is printed is `report`'s, what is asked is `cli`'s.
 
 mod apply;
+mod check;
 mod credentials;
 mod failure;
 mod guard;
 mod plan;
 mod routes;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::model::name::{HostName, ServiceName};
 use crate::observe::{Observed, read_document};
 use crate::resolve::desired::Desired;
-use crate::resolve::resolve;
-use crate::source::Repository;
 
 pub use apply::Session;
+pub use check::{check, check_all};
 pub use failure::Failure;
 pub use guard::Allowed;
 pub use plan::Planned;
@@ -28,6 +29,8 @@ use plan::plan_from;
 pub struct Settings {
     /// Where the search for the repository begins, upwards.
     pub directory: PathBuf,
+    /// The environment that is meant; none where the repository has none.
+    pub environment: Option<String>,
     /// A git revision to read instead of the files as they lie there.
     pub revision: Option<String>,
     /// Only what happens on these hosts; empty is all.
@@ -38,6 +41,10 @@ pub struct Settings {
     pub parallel: Option<usize>,
     /// Whether connections are kept for the next run.
     pub keep_connections: bool,
+    /// Hosts that are gone from hosts.yaml and given up.
+    pub forget: Vec<HostName>,
+    /// Whether the revision was named by a person, and not simply is what a saved plan was made from: it may be older.
+    pub pinned: bool,
 }
 
 /// What git wants, and what is live.
@@ -49,24 +56,6 @@ pub struct Seen {
     pub observed: Observed,
     /// How long the hosts took to say so.
     pub took: Duration,
-}
-
-/// Reads the repository and says whether it is right; no host is asked.
-///
-/// # Errors
-/// Every problem of the repository at once, or why it could not be read.
-pub fn check(settings: &Settings) -> Result<Desired, Failure> {
-    let repository = Repository::find(&settings.directory)?;
-    let manifest = repository.read(settings.revision.as_deref())?;
-    let desired = resolve(&manifest)?;
-    for name in &settings.hosts {
-        if !desired.hosts.contains_key(name) {
-            return Err(Failure::Usage(format!(
-                "--host {name}: there is no such host in the repository"
-            )));
-        }
-    }
-    Ok(desired)
 }
 
 /// Reads the repository and asks its hosts what is live.
@@ -98,7 +87,7 @@ pub async fn plan(settings: &Settings, live: Option<&Path>) -> Result<Planned, F
         observed: document.observed,
         took: began.elapsed(),
     };
-    plan_from(settings, seen, Vec::new())
+    plan_from(settings, seen, &BTreeMap::new())
 }
 
 /// Plans against the hosts and keeps their connections, so that the plan can be applied.

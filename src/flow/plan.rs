@@ -1,14 +1,18 @@
 //! Composes the pure floors: what git wants and what is live, to a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::diff::depends::{Grounds, hold};
 use crate::diff::{Diff, diff};
 use crate::flow::failure::Failure;
+use crate::flow::guard::{self, History};
 use crate::flow::{Seen, Settings};
 use crate::model::host::ObservedHost;
+use crate::model::name::HostName;
 use crate::model::problem::Rejected;
 use crate::observe::Observed;
+use crate::place::live::newest_record;
 use crate::place::place;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
@@ -16,6 +20,7 @@ use crate::render::network::clashes;
 use crate::render::render;
 use crate::resolve::desired::Desired;
 use crate::scale::counts;
+use crate::source::Repository;
 
 /// A plan, and what it was made from.
 #[derive(Debug)]
@@ -30,16 +35,19 @@ pub struct Planned {
     pub took: Duration,
 }
 
-/// The plan for what was seen, narrowed to the hosts and services that the caller names; `notes` are told with it.
+/// The plan for what was seen, narrowed to the hosts and services that the caller names; `missing` says of each registry
+/// without a password why there is none.
 ///
 /// # Errors
 /// Where a named host does not answer, or a per-replica template does not render.
-pub fn plan_from(settings: &Settings, seen: Seen, notes: Vec<String>) -> Result<Planned, Failure> {
+pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, String>) -> Result<Planned, Failure> {
     let Seen {
         desired,
-        observed,
+        mut observed,
         took,
     } = seen;
+    let forgets = forget(settings, &desired, &mut observed)?;
+    let history = history(settings, &desired, &observed)?;
     for name in &settings.hosts {
         if let Some(ObservedHost::Unreachable(why)) = observed.hosts.get(name) {
             return Err(Failure::Unreachable(format!("{name} is unreachable: {why}")));
@@ -60,20 +68,92 @@ pub fn plan_from(settings: &Settings, seen: Seen, notes: Vec<String>) -> Result<
         .into());
     }
     let mut difference = diff(&target, &placement, &observed);
-    narrow(settings, &mut difference);
+    if !settings.services.is_empty() || !settings.hosts.is_empty() {
+        let whole = difference.clone();
+        narrow(settings, &mut difference);
+        let grounds = Grounds {
+            target: &target,
+            placement: &placement,
+            observed: &observed,
+        };
+        hold(&mut difference, Some(&whole), grounds);
+    }
     let mut plan = plan(Input {
         target: &target,
         placement: &placement,
         observed: &observed,
         diff: &difference,
     });
-    plan.notes.extend(notes.into_iter().map(Note::Text));
+    plan.pinned = settings.pinned;
+    plan.forgets = forgets;
+    let missing_notes = missing
+        .iter()
+        .map(|(registry, why)| format!("no password for {registry}: {why}"));
+    plan.notes.extend(missing_notes.map(Note::Text));
+    let refused = guard::notes(&plan, &desired, &observed, &history, missing);
+    plan.notes.extend(refused);
     Ok(Planned {
         desired,
         observed,
         plan,
         took,
     })
+}
+
+/// Gives hosts up: from here on it is as if the journal had said so already. Gives back those that it did not know of.
+fn forget(settings: &Settings, desired: &Desired, observed: &mut Observed) -> Result<BTreeSet<HostName>, Failure> {
+    let newest = newest_record(observed).cloned();
+    let mut new = BTreeSet::new();
+    for name in &settings.forget {
+        if desired.hosts.contains_key(name) {
+            let cure = "remove it there first, or write `state: down`";
+            return Err(Failure::Usage(format!(
+                "--forget {name}: it stands in hosts.yaml; {cure}"
+            )));
+        }
+        let known = newest.as_ref().filter(|record| {
+            let placed = record.placement.values().any(|placed| placed.host == *name);
+            placed || record.memory.hosts.contains_key(name) || record.memory.forgotten.contains(name)
+        });
+        let Some(record) = known else {
+            return Err(Failure::Usage(format!(
+                "--forget {name}: the journal knows no such host"
+            )));
+        };
+        if !record.memory.forgotten.contains(name) {
+            new.insert(name.clone());
+        }
+    }
+    for state in observed.hosts.values_mut().filter_map(ObservedHost::state_mut) {
+        for record in &mut state.journal {
+            record.memory.forgotten.extend(new.iter().cloned());
+        }
+    }
+    Ok(new)
+}
+
+/// How the commit stands to the one that is live, and to those of other clusters.
+fn history(settings: &Settings, desired: &Desired, observed: &Observed) -> Result<History, Failure> {
+    let Some(ours) = &desired.revision.commit else {
+        return Ok(History::default());
+    };
+    let repository = Repository::find(&settings.directory)?;
+    let states = || observed.hosts.values().filter_map(ObservedHost::state);
+    let mut history = History::default();
+    if let Some(record) = newest_record(observed)
+        && let Some(live) = &record.revision
+    {
+        history.live = Some((record.clone(), repository.relation(ours, live)?));
+    }
+    for other in states().flat_map(|state| state.other_clusters.values()) {
+        for revision in &other.revisions {
+            if !history.others.contains_key(revision) {
+                let relation = repository.relation(ours, revision)?;
+                history.others.insert(revision.clone(), relation);
+            }
+        }
+    }
+    Ok(history)
 }
 
 /// Takes out what happens elsewhere than on the hosts and to the services that the caller names.

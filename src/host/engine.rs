@@ -17,7 +17,7 @@ use crate::dialect::docker::{Unreadable, container, create, label, network, volu
 use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
-use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, files, images, networks};
+use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, OtherReplica, files, images, networks};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
@@ -149,6 +149,15 @@ impl Host for Engine {
                 ports: container::held_ports(one),
                 volumes: volume::mounted(one),
                 networks: network::attached(one),
+                replica: one
+                    .labels
+                    .as_ref()
+                    .and_then(label::replica)
+                    .map(|(cluster, service, revision)| OtherReplica {
+                        cluster,
+                        service,
+                        revision,
+                    }),
             })
             .collect();
         Ok(Containers { own, foreign })

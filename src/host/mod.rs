@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
-use crate::model::name::{ClusterName, HostName};
+use crate::model::name::{ClusterName, HostName, ServiceName};
 use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
 use crate::model::volume::{LiveVolume, VolumeSpec};
@@ -79,6 +79,19 @@ pub struct ForeignContainer {
     pub volumes: Vec<String>,
     /// The networks that it is attached to.
     pub networks: Vec<String>,
+    /// Another cluster's replica, where it is one.
+    pub replica: Option<OtherReplica>,
+}
+
+/// Another cluster's replica, by its labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherReplica {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// The service.
+    pub service: ServiceName,
+    /// The git commit that it was made from.
+    pub revision: Option<String>,
 }
 
 /// All containers of a host: the cluster's whole, the others by what they hold.

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::model::image::{Digest, ImageDefaults, ImageRef};
 use crate::model::name::Slot;
 use crate::model::network::Networking;
+use crate::model::order::JobVersion;
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
 use crate::model::unit::Span;
 
@@ -244,6 +245,9 @@ pub struct Ownership {
     /// The registry's digest of it then.
     #[serde(default)]
     pub digest: Option<Digest>,
+    /// The version of the job that it is a run of; none where it is no job's.
+    #[serde(default)]
+    pub job: Option<JobVersion>,
 }
 
 /// What a health check last said.
@@ -355,4 +359,7 @@ pub struct LiveContainer {
     /// What it is made of; none (in a file written by hand) means: as git wants it, but for the image.
     #[serde(default)]
     pub spec: Option<Box<EffectiveSpec>>,
+    /// Whether values in `spec` are masked, as they are in a saved observation: nobody can tell then whether they differ.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub masked: bool,
 }

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::model::unit::Span;
 
 /// Where a host is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Address {
     /// This machine's own Docker socket.
@@ -27,24 +28,30 @@ impl fmt::Display for Address {
 }
 
 /// What is said of SSH for one host; what is none is left to `~/.ssh/config` and ssh's own defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Ssh {
     /// The user.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The port.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// Jump hosts, as ssh's `-J` has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub jump: Option<String>,
     /// A private key's path.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<PathBuf>,
     /// A configuration file instead of `~/.ssh/config`, absolute.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<PathBuf>,
     /// How long a host may take to answer; 5 s unless given.
     pub connect_timeout: Span,
 }
 
 /// How a host is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoint {
     /// Where it is.
     pub address: Address,

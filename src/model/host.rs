@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::model::container::LiveContainer;
 use crate::model::image::ImageFacts;
 use crate::model::journal::JournalRecord;
+use crate::model::name::{ClusterName, ServiceName};
 use crate::model::network::{LiveNetwork, Route};
 use crate::model::setting::Protocol;
 use crate::model::unit::Bytes;
@@ -75,6 +76,18 @@ pub struct HostState {
     pub other_containers: u32,
     /// What earlier applies wrote there, oldest first.
     pub journal: Vec<JournalRecord>,
+    /// Other clusters that have replicas there.
+    pub other_clusters: BTreeMap<ClusterName, OtherCluster>,
+}
+
+/// What is seen of another cluster on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct OtherCluster {
+    /// Its services.
+    pub services: BTreeSet<ServiceName>,
+    /// The git commits that its replicas were made from.
+    pub revisions: BTreeSet<String>,
 }
 
 /// What containers that are not the cluster's use.
@@ -131,6 +144,14 @@ pub enum ObservedHost {
 impl ObservedHost {
     /// What was seen there; none where it did not answer.
     pub fn state(&self) -> Option<&HostState> {
+        match self {
+            Self::Reachable(state) => Some(state),
+            Self::Unreachable(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn state_mut(&mut self) -> Option<&mut HostState> {
         match self {
             Self::Reachable(state) => Some(state),
             Self::Unreachable(_) => None,

@@ -213,6 +213,23 @@ pub enum Resolution {
     Local,
     /// Nobody could say, and why; the tag stands for itself.
     Unknown(String),
+    /// It should have been looked up again, but nobody could say, and why: what runs stays, and what is new uses what was recorded.
+    Kept {
+        /// What was recorded.
+        digest: Digest,
+        /// Why nobody could say.
+        why: String,
+    },
+}
+
+impl Resolution {
+    /// The digest that new replicas use; none where there is none.
+    pub fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Digest(digest) | Self::Kept { digest, why: _ } => Some(digest),
+            Self::Local | Self::Unknown(_) => None,
+        }
+    }
 }
 
 /// What an image brings along by itself, which is therefore no difference between git and a container.

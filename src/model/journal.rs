@@ -1,13 +1,15 @@
 //! What an apply writes to the hosts: what it means to do, how it ended, and where every replica stands. The format only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::endpoint::Endpoint;
 use crate::model::image::Digest;
-use crate::model::name::{HostName, Slot};
+use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::order::JobVersion;
 use crate::model::setting::PortBinding;
 
 /// The version of the journal's format that this cdk writes; it refuses a newer one.
@@ -15,6 +17,9 @@ pub const JOURNAL_VERSION: u32 = 1;
 
 /// How many records a host keeps; the oldest gives way.
 pub const JOURNAL_RECORDS: u64 = 16;
+
+/// How many earlier versions' digests a record keeps.
+pub const JOURNAL_VERSIONS: usize = 20;
 
 /// Where the record of this sequence number stands, below the cluster's store on a host.
 pub fn journal_path(sequence: u64) -> String {
@@ -83,6 +88,51 @@ pub struct JournalRecord {
     #[serde(default)]
     pub placement: BTreeMap<Slot, PlacedSlot>,
     /// The digest that each image reference stood for.
+    #[serde(default)]
+    pub digests: BTreeMap<String, Digest>,
+    /// When that commit was made, in seconds since 1970: where a clone is too shallow to say which of two is older, this does.
+    #[serde(default)]
+    pub committed_at: Option<i64>,
+    /// What later applies must know.
+    #[serde(default)]
+    pub memory: Memory,
+    /// The versions of jobs that succeeded, by replica, the oldest first: those of earlier applies too.
+    #[serde(default)]
+    pub jobs: BTreeMap<Slot, Vec<JobVersion>>,
+    /// Which services depended on which: once git knows them no more, they are still removed in the right order.
+    #[serde(default)]
+    pub depends_on: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
+}
+
+/// What is carried on from record to record.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Memory {
+    /// The hosts, and those that went out of hosts.yaml while they held replicas.
+    pub hosts: BTreeMap<HostName, KnownHost>,
+    /// Hosts that a person gave up: they are in no hosts.yaml any more, and not asked.
+    pub forgotten: BTreeSet<HostName>,
+    /// Earlier versions, the newest first.
+    pub versions: Vec<EarlierVersion>,
+}
+
+/// How a host was reached, so that it is asked even when hosts.yaml knows it no more. Paths and names, no secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KnownHost {
+    /// How.
+    pub endpoint: Endpoint,
+    /// The engine's own id, by which a renamed host is known again; empty where it never answered.
+    #[serde(default)]
+    pub machine_id: String,
+}
+
+/// The digests of a version that was applied earlier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EarlierVersion {
+    /// The git commit.
+    #[serde(default)]
+    pub revision: Option<String>,
+    /// By image reference, where the next newer version has another one or none.
     #[serde(default)]
     pub digests: BTreeMap<String, Digest>,
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::image::{Digest, ImageRef};
 use crate::model::network::{Attachment, NetworkSpec};
+use crate::model::order::JobVersion;
 use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Span;
 use crate::model::volume::VolumeSpec;
@@ -156,6 +157,15 @@ pub enum GateOp {
         /// For so long, from when it was up.
         monitor: Span,
     },
+    /// Until a job's container has ended, with code 0.
+    Completed {
+        /// The container's name.
+        name: String,
+        /// The version of the job, which is remembered once it succeeded.
+        version: JobVersion,
+        /// The deadline, where there is one.
+        timeout: Option<Span>,
+    },
 }
 
 impl fmt::Display for Op {
@@ -180,6 +190,7 @@ impl fmt::Display for Op {
             Self::Container(ContainerOp::Remove { name }) => write!(f, "remove {name}"),
             Self::Gate(GateOp::Up { name, .. }) => write!(f, "wait until {name} is up"),
             Self::Gate(GateOp::Stays { name, monitor }) => write!(f, "watch {name} for {monitor}"),
+            Self::Gate(GateOp::Completed { name, .. }) => write!(f, "wait until {name} has succeeded"),
         }
     }
 }

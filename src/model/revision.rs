@@ -19,6 +19,29 @@ pub struct Revision {
     pub subject: String,
     /// Whether the files that were read differ from the commit.
     pub dirty: bool,
+    /// When the commit was made, in seconds since 1970.
+    pub committed_at: Option<i64>,
+    /// The environment that it was read for; none where the repository has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+}
+
+/// How a commit stands to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// It is the same.
+    Same,
+    /// It came after the other one.
+    Newer,
+    /// It came before the other one.
+    Older,
+    /// Neither came before the other: they stand on different branches.
+    Diverged,
+    /// The repository cannot tell: it has not the other one, or not what lies between; a shallow clone often has not.
+    Unknown {
+        /// Whether it is a shallow clone.
+        shallow: bool,
+    },
 }
 
 impl Revision {

@@ -1,5 +1,10 @@
 //! Which names say that their value is a secret, and what is shown in its place.
 
+use std::collections::BTreeMap;
+
+use crate::model::container::EffectiveSpec;
+use crate::model::image::ImageDefaults;
+
 /// The words that make a name a secret's.
 const WORDS: [&str; 4] = ["password", "secret", "token", "key"];
 
@@ -7,6 +12,21 @@ const WORDS: [&str; 4] = ["password", "secret", "token", "key"];
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase();
     WORDS.iter().any(|word| name.contains(word))
+}
+
+/// The variable that a line of a file of variables begins: `NAME=…`, `export NAME=…`, or a name alone. None where the line may be a
+/// piece of a value, of a key of several lines, say.
+pub fn variable_name(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches('\u{feff}').trim();
+    let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
+    let (name, alone) = match line.find(['=', ':']) {
+        Some(end) => (line.get(..end)?.trim_end(), false),
+        None => (line, true),
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-[]".contains(c);
+    let sound = !name.is_empty() && name.chars().all(is_name);
+    // A line of a key in PEM has 64 characters.
+    (sound && !(alone && name.len() > 40)).then_some(name)
 }
 
 /// What stands in a secret's place.
@@ -30,9 +50,67 @@ pub fn masked_words(words: &[String]) -> Vec<String> {
     masked.collect()
 }
 
+/// Masks the values of a map whose names say that they are secret.
+pub fn mask_values(map: &mut BTreeMap<String, String>) {
+    for (name, value) in map {
+        if is_secret_name(name) {
+            MASK.clone_into(value);
+        }
+    }
+}
+
+impl EffectiveSpec {
+    /// The same with its secrets masked.
+    #[must_use]
+    pub fn masked(mut self) -> Self {
+        [&mut self.environment, &mut self.labels, &mut self.logging.options]
+            .into_iter()
+            .for_each(mask_values);
+        self.command = masked_words(&self.command);
+        self.entrypoint = masked_words(&self.entrypoint);
+        if let Some(check) = &mut self.healthcheck {
+            check.test = masked_words(&check.test);
+        }
+        self
+    }
+}
+
+impl ImageDefaults {
+    /// The same with its secrets masked.
+    #[must_use]
+    pub fn masked(mut self) -> Self {
+        [&mut self.environment, &mut self.labels]
+            .into_iter()
+            .for_each(mask_values);
+        self.command = masked_words(&self.command);
+        self.entrypoint = masked_words(&self.entrypoint);
+        if let Some(check) = &mut self.healthcheck {
+            check.test = masked_words(&check.test);
+        }
+        self
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_a_key_names_no_variable() {
+        for (line, name) in [
+            ("A=1", Some("A")),
+            (" export a.b : x", Some("a.b")),
+            ("ALONE", Some("ALONE")),
+            ("-----BEGIN PRIVATE KEY-----", None),
+            ("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj", None),
+            (
+                "MzEfYyjiWA4R4/M2bS1GB4t7NXp98C3SC6dVMvDuictGeurT8jNbvJZHtCSuYEvu=",
+                None,
+            ),
+        ] {
+            assert_eq!(variable_name(line), name, "{line}");
+        }
+    }
 
     #[test]
     fn names_tell_secrets() {

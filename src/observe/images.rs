@@ -1,6 +1,7 @@
 //! What a wanted image stands for: a digest that was recorded, one that its registry names, or what lies on the hosts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 
@@ -9,6 +10,8 @@ use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::{Digest, ImageRef, Resolution};
 use crate::model::journal::JournalRecord;
 use crate::model::name::HostName;
+use crate::model::policy::PullPolicy;
+use crate::observe::Wanted;
 
 /// How many hosts are asked for one image before the registry counts as out of reach.
 const ASKED: usize = 3;
@@ -19,11 +22,11 @@ const HUB: &str = "docker.io";
 /// Resolves each wanted reference, by its text.
 ///
 /// A tag is resolved once: what the live containers or the journal recorded for the same reference stays, also when
-/// the tag was pushed again since.
+/// the tag was pushed again since. Unless git says that it is to be looked up each time.
 pub async fn resolve(
     hosts: &Hosts,
     seen: &BTreeMap<HostName, ObservedHost>,
-    wanted: &BTreeSet<ImageRef>,
+    wanted: &Wanted,
     credentials: &BTreeMap<String, Credentials>,
     parallel: usize,
 ) -> BTreeMap<String, Resolution> {
@@ -33,84 +36,136 @@ pub async fn resolve(
         .filter(|(_, host)| host.state().is_some())
         .filter_map(|(name, _)| Some(hosts.get(name)?.as_ref().ok()?.as_ref()))
         .collect();
-    let (states, answering) = (&states, &answering);
-    stream::iter(wanted)
-        .map(|image| async move {
-            let resolution = match image.digest().cloned().or_else(|| recorded(states, image)) {
-                Some(digest) => Resolution::Digest(digest),
-                None => unrecorded(states, answering, image, credentials).await,
-            };
-            (image.to_string(), resolution)
-        })
+    let inquiry = &Inquiry {
+        records: records(&states),
+        states,
+        answering,
+        credentials,
+    };
+    let revision = wanted.revision.as_deref();
+    stream::iter(&wanted.images)
+        .map(|(image, policy)| async move { (image.to_string(), inquiry.resolve(image, *policy, revision).await) })
         .buffer_unordered(parallel.max(1))
         .collect()
         .await
 }
 
-async fn unrecorded(
-    states: &[&HostState],
-    answering: &[&dyn Host],
-    image: &ImageRef,
-    credentials: &BTreeMap<String, Credentials>,
-) -> Resolution {
-    let local = lies_somewhere(states, image);
-    // A bare name is most often an image that was built on the hosts; Docker Hub may well have another one under it.
-    if local && image.registry().is_none() {
-        return Resolution::Local;
-    }
-    match ask(answering, image, credentials).await {
-        Ok(digest) => Resolution::Digest(digest),
-        Err(_) if local => Resolution::Local,
-        Err(why) => Resolution::Unknown(why),
-    }
+/// All that can be asked what an image stands for.
+struct Inquiry<'a> {
+    states: Vec<&'a HostState>,
+    /// The newest first.
+    records: Vec<&'a JournalRecord>,
+    answering: Vec<&'a dyn Host>,
+    credentials: &'a BTreeMap<String, Credentials>,
 }
 
-/// The digest that was recorded for this very reference: by the live containers, else by the newest apply that used it.
-fn recorded(states: &[&HostState], image: &ImageRef) -> Option<Digest> {
-    let by_containers = states
-        .iter()
-        .flat_map(|state| &state.containers)
-        .filter(|container| container.owner.image.as_ref() == Some(image))
-        .find_map(|container| container.owner.digest.clone());
-    by_containers.or_else(|| {
-        let text = image.to_string();
-        let mut records: Vec<&JournalRecord> = states.iter().flat_map(|state| &state.journal).collect();
-        records.sort_by_key(|record| record.sequence);
-        records
-            .into_iter()
-            .rev()
-            .find_map(|record| record.digests.get(&text).cloned())
-    })
+/// Why a registry did not say what a tag stands for.
+struct NoAnswer {
+    why: String,
+    /// It did answer: there is no such image.
+    absent: bool,
 }
 
-fn lies_somewhere(states: &[&HostState], image: &ImageRef) -> bool {
-    let Some(tagged) = image.tagged() else { return false };
-    states
-        .iter()
-        .flat_map(|state| state.images.values())
-        .any(|facts| facts.tags.contains(&tagged))
+fn records<'a>(states: &[&'a HostState]) -> Vec<&'a JournalRecord> {
+    let mut records: Vec<&JournalRecord> = states.iter().flat_map(|state| &state.journal).collect();
+    records.sort_by_key(|record| Reverse(record.sequence));
+    records
 }
 
-/// Asks the registry through one host, and through others where that one cannot reach it.
-async fn ask(
-    answering: &[&dyn Host],
-    image: &ImageRef,
-    credentials: &BTreeMap<String, Credentials>,
-) -> Result<Digest, String> {
-    let registry = image.registry().unwrap_or(HUB);
-    let mut why = "no host answers that could ask its registry".to_owned();
-    for host in answering.iter().take(ASKED) {
-        match host.registry_digest(image, credentials.get(registry)).await {
-            Ok(digest) => return Ok(digest),
-            Err(error) => {
-                why = format!("{registry}, asked by {}: {error}", host.name());
-                match error {
-                    // The registry's own answer: another host would hear the same.
-                    HostError::Denied(_) | HostError::NotFound(_) => break,
-                    HostError::Unreachable(_) | HostError::Refused(_) | HostError::Deadline { .. } => {}
+impl Inquiry<'_> {
+    async fn resolve(&self, image: &ImageRef, policy: PullPolicy, revision: Option<&str>) -> Resolution {
+        if policy == PullPolicy::Never {
+            return Resolution::Local;
+        }
+        let of_version = || revision.and_then(|revision| self.of_version(revision, image));
+        if let Some(digest) = image.digest().cloned().or_else(of_version) {
+            return Resolution::Digest(digest);
+        }
+        let recorded = self.recorded(image);
+        let local = self.lies_somewhere(image);
+        match (policy, recorded) {
+            (PullPolicy::Missing, Some(digest)) => Resolution::Digest(digest),
+            // A bare name is most often an image that was built on the hosts; Docker Hub may well have another one under it.
+            (PullPolicy::Missing, None) if local && image.registry().is_none() => Resolution::Local,
+            (PullPolicy::Missing | PullPolicy::Always | PullPolicy::Never, recorded) => {
+                match (self.ask(image).await, recorded) {
+                    (Ok(digest), _) => Resolution::Digest(digest),
+                    (Err(NoAnswer { why, absent: _ }), Some(digest)) => Resolution::Kept { digest, why },
+                    (Err(NoAnswer { why: _, absent: true }), None) if local => Resolution::Local,
+                    (Err(NoAnswer { why, absent: _ }), None) => Resolution::Unknown(why),
                 }
             }
         }
     }
-    Err(why)
+
+    /// The digest that a version used, where the journal still has it.
+    fn of_version(&self, revision: &str, image: &ImageRef) -> Option<Digest> {
+        let text = image.to_string();
+        let own = self
+            .records
+            .iter()
+            .find(|record| record.revision.as_deref() == Some(revision));
+        if let Some(digest) = own.and_then(|record| record.digests.get(&text)) {
+            return Some(digest.clone());
+        }
+        let newest = self.records.first()?;
+        let versions = &newest.memory.versions;
+        let at = versions
+            .iter()
+            .position(|version| version.revision.as_deref() == Some(revision))?;
+        // A version says only what the next newer one does not.
+        let newer = versions.iter().take(at + 1).rev().map(|version| &version.digests);
+        let mut newer = newer.chain([&newest.digests]);
+        newer.find_map(|digests| digests.get(&text).cloned())
+    }
+
+    /// The digest that was recorded for this very reference: by the live containers, else by the newest version that used it.
+    fn recorded(&self, image: &ImageRef) -> Option<Digest> {
+        let by_containers = self
+            .states
+            .iter()
+            .flat_map(|state| &state.containers)
+            .filter(|container| container.owner.image.as_ref() == Some(image))
+            .find_map(|container| container.owner.digest.clone());
+        by_containers.or_else(|| {
+            let text = image.to_string();
+            let digests = self.records.iter().map(|record| &record.digests);
+            let versions = self.records.first().map(|record| record.memory.versions.as_slice());
+            let earlier = versions.unwrap_or_default().iter().map(|version| &version.digests);
+            digests.chain(earlier).find_map(|digests| digests.get(&text).cloned())
+        })
+    }
+
+    fn lies_somewhere(&self, image: &ImageRef) -> bool {
+        let Some(tagged) = image.tagged() else { return false };
+        self.states
+            .iter()
+            .flat_map(|state| state.images.values())
+            .any(|facts| facts.tags.contains(&tagged))
+    }
+
+    /// Asks the registry through one host, and through others where that one cannot reach it.
+    async fn ask(&self, image: &ImageRef) -> Result<Digest, NoAnswer> {
+        let registry = image.registry().unwrap_or(HUB);
+        let mut absent = false;
+        let mut why = "no host answers that could ask its registry".to_owned();
+        for host in self.answering.iter().take(ASKED) {
+            match host.registry_digest(image, self.credentials.get(registry)).await {
+                Ok(digest) => return Ok(digest),
+                Err(error) => {
+                    why = format!("{registry}, asked by {}: {error}", host.name());
+                    match error {
+                        // The registry's own answer: another host would hear the same.
+                        HostError::NotFound(_) => {
+                            absent = true;
+                            break;
+                        }
+                        HostError::Denied(_) => break,
+                        HostError::Unreachable(_) | HostError::Refused(_) | HostError::Deadline { .. } => {}
+                    }
+                }
+            }
+        }
+        Err(NoAnswer { why, absent })
+    }
 }

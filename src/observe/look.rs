@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, stream};
 
 use crate::host::{Containers, Credentials, Host, HostError, Hosts};
-use crate::model::host::{Foreign, HostState, ObservedHost};
-use crate::model::image::{ImageFacts, ImageRef};
+use crate::model::host::{Foreign, HostState, ObservedHost, OtherCluster};
+use crate::model::image::ImageFacts;
 use crate::model::journal::{JOURNAL_VERSION, JournalRecord};
 use crate::model::name::{ClusterName, HostName};
-use crate::observe::{Observed, images};
+use crate::observe::{Observed, Wanted, images};
 
 /// Asks every host what it holds of `cluster`, `parallel` hosts at once, and resolves the wanted images.
 ///
@@ -18,12 +18,13 @@ use crate::observe::{Observed, images};
 pub async fn observe(
     hosts: &Hosts,
     cluster: &ClusterName,
-    wanted: &BTreeSet<ImageRef>,
+    wanted: &Wanted,
     credentials: &BTreeMap<String, Credentials>,
     parallel: usize,
 ) -> Observed {
     let names: &BTreeSet<String> = &wanted
-        .iter()
+        .images
+        .keys()
         .flat_map(|image| [image.tagged(), image.digest().map(|digest| image.pinned(digest))])
         .flatten()
         .collect();
@@ -62,6 +63,7 @@ async fn look(host: &dyn Host, cluster: &ClusterName, wanted: &BTreeSet<String>)
         routes: None,
         foreign: foreign(&containers),
         other_containers: u32::try_from(containers.foreign.len()).unwrap_or(u32::MAX),
+        other_clusters: other_clusters(&containers),
         held_ports: containers.foreign.into_iter().flat_map(|other| other.ports).collect(),
         containers: containers.own,
         journal: journal(&files).map_err(HostError::Refused)?,
@@ -79,6 +81,16 @@ fn foreign(containers: &Containers) -> Foreign {
         foreign.networks.extend(by(&one.networks));
     }
     foreign
+}
+
+fn other_clusters(containers: &Containers) -> BTreeMap<ClusterName, OtherCluster> {
+    let mut all: BTreeMap<ClusterName, OtherCluster> = BTreeMap::new();
+    for replica in containers.foreign.iter().filter_map(|other| other.replica.as_ref()) {
+        let cluster = all.entry(replica.cluster.clone()).or_default();
+        cluster.services.insert(replica.service.clone());
+        cluster.revisions.extend(replica.revision.clone());
+    }
+    all
 }
 
 /// The images' defaults are wanted of those that containers run, which only the containers tell.

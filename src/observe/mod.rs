@@ -10,14 +10,24 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::host::ObservedHost;
-use crate::model::image::Resolution;
+use crate::model::image::{ImageRef, Resolution};
 use crate::model::name::HostName;
+use crate::model::policy::PullPolicy;
 
 pub use document::{read_document, schema};
 pub use look::observe;
 
 /// The version of the observation's format that this cdk writes; it refuses a newer one.
 pub const OBSERVATION_VERSION: u32 = 1;
+
+/// The images that git wants, of which is asked what they stand for.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Each, and whom to ask.
+    pub images: BTreeMap<ImageRef, PullPolicy>,
+    /// The commit, where an earlier version is wanted by its name: then what was recorded for it counts, and nobody is asked.
+    pub revision: Option<String>,
+}
 
 /// What is live: each host as it was found, and what each wanted image turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]

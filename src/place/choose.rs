@@ -10,18 +10,21 @@ use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::filter::{Pool, Room};
 use crate::place::home::{Known, Seat, data};
-use crate::place::live::{Standing, newest_record, standing};
+use crate::place::live::{Standing, standing};
 use crate::place::needs::Outside;
 use crate::place::reason::{Obstacle, Reason, Refusal, Why};
+use crate::place::roll::Roll;
 use crate::place::survey::{Survey, answer, is_wanted};
 use crate::place::{Assignment, HostAnswer, Placement};
-use crate::resolve::desired::{Desired, HostPort, Mode, Service};
+use crate::resolve::desired::{Desired, HostPort, Service};
+use crate::scale::job::Jobs;
 
 /// All that placing works on.
 pub(super) struct Placer<'a> {
     pub(super) desired: &'a Desired,
     pub(super) observed: &'a Observed,
     record: Option<&'a JournalRecord>,
+    pub(super) forgotten: &'a BTreeSet<HostName>,
     pub(super) rooms: Vec<Room<'a>>,
     pool: Pool,
     pub(super) outside: Outside<'a>,
@@ -35,12 +38,18 @@ struct Leaving<'a> {
 }
 
 impl<'a> Placer<'a> {
-    pub(super) fn new(desired: &'a Desired, observed: &'a Observed, counts: &BTreeMap<ServiceName, u32>) -> Self {
-        let hosts: BTreeMap<_, _> = desired
+    pub(super) fn new(
+        desired: &'a Desired,
+        observed: &'a Observed,
+        counts: &BTreeMap<ServiceName, u32>,
+        roll: &'a Roll,
+    ) -> Self {
+        let mut hosts: BTreeMap<_, _> = desired
             .hosts
             .iter()
             .map(|(name, host)| (name.clone(), answer(host.state, observed.hosts.get(name))))
             .collect();
+        hosts.extend(roll.gone.clone());
         let rooms = desired.hosts.iter().map(|(name, host)| {
             let state = observed.hosts.get(name).and_then(ObservedHost::state);
             let state = state.filter(|_| hosts.get(name) == Some(&HostAnswer::Answers));
@@ -54,7 +63,8 @@ impl<'a> Placer<'a> {
         Self {
             desired,
             observed,
-            record: newest_record(observed),
+            record: roll.record.as_ref(),
+            forgotten: &roll.forgotten,
             rooms: rooms.collect(),
             pool: Pool {
                 range: desired.cluster.ports,
@@ -66,9 +76,13 @@ impl<'a> Placer<'a> {
                 unplaced: BTreeMap::new(),
                 unwanted: BTreeMap::new(),
                 counts: counts.clone(),
+                finished: BTreeSet::new(),
+                jobs: Jobs::new(desired, observed),
                 hosts,
                 held: BTreeMap::new(),
-                notes: Vec::new(),
+                notes: roll.notes(),
+                renamed: roll.renamed.clone(),
+                memory: roll.memory(desired, observed),
             },
         }
     }
@@ -83,12 +97,12 @@ impl<'a> Placer<'a> {
             record: self.record,
             by_name: names.into_iter().enumerate().map(|(at, name)| (name, at)).collect(),
         };
-        self.note_held(&known);
         let Survey {
             mut seats,
             fresh,
             globals,
         } = self.survey(&known);
+        self.note_held(&known);
         // Who has the ports that it wants goes before who wants others.
         seats.sort_by_cached_key(|seat| (!seat.keeps_ports(), seat.slot.clone()));
         let mut leaving = Vec::new();
@@ -173,14 +187,16 @@ impl<'a> Placer<'a> {
                 host: host.clone(),
                 ports: seat.kept.clone(),
             });
-            let why = match seat.service.mode {
-                Mode::Global => Why::Global { host, obstacle },
-                Mode::Replicated(_) if seat.service.is_stateful() => Why::Bound {
+            let why = if seat.service.mode.is_global() {
+                Why::Global { host, obstacle }
+            } else if seat.service.is_stateful() {
+                Why::Bound {
                     host,
                     obstacle: Some(obstacle),
                     data: data(seat.service),
-                },
-                Mode::Replicated(_) => self.nowhere(seat.name, seat.service),
+                }
+            } else {
+                self.nowhere(seat.name, seat.service)
             };
             self.done.unplaced.insert(seat.slot, Refusal { why, stays });
         }
@@ -200,17 +216,19 @@ impl<'a> Placer<'a> {
         if let Some(room) = self.rooms.get_mut(seat.room) {
             room.take(seat.name, seat.service, &seat.kept);
         }
-        let target = match seat.service.mode {
-            Mode::Global if is_lasting(obstacle) => {
-                self.done.unwanted.insert(seat.slot.clone(), obstacle.clone());
-                None
+        let target = if seat.service.mode.is_global() {
+            if !is_lasting(obstacle) {
+                return false;
             }
-            Mode::Global => return false,
-            Mode::Replicated(_) if seat.service.is_stateful() => return false,
-            Mode::Replicated(_) => match self.best(seat.name, seat.service) {
+            self.done.unwanted.insert(seat.slot.clone(), obstacle.clone());
+            None
+        } else if seat.service.is_stateful() {
+            return false;
+        } else {
+            match self.best(seat.name, seat.service) {
                 Some(target) => Some(target),
                 None => return false,
-            },
+            }
         };
         let from = self.rooms.get_mut(seat.room).map(|room| {
             room.release(seat.name, seat.service, &seat.kept);
@@ -368,10 +386,9 @@ impl<'a> Placer<'a> {
 /// Whether a host that has this obstacle is none of a global service's, rather than one that it waits for.
 fn is_lasting(obstacle: &Obstacle) -> bool {
     match obstacle {
-        Obstacle::Draining | Obstacle::Paused | Obstacle::Down | Obstacle::Unreachable | Obstacle::Constraint(_) => {
-            true
-        }
-        Obstacle::Image(_)
+        Obstacle::Draining | Obstacle::Paused | Obstacle::Down | Obstacle::Constraint(_) => true,
+        Obstacle::Unreachable
+        | Obstacle::Image(_)
         | Obstacle::Network(_)
         | Obstacle::Volume(_)
         | Obstacle::Foreign(..)

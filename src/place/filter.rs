@@ -170,7 +170,7 @@ impl<'a> Room<'a> {
     pub(super) fn image(&self, image: &ImageRef, resolution: Option<&Resolution>) -> Result<(), Obstacle> {
         let local = match resolution {
             Some(Resolution::Local) => true,
-            Some(Resolution::Digest(_) | Resolution::Unknown(_)) | None => false,
+            Some(Resolution::Digest(_) | Resolution::Kept { .. } | Resolution::Unknown(_)) | None => false,
         };
         let there = |state: &HostState| state.images.values().any(|facts| facts.is_named(image));
         if local && !self.state.is_some_and(there) {

@@ -16,7 +16,7 @@ use crate::resolve::desired::{HostPort, Service};
 pub(super) enum Home<'a> {
     /// On a host that answers.
     At(Seat<'a>),
-    /// By the journal, on a host that does not answer.
+    /// By the journal, on a host that does not answer; or on one that is gone from hosts.yaml.
     Held(&'a PlacedSlot),
     /// Its data is on a host that cannot be worked with.
     Lost(&'a PlacedSlot, Option<Obstacle>),
@@ -142,7 +142,7 @@ impl<'a> Known<'a> {
             None if bound => Home::Lost(placed, None),
             Some(HostAnswer::Down) if bound => Home::Lost(placed, Some(Obstacle::Down)),
             None | Some(HostAnswer::Down) => Home::Nowhere(Some(&placed.host)),
-            Some(HostAnswer::Silent(_)) => Home::Held(placed),
+            Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) => Home::Held(placed),
             Some(HostAnswer::Answers) => {
                 let room = self.by_name.get(&placed.host).copied();
                 let state = room.and_then(|room| rooms.get(room)).and_then(|room| room.state);
@@ -163,7 +163,7 @@ impl<'a> Known<'a> {
 
     fn is_silent(&self, host: &HostName) -> bool {
         match self.hosts.get(host) {
-            Some(HostAnswer::Silent(_)) => true,
+            Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) => true,
             Some(HostAnswer::Answers | HostAnswer::Down) | None => false,
         }
     }

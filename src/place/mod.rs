@@ -7,16 +7,22 @@ mod choose;
 mod filter;
 mod home;
 mod needs;
+mod roll;
 mod survey;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::journal::Memory;
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::choose::Placer;
 use crate::place::reason::{Obstacle, Reason, Refusal};
+use crate::place::roll::Roll;
 use crate::resolve::desired::Desired;
+use crate::scale::job::Jobs;
+
+pub use roll::gone_endpoints;
 
 /// Whether a host of hosts.yaml can be worked with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +33,9 @@ pub enum HostAnswer {
     Silent(String),
     /// hosts.yaml says that it is down: it is not asked, and holds nothing that counts.
     Down,
+    /// hosts.yaml has it no more, but it holds replicas, by its own word or by the journal's; and why it does not answer, where
+    /// it does not. What it holds stays there until the host was drained, or is given up.
+    Gone(Option<String>),
 }
 
 /// Where one replica stands, or will.
@@ -54,15 +63,24 @@ pub struct Placement {
     pub unwanted: BTreeMap<Slot, Obstacle>,
     /// How many replicas each replicated service has; those that are not here are global.
     pub counts: BTreeMap<ServiceName, u32>,
-    /// The hosts of hosts.yaml.
+    /// The hosts of hosts.yaml, and those that are gone from it but hold replicas.
     pub hosts: BTreeMap<HostName, HostAnswer>,
-    /// What the newest journal record says that hosts which do not answer hold, wanted or not.
+    /// The replicas of jobs that have run in the version that git wants: they need no place any more.
+    pub finished: BTreeSet<Slot>,
+    /// The jobs, and what of them has run.
+    pub jobs: Jobs,
+    /// What the newest journal record says that hosts which do not answer, or are gone, hold; wanted or not.
     pub held: BTreeMap<HostName, Vec<Slot>>,
     /// What a person should know, in sentences.
     pub notes: Vec<String>,
+    /// Hosts that bear another name now: the old one → the new one.
+    pub renamed: BTreeMap<HostName, HostName>,
+    /// What the journal is told of the hosts.
+    pub memory: Memory,
 }
 
 /// Gives each replica its host and its ports. What stands and still fits is left where it is.
 pub fn place(desired: &Desired, observed: &Observed, counts: &BTreeMap<ServiceName, u32>) -> Placement {
-    Placer::new(desired, observed, counts).place()
+    let roll = Roll::new(desired, observed);
+    Placer::new(desired, observed, counts, &roll).place()
 }

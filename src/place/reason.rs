@@ -102,6 +102,8 @@ pub enum Reason {
     Data,
     /// The host does not answer, and the journal says that it holds it.
     Held,
+    /// The host is gone from hosts.yaml, and holds it.
+    Gone,
     /// It is new: of the hosts that fit, this held the fewest of its service's replicas, so many.
     Fewest(u32),
     /// It had to leave a host.
@@ -123,6 +125,7 @@ impl fmt::Display for Reason {
             Self::Stays => f.write_str("stays"),
             Self::Data => f.write_str("its data is there"),
             Self::Held => f.write_str("the host does not answer; by the journal it holds this replica"),
+            Self::Gone => f.write_str("the host is gone from hosts.yaml, and holds this replica"),
             Self::Fewest(0) => f.write_str("no replica of it stands there yet"),
             Self::Fewest(_) => f.write_str("the fewest of its replicas"),
             Self::Left { host, obstacle } => f.write_str(&obstacle.of(host)),

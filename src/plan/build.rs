@@ -8,6 +8,7 @@ use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::{Digest, ImageRef, Resolution};
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::op::{ContainerOp, ImageOp, Op, VolumeOp};
+use crate::model::order::JobVersion;
 use crate::model::policy::UpdatePolicy;
 use crate::model::setting::Protocol;
 use crate::place::live::Standing;
@@ -41,6 +42,8 @@ pub(super) struct Builder<'i> {
     released: BTreeMap<HeldOn, (Slot, StepId)>,
     /// The ports that a step needs, and its replica.
     taken: Vec<(StepId, Slot, Vec<HeldOn>)>,
+    /// The removal of a global service's replica that stands under its host's former name, by host and service.
+    pub(super) vacated: BTreeMap<(HostName, ServiceName), StepId>,
 }
 
 impl<'i> Builder<'i> {
@@ -54,6 +57,7 @@ impl<'i> Builder<'i> {
             networks: Networks::default(),
             released: BTreeMap::new(),
             taken: Vec::new(),
+            vacated: BTreeMap::new(),
         }
     }
 
@@ -77,6 +81,7 @@ impl<'i> Builder<'i> {
         let mut rollouts = self.rollouts(&units, &forced);
         self.remove_networks();
         self.join_ports();
+        self.order(&rollouts);
         renumber(&mut self.steps, &mut rollouts);
         Work {
             steps: self.steps,
@@ -151,7 +156,9 @@ impl<'i> Builder<'i> {
 
     fn needs_pull(&self, state: &HostState, image: &ImageRef) -> bool {
         match self.input.observed.images.get(&image.to_string()) {
-            Some(Resolution::Digest(digest)) => !state.images.values().any(|facts| facts.has_digest(digest)),
+            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => {
+                !state.images.values().any(|facts| facts.has_digest(digest))
+            }
             Some(Resolution::Local) => false,
             Some(Resolution::Unknown(_)) | None => !state.images.values().any(|facts| facts.is_named(image)),
         }
@@ -160,7 +167,7 @@ impl<'i> Builder<'i> {
     /// The digest that an image is used by: the registry's, or the one that git pins.
     pub(super) fn digest(&self, image: &ImageRef) -> Option<Digest> {
         match self.input.observed.images.get(&image.to_string()) {
-            Some(Resolution::Digest(digest)) => Some(digest.clone()),
+            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => Some(digest.clone()),
             Some(Resolution::Local) => None,
             Some(Resolution::Unknown(_)) | None => image.digest().cloned(),
         }
@@ -185,9 +192,9 @@ impl<'i> Builder<'i> {
         self.input.target.services.get(service).map(|service| service.policy)
     }
 
-    /// All steps so far.
-    pub(super) fn steps(&self) -> &[Step] {
-        &self.steps
+    /// The version of a service that is a job.
+    pub(super) fn job(&self, service: &ServiceName) -> Option<&'i JobVersion> {
+        self.input.target.services.get(service)?.job.as_ref()
     }
 
     pub(super) fn state(&self, host: &HostName) -> Option<&'i HostState> {
@@ -211,10 +218,17 @@ impl<'i> Builder<'i> {
         }
     }
 
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    pub(super) fn step(&self, id: StepId) -> Option<&Step> {
+        usize::try_from(id.0).ok().and_then(|at| self.steps.get(at))
+    }
+
     /// Whether a step touches what stands already.
     pub(super) fn touches(&self, id: StepId) -> bool {
-        let step = usize::try_from(id.0).ok().and_then(|at| self.steps.get(at));
-        step.is_some_and(|step| match &step.op {
+        self.step(id).is_some_and(|step| match &step.op {
             Op::Container(op) => match op {
                 ContainerOp::Stop { .. }
                 | ContainerOp::Rename { .. }
@@ -281,8 +295,14 @@ fn is_unit(verdict: &Verdict<'_>) -> bool {
         | Verdict::Update { .. }
         | Verdict::Start { .. }
         | Verdict::Replace { .. }
+        | Verdict::Run { .. }
         | Verdict::Move { .. } => true,
-        Verdict::Keep | Verdict::Remove { .. } | Verdict::Doubled | Verdict::Unknown | Verdict::Unplaced => false,
+        Verdict::Keep
+        | Verdict::Remove { .. }
+        | Verdict::Doubled
+        | Verdict::Unknown
+        | Verdict::Unplaced
+        | Verdict::Waits { .. } => false,
     }
 }
 

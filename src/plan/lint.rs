@@ -99,9 +99,23 @@ fn single(plan: &Plan, at: usize, step: &Step, found: &mut BTreeSet<Lint>) {
         // What cannot be taken back is done last; an update goes back where what was before is known.
         ContainerOp::Update { .. } | ContainerOp::Remove { .. } => false,
     };
-    if needs_undo && step.undo.is_empty() {
+    if needs_undo && step.undo.is_empty() && !clears_for_job(plan, step) {
         found.insert(Lint::NoWayBack(step.id));
     }
+}
+
+/// Whether a step makes room for a job's run, which is never taken back: what it stopped would begin anew.
+fn clears_for_job(plan: &Plan, step: &Step) -> bool {
+    let is_gate = |id: &StepId| match plan.step(*id).map(|step| &step.op) {
+        Some(Op::Gate(GateOp::Completed { .. })) => true,
+        Some(Op::Gate(_) | Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::Network(_)) | None => false,
+    };
+    let clears = match &step.op {
+        Op::Container(ContainerOp::Stop { .. } | ContainerOp::Rename { .. }) => true,
+        Op::Container(_) | Op::Gate(_) | Op::Image(_) | Op::Volume(_) | Op::Network(_) => false,
+    };
+    let mut units = plan.rollouts.iter().flat_map(|rollout| &rollout.units);
+    clears && units.any(|unit| unit.steps.contains(&step.id) && unit.steps.iter().any(is_gate))
 }
 
 fn rollouts(plan: &Plan, found: &mut BTreeSet<Lint>) {
@@ -136,7 +150,9 @@ fn rollouts(plan: &Plan, found: &mut BTreeSet<Lint>) {
     // Waits and creations are a unit's alone.
     for step in &plan.steps {
         let only_in_unit = match &step.op {
-            Op::Gate(GateOp::Up { .. } | GateOp::Stays { .. }) => true,
+            // One for no replica waits for what others depend on.
+            Op::Gate(GateOp::Up { .. }) => step.slot.is_some(),
+            Op::Gate(GateOp::Stays { .. } | GateOp::Completed { .. }) => true,
             Op::Container(ContainerOp::Create { .. } | ContainerOp::Start { .. } | ContainerOp::Update { .. }) => true,
             Op::Container(ContainerOp::Rename { .. }) => true,
             Op::Container(ContainerOp::Stop { .. } | ContainerOp::Remove { .. })
@@ -185,8 +201,14 @@ fn told(plan: &Plan, found: &mut BTreeSet<Lint>) {
     let mut changed = BTreeSet::new();
     for slot in plan.services.iter().flat_map(|service| &service.slots) {
         match slot.action {
-            Action::Keep | Action::Unknown | Action::Unplaced => {}
-            Action::Create | Action::Update | Action::Start | Action::Replace | Action::Move | Action::Remove => {
+            Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait => {}
+            Action::Run
+            | Action::Create
+            | Action::Update
+            | Action::Start
+            | Action::Replace
+            | Action::Move
+            | Action::Remove => {
                 changed.insert(&slot.slot);
             }
         }

@@ -4,10 +4,14 @@ pub mod lint;
 pub mod step;
 
 mod build;
+mod depends;
+mod images;
 mod network;
 mod order;
 mod tell;
 mod unit;
+
+use std::collections::BTreeSet;
 
 use crate::diff::Diff;
 use crate::model::host::ObservedHost;
@@ -44,20 +48,27 @@ pub fn plan(input: Input<'_>) -> Plan {
         .hosts
         .iter()
         .filter(|(_, answer)| **answer == HostAnswer::Answers);
+    let mut notes = tell::notes(input);
+    notes.extend(images::notes(input, &work.steps));
     Plan {
         cluster: target.cluster.clone(),
         revision: target.revision.clone(),
-        services: tell::services(diff, &work.rollouts),
+        services: tell::services(diff, target, &work.rollouts),
         networks: work.networks,
-        notes: tell::notes(input),
+        notes,
         steps: work.steps,
         rollouts: work.rollouts,
         placement: tell::placement(placement, diff),
         digests: tell::digests(target, observed),
+        jobs: placement.jobs.succeeded.clone(),
+        depends_on: depends::to_record(input),
         sequence: newest_record(observed).map_or(0, |record| record.sequence) + 1,
         hosts: answers
             .filter(|(host, _)| observed.hosts.get(*host).and_then(ObservedHost::state).is_some())
             .map(|(host, _)| host.clone())
             .collect(),
+        memory: tell::memory(target, placement, observed),
+        forgets: BTreeSet::new(),
+        pinned: false,
     }
 }

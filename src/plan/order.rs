@@ -28,8 +28,13 @@ pub(super) fn wanted<'a>(slot: &'a SlotDiff<'_>) -> Vec<HostPort<'a>> {
 /// The spec of the container that is made, where one is.
 pub(super) fn made<'a>(verdict: &'a Verdict<'_>) -> Option<&'a std::sync::Arc<crate::model::container::ContainerSpec>> {
     match verdict {
-        Verdict::Create { spec } | Verdict::Replace { spec, .. } | Verdict::Move { spec } => Some(spec),
-        Verdict::Keep
+        Verdict::Create { spec }
+        | Verdict::Replace { spec, .. }
+        | Verdict::Move { spec }
+        | Verdict::Run { spec, here: None, .. } => Some(spec),
+        Verdict::Run { here: Some(_), .. }
+        | Verdict::Waits { .. }
+        | Verdict::Keep
         | Verdict::Update { .. }
         | Verdict::Start { .. }
         | Verdict::Remove { .. }
@@ -44,7 +49,9 @@ fn going<'s, 'a>(slot: &'s SlotDiff<'a>) -> Vec<&'s Standing<'a>> {
     let mut all: Vec<&Standing<'a>> = slot.extras.iter().collect();
     match &slot.verdict {
         Verdict::Replace { old, drop, .. } => all.extend(old.iter().chain(drop)),
-        Verdict::Keep
+        Verdict::Run { gone, .. } => all.extend(gone),
+        Verdict::Waits { .. }
+        | Verdict::Keep
         | Verdict::Create { .. }
         | Verdict::Move { .. }
         | Verdict::Update { .. }
@@ -62,7 +69,9 @@ fn group(slot: &SlotDiff<'_>) -> u8 {
     let mut doing = going(slot);
     match &slot.verdict {
         Verdict::Update { here, .. } | Verdict::Start { here } => doing.push(here),
-        Verdict::Keep
+        Verdict::Run { .. }
+        | Verdict::Waits { .. }
+        | Verdict::Keep
         | Verdict::Create { .. }
         | Verdict::Move { .. }
         | Verdict::Replace { .. }

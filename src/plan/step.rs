@@ -1,15 +1,17 @@
 //! The types of a plan: steps, rollouts, changes, notes. How they come about is the rest of `plan`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::container::ContainerState;
 use crate::model::image::Digest;
-use crate::model::journal::PlacedSlot;
+use crate::model::journal::{Memory, PlacedSlot};
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::op::Op;
+use crate::model::order::JobVersion;
 use crate::model::revision::Revision;
 use crate::model::unit::Span;
 
@@ -114,12 +116,16 @@ pub enum Action {
     Replace,
     /// It goes to another host.
     Move,
+    /// It is a job's, and runs to its end; or runs already, and its end is waited for.
+    Run,
     /// It goes.
     Remove,
     /// Its host does not answer: nothing is known and nothing is done.
     Unknown,
     /// It fits nowhere.
     Unplaced,
+    /// It waits for what it depends on, which can't be had now.
+    Wait,
 }
 
 /// One field that differs, in the words of the YAML.
@@ -150,6 +156,9 @@ pub struct SlotChange {
     pub fields: Vec<FieldChange>,
     /// Why, for people: the placement's reason, or the cause of the change.
     pub why: String,
+    /// How its container was when the plan was made; none where none was seen.
+    #[serde(default)]
+    pub state: Option<ContainerState>,
 }
 
 /// What happens to one service.
@@ -209,6 +218,13 @@ pub enum Note {
         /// How it differs, and why it stays.
         why: String,
     },
+    /// A service stays as it is, because what it depends on can't be had now.
+    Waits {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        why: String,
+    },
     /// The last apply was cut off; after how many steps, the hosts themselves show.
     Interrupted {
         /// So many steps it had.
@@ -216,6 +232,37 @@ pub enum Note {
     },
     /// Something else, in a sentence.
     Text(String),
+    /// What apply refuses to do until it is told to.
+    Refused(Guard),
+}
+
+/// What apply refuses to do until it is told to, and then nothing at all was touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Guard {
+    /// What kind of thing it is.
+    pub kind: GuardKind,
+    /// Why, in a sentence.
+    pub why: String,
+    /// What to do: what says that it is meant, or puts it right.
+    pub cure: String,
+}
+
+/// The kinds of things that apply refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardKind {
+    /// Uncommitted changes; `--dirty`.
+    Dirty,
+    /// More than half of what is there would go; `--allow-removals`.
+    Removals,
+    /// A host that still holds replicas went out of hosts.yaml; `--forget`.
+    Gone,
+    /// The hosts hold the same services under another cluster's name; `--new-cluster`.
+    NewCluster,
+    /// The commit is older than the one that is live; `--rev`.
+    Older,
+    /// A registry's password is missing.
+    Password,
 }
 
 /// What apply would do, whole.
@@ -240,23 +287,39 @@ pub struct Plan {
     pub placement: BTreeMap<Slot, PlacedSlot>,
     /// The digest of each image reference: what the journal is told.
     pub digests: BTreeMap<String, Digest>,
+    /// The versions of jobs that succeeded before: what the journal is told, with those that succeed now.
+    #[serde(default)]
+    pub jobs: BTreeMap<Slot, Vec<JobVersion>>,
+    /// Which services depend on which: what the journal is told.
+    #[serde(default)]
+    pub depends_on: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
     /// The journal's number for this apply.
     pub sequence: u64,
     /// The hosts that answered, which the journal is written to.
     pub hosts: Vec<HostName>,
+    /// What later applies must know: what the journal is told.
+    #[serde(default)]
+    pub memory: Memory,
+    /// Hosts that this plan gives up. The journal is told even where there is nothing else to do.
+    #[serde(default)]
+    pub forgets: BTreeSet<HostName>,
+    /// Whether the revision was named by `--rev`, and so may be older than the one that is live.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.forgets.is_empty()
     }
 
-    /// Whether hosts were unreachable, replicas fit nowhere, or something stays as git does not say: what all else done ends with 10.
+    /// Whether hosts were unreachable, replicas fit nowhere, services wait for what can't be had, or something stays as git
+    /// does not say: what all else done ends with 10.
     pub fn is_partial(&self) -> bool {
         self.notes.iter().any(|note| match note {
-            Note::Unreachable { .. } | Note::Unplaced { .. } | Note::Differs { .. } => true,
-            Note::Interrupted { .. } | Note::Text(_) => false,
+            Note::Unreachable { .. } | Note::Unplaced { .. } | Note::Waits { .. } | Note::Differs { .. } => true,
+            Note::Interrupted { .. } | Note::Text(_) | Note::Refused(_) => false,
         })
     }
 

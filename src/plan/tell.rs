@@ -4,26 +4,30 @@ use std::collections::BTreeMap;
 
 use crate::diff::field::Difference;
 use crate::diff::{Diff, ServiceDiff, SlotDiff, Verdict};
-use crate::model::image::{Digest, Resolution};
-use crate::model::journal::{JournalEnd, PlacedSlot};
-use crate::model::name::{ServiceName, Slot};
+use crate::model::host::ObservedHost;
+use crate::model::image::Digest;
+use crate::model::journal::{EarlierVersion, JOURNAL_VERSIONS, JournalEnd, Memory, PlacedSlot};
+use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::unit::Span;
 use crate::observe::Observed;
 use crate::place::live::newest_record;
 use crate::place::{HostAnswer, Placement};
 use crate::plan::Input;
 use crate::plan::network;
-use crate::plan::step::{Action, FieldChange, Note, Rollout, ServiceChange, SlotChange};
+use crate::plan::step::{Action, FieldChange, Guard, GuardKind, Note, Rollout, ServiceChange, SlotChange};
 use crate::render::Target;
 
-pub(super) fn services(diff: &Diff<'_>, rollouts: &[Rollout]) -> Vec<ServiceChange> {
+pub(super) fn services(diff: &Diff<'_>, target: &Target, rollouts: &[Rollout]) -> Vec<ServiceChange> {
     let rollouts: BTreeMap<&ServiceName, &Rollout> = rollouts.iter().map(|one| (&one.service, one)).collect();
     let one = |(name, service): (&ServiceName, &ServiceDiff<'_>)| {
         let rolls = service.slots.iter().any(|slot| is_rolled(&slot.verdict));
         ServiceChange {
             service: name.clone(),
             how: match rollouts.get(name).filter(|_| rolls) {
-                Some(rollout) => how(rollout),
+                Some(rollout) => {
+                    let is_job = target.services.get(name).is_some_and(|service| service.job.is_some());
+                    how(rollout, is_job)
+                }
                 None => String::new(),
             },
             fields: service.fields.iter().map(FieldChange::from).collect(),
@@ -36,18 +40,23 @@ pub(super) fn services(diff: &Diff<'_>, rollouts: &[Rollout]) -> Vec<ServiceChan
 /// Whether a replica that does its work is touched, so that it matters how many at once.
 pub(super) fn is_rolled(verdict: &Verdict<'_>) -> bool {
     match verdict {
-        Verdict::Replace { .. } | Verdict::Move { .. } | Verdict::Update { .. } => true,
+        Verdict::Replace { .. } | Verdict::Move { .. } | Verdict::Update { .. } | Verdict::Run { .. } => true,
         Verdict::Keep
         | Verdict::Create { .. }
         | Verdict::Start { .. }
         | Verdict::Remove { .. }
         | Verdict::Doubled
         | Verdict::Unknown
-        | Verdict::Unplaced => false,
+        | Verdict::Unplaced
+        | Verdict::Waits { .. } => false,
     }
 }
 
-fn how(rollout: &Rollout) -> String {
+fn how(rollout: &Rollout, is_job: bool) -> String {
+    let kind = if is_job { "runs once per version" } else { "rolling" };
+    if is_job && (rollout.parallelism == 0 || rollout.units.len() < 2) {
+        return kind.to_owned();
+    }
     if rollout.parallelism == 0 {
         return "all at once".to_owned();
     }
@@ -56,7 +65,7 @@ fn how(rollout: &Rollout) -> String {
     } else {
         format!(", {} apart", rollout.delay)
     };
-    format!("rolling, {} at a time{apart}", rollout.parallelism)
+    format!("{kind}, {} at a time{apart}", rollout.parallelism)
 }
 
 fn slot(diff: &SlotDiff<'_>) -> SlotChange {
@@ -67,6 +76,7 @@ fn slot(diff: &SlotDiff<'_>) -> SlotChange {
         from: diff.from.clone(),
         fields: diff.fields.iter().map(FieldChange::from).collect(),
         why: diff.why.clone(),
+        state: diff.state.clone(),
     }
 }
 
@@ -78,9 +88,11 @@ fn action(verdict: &Verdict<'_>) -> Action {
         Verdict::Start { .. } => Action::Start,
         Verdict::Replace { .. } => Action::Replace,
         Verdict::Move { .. } => Action::Move,
+        Verdict::Run { .. } => Action::Run,
         Verdict::Remove { .. } | Verdict::Doubled => Action::Remove,
         Verdict::Unknown => Action::Unknown,
         Verdict::Unplaced => Action::Unplaced,
+        Verdict::Waits { .. } => Action::Wait,
     }
 }
 
@@ -110,6 +122,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     for (host, answer) in &placement.hosts {
         match answer {
             HostAnswer::Answers | HostAnswer::Down => {}
+            HostAnswer::Gone(silent) => notes.push(Note::Refused(gone(host, silent.as_deref(), placement))),
             HostAnswer::Silent(why) => notes.push(Note::Unreachable {
                 host: host.clone(),
                 why: why.clone(),
@@ -124,9 +137,57 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
             why: slot.why.clone(),
         });
     }
+    let mut seen = observed.hosts.values().filter_map(ObservedHost::state);
+    if seen.any(|state| state.containers.iter().any(|container| container.masked)) {
+        let words =
+            "the observation is masked: whether secrets in variables, labels or commands differ cannot be seen in it";
+        notes.push(Note::Text(words.to_owned()));
+    }
+    for (name, service) in &diff.services {
+        let mut waiting = service.slots.iter().filter(|slot| match slot.verdict {
+            Verdict::Waits { .. } => true,
+            Verdict::Keep
+            | Verdict::Create { .. }
+            | Verdict::Update { .. }
+            | Verdict::Start { .. }
+            | Verdict::Replace { .. }
+            | Verdict::Move { .. }
+            | Verdict::Run { .. }
+            | Verdict::Remove { .. }
+            | Verdict::Doubled
+            | Verdict::Unknown
+            | Verdict::Unplaced => false,
+        });
+        if let Some(slot) = waiting.next() {
+            let (service, why) = (name.clone(), slot.why.clone());
+            notes.push(Note::Waits { service, why });
+        }
+    }
     notes.extend(placement.notes.iter().cloned().map(Note::Text));
     notes.extend(network::notes(input));
     notes
+}
+
+/// A host that is gone from hosts.yaml but holds replicas.
+fn gone(host: &HostName, silent: Option<&str>, placement: &Placement) -> Guard {
+    let holds: Vec<String> = placement
+        .held
+        .get(host)
+        .into_iter()
+        .flatten()
+        .map(Slot::to_string)
+        .collect();
+    let holds = holds.join(", ");
+    let why = match silent {
+        None => format!("{host} is gone from hosts.yaml, but holds {holds}"),
+        Some(why) => {
+            format!("{host} is gone from hosts.yaml and does not answer ({why}), but by the journal it holds {holds}")
+        }
+    };
+    let cure =
+        format!("put it back with `state: drain`, apply, and then remove it; or give it up with --forget {host}");
+    let kind = GuardKind::Gone;
+    Guard { kind, why, cure }
 }
 
 /// Where every replica will stand: those placed, those that stay though they fit nowhere, and those that are not wanted but
@@ -155,15 +216,62 @@ pub(super) fn placement(placement: &Placement, diff: &Diff<'_>) -> BTreeMap<Slot
         {
             placed.ports = spec.ports.iter().cloned().collect();
         }
+        if let Verdict::Waits { stands } = slot.verdict {
+            all.remove(&slot.slot);
+            // Its ports are read from its container again.
+            let ports = Vec::new();
+            let placed = slot.host.clone().map(|host| PlacedSlot { host, ports });
+            all.extend(placed.filter(|_| stands).map(|placed| (slot.slot.clone(), placed)));
+        }
     }
     all
 }
 
 pub(super) fn digests(target: &Target, observed: &Observed) -> BTreeMap<String, Digest> {
     let images = target.services.values().map(|service| service.image.to_string());
-    let digests = images.filter_map(|image| match observed.images.get(&image)? {
-        Resolution::Digest(digest) => Some((image, digest.clone())),
-        Resolution::Local | Resolution::Unknown(_) => None,
+    let digests = images.filter_map(|image| {
+        let digest = observed.images.get(&image)?.digest()?.clone();
+        Some((image, digest))
     });
     digests.collect()
+}
+
+/// What later applies must know: the hosts, and what images stood for in earlier versions.
+pub(super) fn memory(target: &Target, placement: &Placement, observed: &Observed) -> Memory {
+    Memory {
+        versions: versions(target, observed),
+        ..placement.memory.clone()
+    }
+}
+
+/// The earlier versions, the newest first; each says only what the next newer one does not.
+fn versions(target: &Target, observed: &Observed) -> Vec<EarlierVersion> {
+    let Some(last) = newest_record(observed) else {
+        return Vec::new();
+    };
+    let now = digests(target, observed);
+    let gone = last
+        .digests
+        .iter()
+        .filter(|(image, digest)| now.get(*image) != Some(digest));
+    let gone: BTreeMap<String, Digest> = gone.map(|(image, digest)| (image.clone(), digest.clone())).collect();
+    let mut versions = last.memory.versions.clone();
+    if last.revision == target.revision.commit {
+        if let Some(newest) = versions.first_mut() {
+            for (image, digest) in gone {
+                newest.digests.entry(image).or_insert(digest);
+            }
+        }
+    } else {
+        let revision = last.revision.clone();
+        versions.insert(
+            0,
+            EarlierVersion {
+                revision,
+                digests: gone,
+            },
+        );
+    }
+    versions.truncate(JOURNAL_VERSIONS);
+    versions
 }

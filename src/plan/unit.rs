@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::diff::{SlotDiff, Verdict};
 use crate::model::container::{ContainerSpec, Ownership};
-use crate::model::name::{HostName, Slot, container_name, retired_name};
+use crate::model::name::{HostName, Slot, SlotKey, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
 use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Span;
@@ -87,6 +87,9 @@ impl<'i> Builder<'i> {
             step.pre = is(&gone.name, gone);
             step.after.extend(before);
         });
+        if matches!(diff.slot.key, SlotKey::Host(_)) {
+            self.vacated.insert((gone.host.clone(), diff.slot.service.clone()), id);
+        }
     }
 
     /// The steps for one replica, and those that clean up after it, which come once all replicas are done.
@@ -111,6 +114,10 @@ impl<'i> Builder<'i> {
             self.stop_extras(&mut draft, std::mem::take(&mut extras));
         }
         let waits = match &diff.verdict {
+            Verdict::Run { spec, here, gone } => {
+                self.run(&mut draft, spec, here.as_ref(), gone);
+                false
+            }
             Verdict::Update { here, limits, restart } => {
                 self.update(&mut draft, here, *limits, *restart);
                 !extras.is_empty()
@@ -135,9 +142,12 @@ impl<'i> Builder<'i> {
                 self.replace(&mut draft, spec, old.as_ref(), drop, *beside && !stop_first);
                 true
             }
-            Verdict::Keep | Verdict::Remove { .. } | Verdict::Doubled | Verdict::Unknown | Verdict::Unplaced => {
-                return None;
-            }
+            Verdict::Keep
+            | Verdict::Remove { .. }
+            | Verdict::Doubled
+            | Verdict::Unknown
+            | Verdict::Unplaced
+            | Verdict::Waits { .. } => return None,
         };
         let (name, monitor, timeout) = (draft.name.clone(), policy.monitor, policy.timeout);
         if waits {
@@ -189,6 +199,7 @@ impl<'i> Builder<'i> {
             revision: self.input.target.revision.commit.clone(),
             image: Some(spec.image.clone()),
             digest: self.digest(&spec.image),
+            job: self.job(&draft.slot.service).cloned(),
         };
         let op = Op::Container(ContainerOp::Create {
             name: name.clone(),
@@ -200,7 +211,12 @@ impl<'i> Builder<'i> {
             undo.extend([rename(old, &name), start(&name)]);
         }
         let pre = Precondition::Absent { name: name.clone() };
-        let needs = self.needs(draft.host, spec);
+        let mut needs = self.needs(draft.host, spec);
+        if matches!(draft.slot.key, SlotKey::Host(_)) {
+            // Its host was renamed: never two of it on one machine, with the same data perhaps.
+            let vacated = self.vacated.get(&(draft.host.clone(), draft.slot.service.clone()));
+            needs.extend(vacated);
+        }
         let id = self.act(draft, draft.host, op, pre, undo);
         self.edit(id, |step| step.after.extend(needs));
         self.takes_ports(id, draft.diff);
@@ -239,6 +255,55 @@ impl<'i> Builder<'i> {
         };
         draft.cleanup.push(Gone { standing: old, name });
         self.create(draft, spec, (!old.in_place).then_some(&*old.name));
+    }
+
+    /// A job's run: what stands of others goes first, for two versions never run side by side. Nothing of that is taken back.
+    fn run<'a>(
+        &mut self,
+        draft: &mut Draft<'_, 'a>,
+        spec: &Arc<ContainerSpec>,
+        here: Option<&Standing<'a>>,
+        gone: &[Standing<'a>],
+    ) {
+        let Some(version) = self.job(&draft.slot.service).cloned() else {
+            return;
+        };
+        for one in gone {
+            let mut name = one.name.clone().into_owned();
+            if one.is_live() && one.in_place {
+                // One that is stopped may end with code 0: under another name nobody takes that for success.
+                let retired = retired_name(&self.input.target.cluster, draft.slot);
+                self.act(draft, one.host, rename(&name, &retired), is(&name, one), Vec::new());
+                name = retired;
+            }
+            if one.is_live() {
+                self.act(draft, one.host, stop(&name), is(&name, one), Vec::new());
+            }
+            self.leaves(one, &name);
+            self.act(draft, one.host, remove(&name), is(&name, one), Vec::new());
+        }
+        let name = draft.name.clone();
+        match here {
+            None => self.create(draft, spec, None),
+            Some(here) if here.is_live() => {}
+            Some(here) => {
+                self.act(draft, draft.host, start(&name), is(&name, here), vec![stop(&name)]);
+            }
+        }
+        let timeout = self.policy(&draft.slot.service).map(|policy| policy.timeout);
+        let gate = Op::Gate(GateOp::Completed {
+            name: name.clone(),
+            version,
+            timeout: timeout.filter(|timeout| *timeout != Span::default()),
+        });
+        // Taken back only where the deadline passed; what ended by itself, or may still run, is left.
+        self.act(
+            draft,
+            draft.host,
+            gate,
+            Precondition::None,
+            vec![stop(&name), remove(&name)],
+        );
     }
 
     fn stop_extras<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, extras: Vec<&'d Standing<'a>>) {
@@ -327,9 +392,11 @@ fn touched<'d, 'a>(diff: &'d SlotDiff<'a>) -> impl Iterator<Item = &'d Standing<
         Verdict::Keep
         | Verdict::Create { .. }
         | Verdict::Move { .. }
+        | Verdict::Waits { .. }
         | Verdict::Doubled
         | Verdict::Unknown
         | Verdict::Unplaced => Vec::new(),
+        Verdict::Run { here, gone, .. } => here.iter().chain(gone).collect(),
     };
     own.into_iter().chain(&diff.extras)
 }

@@ -11,6 +11,7 @@ use crate::model::container::ContainerSpec;
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::network::NetworkSpec;
+use crate::model::order::{Dependency, JobVersion};
 use crate::model::policy::UpdatePolicy;
 use crate::model::problem::Problem;
 use crate::model::revision::Revision;
@@ -37,6 +38,10 @@ pub struct ServiceTarget {
     pub image: ImageRef,
     /// How its replicas are replaced.
     pub policy: UpdatePolicy,
+    /// What it waits for of which other services.
+    pub depends_on: BTreeMap<ServiceName, Dependency>,
+    /// The version that is to run, where it is a job.
+    pub job: Option<JobVersion>,
     /// Whether its replicas write to their host, and so are never doubled there nor moved.
     pub stateful: bool,
 }
@@ -72,7 +77,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
     let volumes: BTreeMap<&str, &Volume> = desired.volumes.values().map(|it| (it.name.as_str(), it)).collect();
     let answering = placement.hosts.iter().filter(|(_, answer)| match answer {
         HostAnswer::Answers => true,
-        HostAnswer::Silent(_) | HostAnswer::Down => false,
+        HostAnswer::Silent(_) | HostAnswer::Down | HostAnswer::Gone(_) => false,
     });
     target.hosts = answering
         .map(|(host, _)| (host.clone(), HostTarget::default()))
@@ -81,6 +86,8 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         let service = ServiceTarget {
             image: service.image.clone(),
             policy: service.update,
+            depends_on: service.depends_on.clone(),
+            job: placement.jobs.versions.get(name).cloned(),
             stateful: service.is_stateful(),
         };
         target.services.insert(name.clone(), service);

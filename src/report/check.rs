@@ -8,8 +8,10 @@ use crate::resolve::desired::Desired;
 
 /// A repository that is right, in a sentence.
 pub fn text(desired: &Desired) -> String {
+    let environment = desired.revision.environment.as_ref();
     format!(
-        "{}: {}, {}, no problem found\n",
+        "{}{}: {}, {}, no problem found\n",
+        environment.map(|name| format!("{name}: ")).unwrap_or_default(),
         desired.cluster.name,
         count(desired.services.len(), "service"),
         count(desired.hosts.len(), "host"),

@@ -140,6 +140,7 @@ fn guess(op: &Op) -> Duration {
         Op::Container(ContainerOp::Start { .. } | ContainerOp::Remove { .. }) => 400,
         Op::Container(ContainerOp::Stop { .. }) => 1000,
         Op::Container(ContainerOp::Rename { .. }) => 50,
+        Op::Gate(GateOp::Completed { .. }) => 5000,
         Op::Gate(GateOp::Up { monitor, .. } | GateOp::Stays { monitor, .. }) => return monitor.0,
     };
     Duration::from_millis(millis)

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::model::container::ContainerSpec;
+use crate::model::host::ObservedHost;
 use crate::model::op::{ContainerOp, Op};
-use crate::model::secret::{MASK, is_secret_name, masked_words};
+use crate::model::secret::{mask_values, masked_words};
+use crate::observe::Observed;
 use crate::plan::step::Plan;
 
 /// The plan with its secrets masked. A secret that changes still shows: in its container's fingerprint.
@@ -29,6 +31,24 @@ pub fn unmask(mut saved: Plan, fresh: &Plan) -> Plan {
     saved
 }
 
+/// What was seen, with its secrets masked; containers that had some say so, and are compared without them.
+#[must_use]
+pub fn observed(mut observed: Observed) -> Observed {
+    for state in observed.hosts.values_mut().filter_map(ObservedHost::state_mut) {
+        for container in &mut state.containers {
+            if let Some(spec) = &mut container.spec {
+                let masked = spec.as_ref().clone().masked();
+                container.masked |= masked != **spec;
+                **spec = masked;
+            }
+        }
+        for facts in state.images.values_mut() {
+            facts.defaults = std::mem::take(&mut facts.defaults).masked();
+        }
+    }
+    observed
+}
+
 fn op(op: &mut Op) {
     match op {
         Op::Container(ContainerOp::Create { spec: wanted, .. }) => spec(Arc::make_mut(wanted)),
@@ -47,12 +67,9 @@ fn op(op: &mut Op) {
 }
 
 fn spec(spec: &mut ContainerSpec) {
-    let maps = [&mut spec.environment, &mut spec.labels, &mut spec.logging.options];
-    for (name, value) in maps.into_iter().flatten() {
-        if is_secret_name(name) {
-            MASK.clone_into(value);
-        }
-    }
+    [&mut spec.environment, &mut spec.labels, &mut spec.logging.options]
+        .into_iter()
+        .for_each(mask_values);
     for line in [&mut spec.command, &mut spec.entrypoint].into_iter().flatten() {
         *line = masked_words(line);
     }

@@ -47,6 +47,8 @@ fn line<'a>((network, action, fields): (&'a str, Action, &'a [FieldChange]), cha
         | Action::Update
         | Action::Start
         | Action::Move
+        | Action::Run
+        | Action::Wait
         | Action::Unknown
         | Action::Unplaced => format!("network on {on} made anew; its containers are attached again as they run"),
     };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::model::container::{ContainerState, Health};
 use crate::model::op::Op;
 use crate::plan::step::{Action, FieldChange, Note, PLAN_VERSION, Plan, PlanDocument, ServiceChange, SlotChange, Step};
 use crate::report::fields;
@@ -32,10 +33,7 @@ pub fn text(plan: &Plan, hosts: usize, observed_in: Duration, style: Style) -> S
     page.networks(plan);
     leftovers(plan).into_iter().for_each(|step| page.leftover(step));
     same.into_iter().for_each(|change| page.same(change));
-    if !plan.notes.is_empty() {
-        page.gap();
-        plan.notes.iter().for_each(|it| page.note(it));
-    }
+    page.notes(&plan.notes);
     page.gap();
     page.line(&summary(plan, style));
     if style.verbose && !plan.is_empty() {
@@ -88,8 +86,14 @@ fn column(plan: &Plan) -> usize {
 
 fn acts(action: Action) -> bool {
     match action {
-        Action::Create | Action::Update | Action::Start | Action::Replace | Action::Move | Action::Remove => true,
-        Action::Keep | Action::Unknown | Action::Unplaced => false,
+        Action::Create
+        | Action::Update
+        | Action::Start
+        | Action::Replace
+        | Action::Move
+        | Action::Run
+        | Action::Remove => true,
+        Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait => false,
     }
 }
 
@@ -102,7 +106,18 @@ fn is_same(change: &ServiceChange) -> bool {
 
 /// Whether a replica stays as it is, though a person should look at it: one that is unhealthy, say.
 fn is_odd(slot: &SlotChange) -> bool {
-    slot.action == Action::Keep && !slot.why.is_empty() && slot.why != "as it should be"
+    let well = match &slot.state {
+        None => true,
+        Some(state) => match state {
+            ContainerState::Running { health } => matches!(health, None | Some(Health::Healthy)),
+            ContainerState::Created
+            | ContainerState::Paused
+            | ContainerState::Restarting
+            | ContainerState::Exited { .. }
+            | ContainerState::Dead => false,
+        },
+    };
+    slot.action == Action::Keep && !well
 }
 
 /// Work on containers that belongs to no replica which changes: what an apply that was cut off left behind.
@@ -222,7 +237,7 @@ impl Page {
         self.row(0, action, change.service.as_str(), &said);
         self.fields(4, &change.fields);
         self.slots(change, |slot| {
-            acts(slot.action) || slot.action == Action::Unplaced || is_odd(slot)
+            acts(slot.action) || matches!(slot.action, Action::Unplaced | Action::Wait) || is_odd(slot)
         });
         let rest: Vec<SlotChange> = change.slots.iter().filter(|slot| !is_odd(slot)).cloned().collect();
         for said in stays(&rest) {
@@ -237,7 +252,12 @@ impl Page {
             .filter(|slot| slot.from.is_none())
             .filter_map(|slot| slot.host.as_ref());
         let width = hosts.map(|host| host.as_str().len()).max().unwrap_or(0);
-        for slot in slots {
+        let alike = |a: &&SlotChange, b: &&SlotChange| {
+            let unplaced = a.action == Action::Unplaced && b.action == Action::Unplaced;
+            unplaced && a.host == b.host && a.why == b.why
+        };
+        for group in slots.chunk_by(alike) {
+            let Some(slot) = group.first() else { continue };
             let host = slot.host.as_ref().map_or("", |host| host.as_str());
             let words = self.words(slot, !change.fields.is_empty());
             let said = match &slot.from {
@@ -245,12 +265,16 @@ impl Page {
                 None if host.is_empty() => words,
                 None => format!("{host:<width$}   {words}"),
             };
-            self.row(4, slot.action, &slot.slot.to_string(), &said);
+            let name = match group.len() {
+                1 => slot.slot.to_string(),
+                number => format!("{} and {} more", slot.slot, number - 1),
+            };
+            self.row(4, slot.action, &name, &said);
             self.fields(8, &slot.fields);
         }
     }
 
-    /// What happens to a replica. Where fields say why, the reason is left to `-v`; a note gives it where it fits nowhere.
+    /// What happens to a replica. Where fields say why, the reason is left to `-v`.
     fn words(&self, slot: &SlotChange, service_fields: bool) -> String {
         let explained = (service_fields || !slot.fields.is_empty()) && !self.style.verbose;
         let unless_explained = if explained { String::new() } else { because(&slot.why) };
@@ -264,7 +288,9 @@ impl Page {
             Action::Move => clean(&slot.why),
             Action::Remove => format!("remove{}", because(&slot.why)),
             Action::Unknown => format!("unknown{}", because(&slot.why)),
-            Action::Unplaced => "fits nowhere".to_owned(),
+            Action::Run => format!("run{}", because(&slot.why)),
+            Action::Unplaced => format!("fits nowhere{}", because(&slot.why)),
+            Action::Wait => "stays as it is".to_owned(),
         }
     }
 
@@ -283,10 +309,25 @@ impl Page {
         self.row(0, Action::Replace, step.host.as_str(), &said);
     }
 
-    fn note(&mut self, it: &Note) {
+    /// What a person should know; replicas that fit nowhere stand below their services already.
+    fn notes(&mut self, notes: &[Note]) {
+        let told = |note: &&Note| match note {
+            Note::Unplaced { .. } => false,
+            Note::Unreachable { .. }
+            | Note::Waits { .. }
+            | Note::Differs { .. }
+            | Note::Interrupted { .. }
+            | Note::Text(_)
+            | Note::Refused(_) => true,
+        };
         let (rune, paint) = rune(Action::Unknown);
-        let line = format!("{} {}", self.style.paint(paint, rune), note(it));
-        self.line(&line);
+        for (index, it) in notes.iter().filter(told).enumerate() {
+            if index == 0 {
+                self.gap();
+            }
+            let line = format!("{} {}", self.style.paint(paint, rune), note(it));
+            self.line(&line);
+        }
     }
 
     fn steps(&mut self, plan: &Plan) {

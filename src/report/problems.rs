@@ -6,7 +6,7 @@ use std::path::Path;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
 use crate::model::problem::{Place, Problem, Rejected};
-use crate::model::secret::is_secret_name;
+use crate::model::secret::{is_secret_name, variable_name};
 
 /// All problems as a person reads them, each with its line, and their number behind them.
 ///
@@ -66,7 +66,12 @@ fn snippet<'a>(
     let line = text.get(begin..)?.lines().next().unwrap_or_default();
     let start = (place.start - begin).min(line.len());
     let end = place.end.saturating_sub(begin).clamp(start, line.len());
-    let (line, span) = masked(line, start..end, names_secret_above(text.get(..begin)?, line));
+    let hidden = match place.file.extension().and_then(|ending| ending.to_str()) {
+        Some("yaml" | "yml") => names_secret_above(text.get(..begin)?, line),
+        // A file of variables: a line that names none is a piece of some value.
+        Some(_) | None => variable_name(line).is_none(),
+    };
+    let (line, span) = masked(line, start..end, hidden);
     let annotation = kind.span(span).label(label);
     Some(
         Snippet::source(line)

@@ -51,9 +51,11 @@ impl<W: Write> Reporter for Lines<W> {
     fn event(&mut self, plan: &Plan, event: &Event) {
         self.ended += usize::from(ends(event));
         let least = match event {
-            Event::Failed { .. } | Event::Undone { error: Some(_), .. } | Event::Stopping | Event::Journal(..) => {
-                Detail::Failures
-            }
+            Event::Failed { .. }
+            | Event::Undone { error: Some(_), .. }
+            | Event::Left(_)
+            | Event::Stopping
+            | Event::Journal(..) => Detail::Failures,
             Event::Started(step) if !plan.step(*step).is_some_and(|step| is_long(&step.op)) => Detail::All,
             Event::Skipped(_) => Detail::All,
             Event::Started(_) | Event::Done(..) | Event::Undone { error: None, .. } | Event::Delay(..) => Detail::Steps,
@@ -73,7 +75,7 @@ impl<W: Write> Reporter for Lines<W> {
 /// Whether a step is at its end with this event.
 pub fn ends(event: &Event) -> bool {
     match event {
-        Event::Done(..) | Event::Failed { .. } | Event::Skipped(_) => true,
+        Event::Done(..) | Event::Failed { .. } | Event::Skipped(_) | Event::Left(_) => true,
         Event::Started(_) | Event::Undone { .. } | Event::Delay(..) | Event::Stopping | Event::Journal(..) => false,
     }
 }
@@ -81,7 +83,9 @@ pub fn ends(event: &Event) -> bool {
 /// Whether a person would wonder what takes so long.
 fn is_long(op: &Op) -> bool {
     match op {
-        Op::Image(ImageOp::Pull { .. }) | Op::Gate(GateOp::Up { .. }) | Op::Container(ContainerOp::Stop { .. }) => true,
+        Op::Image(ImageOp::Pull { .. })
+        | Op::Gate(GateOp::Up { .. } | GateOp::Completed { .. })
+        | Op::Container(ContainerOp::Stop { .. }) => true,
         Op::Gate(GateOp::Stays { .. })
         | Op::Volume(VolumeOp::Create { .. })
         | Op::Network(_)
@@ -126,6 +130,7 @@ pub fn words(plan: &Plan, event: &Event, ended: usize, style: Style) -> String {
             let failed = style.paint(Paint::Remove, "could not be taken back");
             format!("{}  {failed}: {}", at(*step), clean(error))
         }
+        Event::Left(step) => format!("{}  still runs, and is left to: the next apply waits for it", at(*step)),
         Event::Skipped(step) => format!("{}  not begun", at(*step)),
         Event::Delay(service, time) => format!("{service}  waits {} before the next replica", short_time(*time)),
         Event::Stopping => {

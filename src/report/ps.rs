@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::container::LiveContainer;
+use crate::model::container::{ContainerState, LiveContainer};
 use crate::model::host::ObservedHost;
 use crate::model::journal::{JournalEnd, JournalRecord};
 use crate::model::name::{HostName, ServiceName, Slot, retired_name};
@@ -72,10 +72,24 @@ fn row(desired: &Desired, host: &HostName, live: &LiveContainer, now: Timestamp)
         retired: live.name == retired_name(&desired.cluster.name, &live.owner.slot),
         image: live.owner.image.as_ref().map(ToString::to_string),
         revision: live.owner.revision.clone(),
-        state: live.state.to_string(),
+        state: state(live),
         restarts: live.restarts,
         age: running_since.and_then(|since| u64::try_from(now.as_second() - since.as_second()).ok()),
         endpoints: ports.map(|port| endpoint(desired, host, port)).collect(),
+    }
+}
+
+/// How a container is, in a word; of a job's run, how it ended.
+pub fn state(live: &LiveContainer) -> String {
+    match live.state {
+        ContainerState::Exited { code: 0 } if live.owner.job.is_some() => "succeeded".to_owned(),
+        ContainerState::Exited { code } if live.owner.job.is_some() => format!("failed ({code})"),
+        ContainerState::Created
+        | ContainerState::Running { .. }
+        | ContainerState::Paused
+        | ContainerState::Restarting
+        | ContainerState::Exited { .. }
+        | ContainerState::Dead => live.state.to_string(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::journal::JournalEnd;
 use crate::model::name::{HostName, Slot, retired_name};
 use crate::observe::Observed;
 use crate::plan::step::{Action, Note, Plan};
-use crate::report::ps::newest;
+use crate::report::ps::{newest, state};
 use crate::report::style::{Paint, Style};
 use crate::report::summary;
 use crate::report::words::clean;
@@ -92,6 +92,10 @@ pub fn status(observed: &Observed, plan: &Plan) -> Status {
             ObservedHost::Unreachable(why) => Some((host.clone(), why.clone())),
         })
         .collect();
+    // A job's run that succeeded may have been removed since.
+    let forgotten = slots()
+        .filter(|slot| slot.action == Action::Keep && slot.host.is_none())
+        .count();
     let missing = slots().any(|slot| slot.action == Action::Create);
     let differs = plan.notes.iter().any(|note| matches!(note, Note::Differs { .. }));
     let waits = plan
@@ -104,7 +108,7 @@ pub fn status(observed: &Observed, plan: &Plan) -> Status {
         healthy: unwell.is_empty() && unreachable.is_empty() && !missing && !waits,
         as_git: plan.is_empty() && !differs,
         wanted,
-        well: well.len(),
+        well: well.len() + forgotten,
         hosts: observed.hosts.len(),
         unreachable,
         unwell: unwell
@@ -112,7 +116,7 @@ pub fn status(observed: &Observed, plan: &Plan) -> Status {
             .map(|(host, live)| Unwell {
                 slot: live.owner.slot.clone(),
                 host: host.clone(),
-                state: live.state.to_string(),
+                state: state(live),
             })
             .collect(),
         changes: summary::counts(plan),
@@ -137,11 +141,8 @@ fn is_well(live: &LiveContainer) -> bool {
             None | Some(Health::Healthy) => true,
             Some(Health::Starting | Health::Unhealthy) => false,
         },
-        ContainerState::Created
-        | ContainerState::Paused
-        | ContainerState::Restarting
-        | ContainerState::Exited { .. }
-        | ContainerState::Dead => false,
+        ContainerState::Created | ContainerState::Paused | ContainerState::Restarting | ContainerState::Dead => false,
+        ContainerState::Exited { code } => code == 0 && live.owner.job.is_some(),
     }
 }
 

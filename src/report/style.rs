@@ -53,10 +53,10 @@ impl Style {
 pub fn rune(action: Action) -> (&'static str, Paint) {
     match action {
         Action::Keep => ("=", Paint::Quiet),
-        Action::Create => ("+", Paint::Add),
+        Action::Create | Action::Run => ("+", Paint::Add),
         Action::Update | Action::Start | Action::Replace => ("~", Paint::Change),
         Action::Move => (">", Paint::Move),
         Action::Remove => ("-", Paint::Remove),
-        Action::Unknown | Action::Unplaced => ("!", Paint::Warn),
+        Action::Unknown | Action::Unplaced | Action::Wait => ("!", Paint::Warn),
     }
 }

@@ -28,9 +28,11 @@ pub fn tally(counts: &BTreeMap<Action, usize>) -> String {
             Action::Start => "to start",
             Action::Replace => "to replace",
             Action::Move => "to move",
+            Action::Run => "to run",
             Action::Remove => "to remove",
             Action::Unknown => "unknown",
             Action::Unplaced => "without a place",
+            Action::Wait => "waiting for others",
         };
         Some(format!("{number} {words}"))
     });
@@ -62,6 +64,7 @@ pub fn note(note: &Note) -> String {
                 of.collect::<Vec<_>>().join(", ")
             )
         }
+        Note::Waits { service, why } => format!("{service} stays as it is: {}", clean(why)),
         Note::Unplaced { slot, why } => format!("{slot} fits nowhere: {}", clean(why)),
         Note::Differs { host, what, why } => format!("{what} on {host} is not as git says: {}", clean(why)),
         Note::Interrupted { steps } => {
@@ -71,6 +74,7 @@ pub fn note(note: &Note) -> String {
             )
         }
         Note::Text(text) => clean(text),
+        Note::Refused(guard) => format!("apply refuses: {}; {}", clean(&guard.why), clean(&guard.cure)),
     }
 }
 

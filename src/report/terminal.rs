@@ -80,7 +80,7 @@ impl Reporter for Terminal {
                     self.begin(step);
                 }
             }
-            Event::Done(id, _) | Event::Failed { step: id, .. } | Event::Skipped(id) => {
+            Event::Done(id, _) | Event::Failed { step: id, .. } | Event::Skipped(id) | Event::Left(id) => {
                 if let Some(step) = plan.step(*id) {
                     self.end(plan, step);
                 }
@@ -88,7 +88,7 @@ impl Reporter for Terminal {
             Event::Undone { .. } | Event::Delay(..) | Event::Stopping | Event::Journal(..) => {}
         }
         let aloud = match event {
-            Event::Failed { .. } | Event::Undone { .. } | Event::Stopping | Event::Journal(..) => true,
+            Event::Failed { .. } | Event::Undone { .. } | Event::Left(_) | Event::Stopping | Event::Journal(..) => true,
             Event::Started(_) | Event::Skipped(_) | Event::Delay(..) => false,
             Event::Done(..) => self.style.verbose,
         };

@@ -208,8 +208,10 @@ impl Reading<'_> {
             self.problem(&keys, None, message, Some(hint));
         }
         let several = match service.mode {
-            Mode::Replicated(count) => count > 1 && service.max_replicas_per_node != Some(1),
-            Mode::Global => false,
+            Mode::Replicated(count) | Mode::ReplicatedJob(count) => {
+                count > 1 && service.max_replicas_per_node != Some(1)
+            }
+            Mode::Global | Mode::GlobalJob => false,
         };
         if several {
             let key = if self.node.get("mac_address").is_some() {

@@ -11,7 +11,8 @@ use crate::model::endpoint::{Address, Ssh};
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, NetworkName, ServiceName, VolumeName};
 use crate::model::network::{NetworkSpec, Networking};
-use crate::model::policy::UpdatePolicy;
+use crate::model::order::Dependency;
+use crate::model::policy::{PullPolicy, UpdatePolicy};
 use crate::model::revision::Revision;
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Protocol, Restart};
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
@@ -144,6 +145,28 @@ pub enum Mode {
     Replicated(u32),
     /// One on each host that fits.
     Global,
+    /// A job: so many runs of each version, each to its end.
+    ReplicatedJob(u32),
+    /// A job: one run of each version on each host that fits.
+    GlobalJob,
+}
+
+impl Mode {
+    /// Whether its replicas run to their end, once per version.
+    pub fn is_job(self) -> bool {
+        match self {
+            Self::ReplicatedJob(_) | Self::GlobalJob => true,
+            Self::Replicated(_) | Self::Global => false,
+        }
+    }
+
+    /// Whether there is one on each host that fits.
+    pub fn is_global(self) -> bool {
+        match self {
+            Self::Global | Self::GlobalJob => true,
+            Self::Replicated(_) | Self::ReplicatedJob(_) => false,
+        }
+    }
 }
 
 /// What a constraint looks at.
@@ -213,6 +236,10 @@ pub struct Service {
     pub mode: Mode,
     /// The image as git writes it.
     pub image: ImageRef,
+    /// When a registry is asked for it.
+    pub pull_policy: PullPolicy,
+    /// What it waits for of which other services.
+    pub depends_on: BTreeMap<ServiceName, Dependency>,
     /// What runs instead of the image's command.
     pub command: Option<Vec<Text>>,
     /// What runs instead of the image's entrypoint.
@@ -231,7 +258,7 @@ pub struct Service {
     pub shared: BTreeSet<String>,
     /// The health check.
     pub healthcheck: Option<Healthcheck>,
-    /// What the engine does when a container ends; `unless-stopped` unless given.
+    /// What the engine does when a container ends; `unless-stopped` unless given, and `no` for a job.
     pub restart: Restart,
     /// Who runs it.
     pub user: Option<String>,

@@ -6,7 +6,7 @@ use crate::model::policy::Order;
 use crate::model::problem::{Place, Problem};
 use crate::model::setting::Protocol;
 use crate::model::unit::Bytes;
-use crate::resolve::desired::{HostPort, Mode, Service, ServicePort};
+use crate::resolve::desired::{HostPort, Service, ServicePort};
 use crate::resolve::problems::locate;
 use crate::resolve::service::Reading;
 use crate::resolve::shape::port::PortShape;
@@ -39,13 +39,14 @@ impl Reading<'_> {
 
     /// What may not stand together.
     pub fn check(&mut self, service: &Service) {
-        if service.mode == Mode::Global && service.max_replicas_per_node.is_some() {
+        if service.mode.is_global() && service.max_replicas_per_node.is_some() {
             let keys = ["deploy", "placement", "max_replicas_per_node"];
             let hint = "a global service has one replica on each host: leave it out".to_owned();
+            let word = if service.mode.is_job() { "global-job" } else { "global" };
             self.problem(
                 &keys,
                 None,
-                "`max_replicas_per_node` says nothing with `mode: global`",
+                format!("`max_replicas_per_node` says nothing with `mode: {word}`"),
                 Some(hint),
             );
         }

@@ -59,9 +59,9 @@ fn beneath(under: &Node, over: Node) -> Node {
     let (Kind::Map(below), true) = (&under.kind, over.map().is_some()) else {
         return over;
     };
-    let Node { place, kind } = over;
+    let Node { place, kind, tag } = over;
     let Kind::Map(mut map) = kind else {
-        return Node { place, kind };
+        return Node { place, kind, tag };
     };
     for (key, entry) in below {
         match map.entry(key.clone()) {
@@ -81,10 +81,12 @@ fn beneath(under: &Node, over: Node) -> Node {
     Node {
         place,
         kind: Kind::Map(map),
+        tag,
     }
 }
 
-fn other_driver(under: &Node, over: &Node) -> bool {
+/// Whether `over` names another log driver, whose options are others.
+pub fn other_driver(under: &Node, over: &Node) -> bool {
     let driver = |node: &Node| node.get("driver").and_then(Node::text).map(str::to_owned);
     driver(over).is_some_and(|own| driver(under).is_none_or(|other| other != own))
 }
@@ -128,7 +130,8 @@ fn pairs(node: &mut Node, is_label: bool, problems: &mut Problems) {
     node.kind = Kind::Map(map);
 }
 
-fn from_list(items: Vec<Node>, is_label: bool, problems: &mut Problems) -> Map {
+/// `[NAME=VALUE]` as the map that it stands for.
+pub fn from_list(items: Vec<Node>, is_label: bool, problems: &mut Problems) -> Map {
     let mut map = Map::new();
     for item in items {
         let Kind::Text(text) = &item.kind else {

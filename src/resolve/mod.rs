@@ -4,7 +4,11 @@ pub mod attach;
 pub mod cluster;
 pub mod constraint;
 pub mod decode;
+pub mod depends;
 pub mod desired;
+pub mod dotenv;
+pub mod env_file;
+pub mod environment;
 pub mod fitness;
 pub mod hosts;
 pub mod layers;
@@ -18,9 +22,11 @@ pub mod service;
 pub mod shape;
 pub mod suggest;
 pub mod template;
+pub mod unique;
 pub mod volume;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -28,6 +34,7 @@ use minijinja::Value;
 use crate::model::name::{HostName, ServiceName};
 use crate::model::problem::{Problem, Rejected};
 use crate::resolve::decode::{Decoded, decode, entries, refuse_key};
+use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
 use crate::resolve::network::Networks;
@@ -61,19 +68,29 @@ pub fn resolve(manifest: &Manifest) -> Result<Desired, Rejected> {
         Some(desired) if problems.is_empty() => Ok(desired),
         Some(_) | None => Err(Rejected {
             problems: problems.sorted(),
-            texts: manifest.texts.clone(),
+            texts: texts(manifest),
         }),
     }
+}
+
+/// The texts that problems point into: the YAML, and the files that it names.
+fn texts(manifest: &Manifest) -> BTreeMap<PathBuf, Arc<str>> {
+    let named = manifest.files.found();
+    let named = named.filter_map(|(path, bytes)| Some((path.to_owned(), Arc::from(std::str::from_utf8(bytes).ok()?))));
+    named.chain(manifest.texts.clone()).collect()
 }
 
 fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let Manifest {
         root,
-        sections,
+        sections: _,
+        environment: _,
         texts: _,
+        files,
         revision,
     } = manifest;
-    for (name, entry) in sections {
+    let sections = environment::sections(manifest, problems);
+    for (name, entry) in &sections {
         if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
             problems.push(refuse_key("", name, entry.key.clone()).0);
         }
@@ -89,6 +106,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let around = Around {
         networks: &networks,
         volumes: &volumes,
+        files,
         hosts: &hosts.words,
     };
     let services = services(section("services"), head.defaults, &names, &around, problems);
@@ -123,7 +141,8 @@ fn services(
     let map = section
         .map(|section| entries("services", section.value.clone(), problems))
         .unwrap_or_default();
-    let mut all = BTreeMap::new();
+    let (mut all, mut links) = (BTreeMap::new(), Vec::new());
+    let written: BTreeSet<String> = map.keys().cloned().collect();
     if map.is_empty()
         && let Some(defaults) = &defaults
     {
@@ -135,8 +154,10 @@ fn services(
             problems.push(Problem::at(Some(entry.key.clone()), error.to_string()));
         }
         let Ok(parsed) = parsed else { continue };
-        all.extend(one(&parsed, entry, defaults.as_ref(), names, around, problems).map(|service| (parsed, service)));
+        let service = one(&parsed, entry, defaults.as_ref(), names, around, &mut links, problems);
+        all.extend(service.map(|service| (parsed, service)));
     }
+    depends::check(&links, &all, &written, problems);
     all
 }
 
@@ -150,7 +171,15 @@ fn check_alone(defaults: &Node, names: &Arc<Names>, around: &Around<'_>, problem
     }
     if let Ok(name) = "none".parse() {
         let key = alone.place.clone();
-        one(&name, Entry { key, value: alone }, None, names, around, problems);
+        one(
+            &name,
+            Entry { key, value: alone },
+            None,
+            names,
+            around,
+            &mut Vec::new(),
+            problems,
+        );
     }
 }
 
@@ -160,6 +189,7 @@ fn one(
     defaults: Option<&Node>,
     names: &Arc<Names>,
     around: &Around<'_>,
+    links: &mut Vec<Link>,
     problems: &mut Problems,
 ) -> Option<Service> {
     let Entry { key, value: mut node } = entry;
@@ -183,6 +213,7 @@ fn one(
         waiting: &waiting,
         names: &names,
         around,
+        links,
         problems,
     };
     reading.service(decoded)

@@ -96,27 +96,9 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
     ),
     (
         "services.*",
-        &["env_file"],
-        true,
-        "write the variables under `environment` until then",
-    ),
-    (
-        "services.*",
         &["configs", "secrets", "tmpfs"],
         true,
         "bind a file or a folder of the host until then",
-    ),
-    (
-        "services.*",
-        &["depends_on"],
-        true,
-        "services start in no order until then: let the image wait for what it needs",
-    ),
-    (
-        "services.*",
-        &["pull_policy"],
-        true,
-        "a tag is looked up once, and its digest kept, until then",
     ),
     (
         "services.*",
@@ -143,7 +125,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
             "init",
             "ipc",
             "isolation",
-            "label_file",
             "mem_swappiness",
             "memswap_limit",
             "models",

@@ -11,6 +11,7 @@ use crate::model::secret::is_secret_name;
 use crate::resolve::problems::{Problems, Segment, remove};
 use crate::resolve::suggest;
 use crate::resolve::template::{Replica, Text, environment};
+use crate::source::named::NoContent;
 use crate::source::yaml::{Kind, Node};
 
 /// What templates may name.
@@ -153,6 +154,10 @@ impl Renderer<'_> {
         };
         if !is_template(&source) {
             return Ok((source != text).then_some(Kind::Text(source)));
+        }
+        if matches!(self.path.first(), Some(Segment::Key(key)) if ["env_file", "label_file"].contains(&key.as_str())) {
+            let hint = NoContent::Template.hint();
+            return Err(at(place, NoContent::Template.to_string(), hint));
         }
         let template = self.environment.template_from_str(&source);
         let used = template

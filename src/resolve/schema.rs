@@ -78,7 +78,10 @@ pub fn keys(pattern: &str) -> Vec<String> {
             let inner = match step {
                 "[]" => schema.get("items"),
                 "*" => schema.get("additionalProperties"),
-                key => schema.get("properties").and_then(|properties| properties.get(key)),
+                key => {
+                    let named = schema.get("properties").and_then(|properties| properties.get(key));
+                    named.or_else(|| schema.get("additionalProperties"))
+                }
             };
             next.extend(inner);
         }

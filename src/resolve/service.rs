@@ -10,6 +10,7 @@ use crate::model::unit::{Bytes, Cpus, Span};
 use crate::resolve::attach::Words as NetworkWords;
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
+use crate::resolve::depends::Link;
 use crate::resolve::desired::{Constraint, Mode, Service};
 use crate::resolve::network::Networks;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
@@ -21,6 +22,7 @@ use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
 use crate::resolve::suggest;
 use crate::resolve::template::Text;
 use crate::resolve::volume::Volumes;
+use crate::source::named::Named;
 use crate::source::yaml::Node;
 
 /// What a service is read against.
@@ -31,6 +33,8 @@ pub struct Around<'a> {
     pub volumes: &'a Volumes,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
+    /// The files that services name.
+    pub files: &'a Named,
 }
 
 /// A service's shape, and what is needed to say where something in it stands.
@@ -47,6 +51,8 @@ pub struct Reading<'a> {
     pub names: &'a Arc<Names>,
     /// What it is read against.
     pub around: &'a Around<'a>,
+    /// Where what it waits for is noted.
+    pub links: &'a mut Vec<Link>,
     /// Where problems go.
     pub problems: &'a mut Problems,
 }
@@ -128,12 +134,17 @@ impl Reading<'_> {
     /// What the shape means. None where something is missing that a service cannot be without.
     pub fn service(&mut self, decoded: Decoded<ServiceShape>) -> Option<Service> {
         self.need_image(&decoded);
+        let lost = decoded.lost;
         let ServiceShape {
             image,
+            pull_policy,
+            depends_on,
             command,
             entrypoint,
             environment,
+            env_file,
             labels,
+            label_file,
             ports,
             networks,
             network_mode,
@@ -182,18 +193,28 @@ impl Reading<'_> {
         });
         let (mounts, shared) = self.mounts(volumes.unwrap_or_default());
         let working_dir = self.folder(working_dir);
+        let mut environment = self.pairs("environment", environment);
+        self.beneath("env_file", env_file, &mut environment);
+        let mut labels = self.pairs("labels", labels);
+        self.beneath("label_file", label_file, &mut labels);
+        let mode = self.mode(mode, replicas);
         let service = Service {
-            mode: self.mode(mode, replicas),
+            mode,
+            depends_on: self.depends_on(depends_on, &lost),
             command: self.words("command", command),
             entrypoint: self.words("entrypoint", entrypoint),
-            environment: self.pairs("environment", environment),
-            labels: self.pairs("labels", labels),
+            environment,
+            labels,
             ports,
             network,
             mounts,
             shared,
             healthcheck: healthcheck.and_then(health),
-            restart: restart.unwrap_or(Restart::UnlessStopped),
+            restart: restart.unwrap_or(if mode.is_job() {
+                Restart::No
+            } else {
+                Restart::UnlessStopped
+            }),
             user: user.map(|user| user.0),
             working_dir,
             logging: log_words(logging.unwrap_or_default()),
@@ -203,10 +224,12 @@ impl Reading<'_> {
             reserved_memory: reserved.memory,
             constraints: self.constraints(constraints.unwrap_or_default()),
             max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
-            update: update(update_config.unwrap_or_default()),
+            update: update(update_config.unwrap_or_default(), mode.is_job()),
             image: image?,
+            pull_policy: pull_policy.map(|policy| policy.0).unwrap_or_default(),
         };
         self.check(&service);
+        self.check_job(&service);
         Some(service)
     }
 
@@ -221,17 +244,19 @@ impl Reading<'_> {
     }
 
     fn mode(&mut self, mode: Option<ModeShape>, replicas: Option<Plain<Count<0>>>) -> Mode {
-        match mode {
-            Some(ModeShape::Global) => {
-                if replicas.is_some() {
-                    let hint = "a global service has one replica on each host that fits".to_owned();
-                    let message = "`replicas` says nothing with `mode: global`";
-                    self.problem(&["deploy", "replicas"], None, message, Some(hint));
-                }
-                Mode::Global
-            }
-            Some(ModeShape::Replicated) | None => Mode::Replicated(replicas.map_or(1, |count| count.0.0)),
+        let count = replicas.map_or(1, |count| count.0.0);
+        let (mode, word) = match mode {
+            Some(ModeShape::Global) => (Mode::Global, "global"),
+            Some(ModeShape::GlobalJob) => (Mode::GlobalJob, "global-job"),
+            Some(ModeShape::ReplicatedJob) => (Mode::ReplicatedJob(count), "replicated-job"),
+            Some(ModeShape::Replicated) | None => (Mode::Replicated(count), "replicated"),
+        };
+        if mode.is_global() && replicas.is_some() {
+            let hint = "a global service has one replica on each host that fits".to_owned();
+            let message = format!("`replicas` says nothing with `mode: {word}`");
+            self.problem(&["deploy", "replicas"], None, message, Some(hint));
         }
+        mode
     }
 
     fn folder(&mut self, folder: Option<String>) -> Option<String> {
@@ -319,7 +344,8 @@ fn amount(shape: Option<AmountShape>) -> Limits {
     }
 }
 
-fn update(shape: UpdateShape) -> UpdatePolicy {
+/// A job runs all at once and for as long as it takes, unless it says otherwise.
+fn update(shape: UpdateShape, is_job: bool) -> UpdatePolicy {
     let UpdateShape {
         parallelism,
         delay,
@@ -328,14 +354,14 @@ fn update(shape: UpdateShape) -> UpdatePolicy {
         timeout,
     } = shape;
     UpdatePolicy {
-        parallelism: parallelism.map_or(1, |count| count.0.0),
+        parallelism: parallelism.map_or(u32::from(!is_job), |count| count.0.0),
         delay: delay.map_or(Span::default(), |span| span.0),
         order: match order {
             Some(OrderShape::StartFirst) => Order::StartFirst,
             Some(OrderShape::StopFirst) | None => Order::StopFirst,
         },
         monitor: monitor.map_or(Span::seconds(5), |span| span.0),
-        timeout: timeout.map_or(Span::seconds(120), |span| span.0.0),
+        timeout: timeout.map_or(Span::seconds(if is_job { 0 } else { 120 }), |span| span.0.0),
     }
 }
 

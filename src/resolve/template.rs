@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use minijinja::value::Object;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::{Serialize, Serializer};
 
@@ -54,6 +55,37 @@ impl Text {
                 environment().render_str(source, names)
             }
         }
+    }
+}
+
+impl Text {
+    /// The text as far as all replicas share it: what is a replica's own stands in it by its name.
+    pub fn shared(&self) -> String {
+        match self {
+            Self::Plain(text) => text.clone(),
+            Self::PerReplica { source, context } => {
+                let mut names = BTreeMap::clone(context);
+                for name in ["slot", "host"] {
+                    names.insert(name.to_owned(), Value::from_object(Placeholder(name.to_owned())));
+                }
+                let rendered = environment().render_str(source, names);
+                rendered.unwrap_or_else(|_| source.to_string())
+            }
+        }
+    }
+}
+
+/// A value that is not known: it, and whatever is asked of it, is shown by its name.
+#[derive(Debug)]
+struct Placeholder(String);
+
+impl Object for Placeholder {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        Some(Value::from_object(Self(format!("{}.{key}", self.0))))
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{{ {} }}}}", self.0)
     }
 }
 

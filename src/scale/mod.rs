@@ -1,5 +1,7 @@
 //! A count per service: how many replicas there shall be. Where they stand is `place`'s; load is not looked at yet.
 
+pub mod job;
+
 use std::collections::BTreeMap;
 
 use crate::model::name::ServiceName;
@@ -14,8 +16,8 @@ pub fn counts(desired: &Desired, _observed: &Observed) -> BTreeMap<ServiceName, 
         .services
         .iter()
         .filter_map(|(name, service)| match service.mode {
-            Mode::Replicated(count) => Some((name.clone(), count)),
-            Mode::Global => None,
+            Mode::Replicated(count) | Mode::ReplicatedJob(count) => Some((name.clone(), count)),
+            Mode::Global | Mode::GlobalJob => None,
         })
         .collect()
 }

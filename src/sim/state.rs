@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use crate::host::{Containers, ForeignContainer, HostError};
 use crate::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
-use crate::model::host::{Foreign, HeldPort, HostFacts, HostState};
+use crate::model::host::{Foreign, HeldPort, HostFacts, HostState, OtherCluster};
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::journal::{JournalRecord, journal_path};
-use crate::model::name::container_name;
+use crate::model::name::{ClusterName, container_name};
 use crate::model::network::{LiveNetwork, Route};
 use crate::model::setting::{Limits, MountSource, Restart};
 use crate::model::volume::LiveVolume;
@@ -27,6 +27,7 @@ pub(super) struct State {
     foreign: Foreign,
     held_ports: BTreeSet<HeldPort>,
     other_containers: u32,
+    other_clusters: BTreeMap<ClusterName, OtherCluster>,
     pub(super) files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -55,6 +56,7 @@ impl State {
             foreign: state.foreign,
             held_ports: state.held_ports,
             other_containers: state.other_containers,
+            other_clusters: state.other_clusters,
             files: files.collect(),
         }
     }
@@ -76,6 +78,7 @@ impl State {
             held_ports: self.held_ports.clone(),
             other_containers: self.other_containers,
             journal,
+            other_clusters: self.other_clusters.clone(),
         }
     }
 
@@ -96,6 +99,7 @@ impl State {
             ports: self.held_ports.iter().copied().collect(),
             volumes: volumes.keys().cloned().collect(),
             networks: networks.keys().cloned().collect(),
+            replica: None,
         });
         let foreign = (0..self.other_containers).map(|_| first.take().unwrap_or_default());
         Containers {
@@ -141,6 +145,7 @@ impl State {
             restarts: 0,
             network_ids: BTreeMap::new(),
             spec: Some(Box::new(spec.effective(&facts.defaults))),
+            masked: false,
         };
         let volumes = spec.mounts.iter().filter_map(|mount| match &mount.source {
             MountSource::Volume(name) if !self.volumes.contains_key(name) => {

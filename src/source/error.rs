@@ -1,9 +1,11 @@
 //! Why a repository could not be read at all. What is wrong *in* it is the model's `Problem`.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use crate::model::name::NameError;
 use crate::model::problem::Rejected;
+use crate::model::suggest::nearest as near;
 
 /// Why a repository could not be found, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +56,34 @@ pub enum SourceError {
         /// The file that is missing, from the root of the git work tree.
         path: PathBuf,
     },
+    /// The repository has environments, and none was named.
+    #[error("this repository has environments: name one with -e ({})", .known.join(", "))]
+    EnvironmentNeeded {
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// There is no environment of that name.
+    #[error("there is no environment {name:?}{}", if .known.is_empty() { ": the repository has no folder environments/ with a file for each" } else { "" })]
+    NoEnvironment {
+        /// What was asked for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// Two files bear the name of one environment.
+    #[error("{} and {} are the same environment twice", .other.display(), .path.display())]
+    EnvironmentTwice {
+        /// One file.
+        path: PathBuf,
+        /// The other.
+        other: PathBuf,
+    },
+    /// An environment's file is a link.
+    #[error("{} is a symbolic link", .path.display())]
+    EnvironmentLink {
+        /// The file.
+        path: PathBuf,
+    },
     /// `init` would overwrite files.
     #[error("these files are there already: {}", .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "))]
     Exists(Vec<PathBuf>),
@@ -64,16 +94,49 @@ pub enum SourceError {
 
 impl SourceError {
     /// What to do about it.
-    pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::NotFound { .. } => Some("`cdk init` writes a new repository here; `-C DIR` names another folder"),
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
+            Self::NotFound { .. } => "`cdk init` writes a new repository here; `-C DIR` names another folder",
             Self::NoRevision { shallow: true, .. } => {
-                Some("`git fetch --unshallow` brings the whole history (in Jenkins: switch shallow clones off)")
+                "`git fetch --unshallow` brings the whole history (in Jenkins: switch shallow clones off)"
             }
-            Self::NoRevision { shallow: false, .. } => Some("`git log --oneline` lists the revisions there are"),
-            Self::Exists(_) => Some("nothing was written: choose an empty folder, or move these files away"),
-            Self::Git { hint, .. } => *hint,
-            Self::Io { .. } | Self::NotInGit { .. } | Self::NotInRevision { .. } | Self::Name(_) => None,
+            Self::NoRevision { shallow: false, .. } => "`git log --oneline` lists the revisions there are",
+            Self::Exists(_) => "nothing was written: choose an empty folder, or move these files away",
+            Self::EnvironmentLink { .. } => {
+                "links are not followed, as a git revision cannot be read through them: make it a file"
+            }
+            Self::EnvironmentTwice { .. } => "remove one of the two",
+            Self::NoEnvironment { known, .. } if known.is_empty() => "leave -e out",
+            Self::NoEnvironment { name, known } => {
+                return Some(match near(name, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?").into(),
+                    None => format!("there is {}", known.join(", ")).into(),
+                });
+            }
+            Self::Git { hint, .. } => return hint.map(Cow::Borrowed),
+            Self::Io { .. }
+            | Self::NotInGit { .. }
+            | Self::NotInRevision { .. }
+            | Self::EnvironmentNeeded { .. }
+            | Self::Name(_) => return None,
+        };
+        Some(hint.into())
+    }
+
+    /// Whether it is the command line that is wrong.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::EnvironmentNeeded { .. } | Self::NoEnvironment { .. } => true,
+            Self::NotFound { .. }
+            | Self::Io { .. }
+            | Self::Git { .. }
+            | Self::NotInGit { .. }
+            | Self::NoRevision { .. }
+            | Self::NotInRevision { .. }
+            | Self::EnvironmentTwice { .. }
+            | Self::EnvironmentLink { .. }
+            | Self::Exists(_)
+            | Self::Name(_) => false,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Commit, ErrorCode, ObjectType, Reference, Tree};
 
-use crate::model::revision::Revision;
+use crate::model::revision::{Relation, Revision};
 use crate::source::error::SourceError;
 use crate::source::files::{Files, Listed};
 
@@ -105,6 +105,8 @@ impl Git {
             tag: self.tag_at(id)?,
             subject: commit.summary().ok().flatten().unwrap_or_default().to_owned(),
             dirty: false,
+            committed_at: Some(commit.time().seconds()),
+            environment: None,
         };
         let (repository, prefix) = (&self.repository, self.prefix.as_path());
         Ok((
@@ -115,6 +117,25 @@ impl Git {
                 prefix,
             },
         ))
+    }
+
+    /// How one commit stands to another, both by their whole ids.
+    pub fn relation(&self, ours: &str, other: &str) -> Relation {
+        let shallow = self.repository.is_shallow();
+        let unknown = Relation::Unknown { shallow };
+        let commit = |id: &str| Some(self.repository.find_commit(git2::Oid::from_str(id).ok()?).ok()?.id());
+        let (Some(ours), Some(other)) = (commit(ours), commit(other)) else {
+            return unknown;
+        };
+        let after = |one, before| self.repository.graph_descendant_of(one, before);
+        match (ours == other, after(ours, other), after(other, ours)) {
+            (true, _, _) => Relation::Same,
+            (false, Ok(true), _) => Relation::Newer,
+            (false, _, Ok(true)) => Relation::Older,
+            // Where the clone ends, a way from one to the other may be cut off.
+            (false, Ok(false), Ok(false)) if !shallow => Relation::Diverged,
+            (false, _, _) => unknown,
+        }
     }
 
     fn tag_at(&self, id: git2::Oid) -> Result<Option<String>, SourceError> {

@@ -1,17 +1,20 @@
 //! The YAML as written, from the work tree or from a git revision: `Manifest`. It reads files and git, and gives them no meaning.
 
+pub mod environment;
 pub mod error;
 pub mod files;
 pub mod git;
 pub mod init;
 pub mod manifest;
+pub mod named;
 pub mod parse;
 pub mod scalar;
+pub mod tag;
 pub mod yaml;
 
 use std::path::{Path, PathBuf};
 
-use crate::model::revision::Revision;
+use crate::model::revision::{Relation, Revision};
 pub use crate::source::error::{ReadError, SourceError};
 use crate::source::files::WorkTree;
 use crate::source::git::Git;
@@ -21,6 +24,7 @@ use crate::source::manifest::{Manifest, ROOT_FILE, gather};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
     root: PathBuf,
+    environment: Option<String>,
 }
 
 impl Repository {
@@ -35,7 +39,23 @@ impl Repository {
         })?;
         let found = whole.ancestors().find(|folder| folder.join(ROOT_FILE).is_file());
         let root = found.ok_or(SourceError::NotFound { start: whole.clone() })?.to_owned();
-        Ok(Self { root })
+        let environment = None;
+        Ok(Self { root, environment })
+    }
+
+    /// The same, to be read for an environment: `environments/NAME.yaml` lies over all else.
+    #[must_use]
+    pub fn in_environment(self, environment: Option<String>) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// The names of the environments that lie in the work tree; none where the repository has none, and is read without one.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn environments(&self) -> Result<Vec<String>, SourceError> {
+        let root = self.root.clone();
+        Ok(environment::list(&WorkTree { root })?.into_keys().collect())
     }
 
     /// The folder that holds cdk.yaml.
@@ -55,13 +75,25 @@ impl Repository {
         }
     }
 
+    /// How one commit stands to another, both by their whole ids.
+    ///
+    /// # Errors
+    /// Where the repository is not in git, or git cannot be read.
+    pub fn relation(&self, ours: &str, other: &str) -> Result<Relation, SourceError> {
+        let git = Git::open(&self.root)?.ok_or_else(|| SourceError::NotInGit {
+            root: self.root.clone(),
+            rev: ours.to_owned(),
+        })?;
+        Ok(git.relation(ours, other))
+    }
+
     fn read_revision(&self, git: Option<&Git>, rev: &str) -> Result<Manifest, ReadError> {
         let git = git.ok_or_else(|| SourceError::NotInGit {
             root: self.root.clone(),
             rev: rev.to_owned(),
         })?;
         let (revision, tree) = git.revision(rev)?;
-        let gathered = gather(&tree)?.ok_or_else(|| SourceError::NotInRevision {
+        let gathered = gather(&tree, self.environment.as_deref())?.ok_or_else(|| SourceError::NotInRevision {
             rev: rev.to_owned(),
             path: git.prefix().join(ROOT_FILE),
         })?;
@@ -72,8 +104,8 @@ impl Repository {
 
     fn read_work_tree(&self, git: Option<&Git>) -> Result<Manifest, ReadError> {
         let root = self.root.clone();
-        let gathered =
-            gather(&WorkTree { root: root.clone() })?.ok_or_else(|| SourceError::NotFound { start: root.clone() })?;
+        let gathered = gather(&WorkTree { root: root.clone() }, self.environment.as_deref())?
+            .ok_or_else(|| SourceError::NotFound { start: root.clone() })?;
         let head = git.map(Git::head).transpose()?.flatten();
         let revision = match head {
             Some((revision, tree)) => Revision {

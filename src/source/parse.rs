@@ -8,17 +8,18 @@ use indexmap::map::Entry as Slot;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use crate::model::problem::{Place, Problem};
-use crate::source::scalar;
-use crate::source::yaml::{Entry, Kind, Map, Node};
+use crate::source::tag;
+use crate::source::yaml::{Entry, Kind, Map, Node, Tag as Over};
 
 /// How deep lists and maps may stand in one another.
 const DEEPEST: usize = 64;
 /// How many values all aliases of a file may stand for, together.
 const MOST_ALIASED: usize = 100_000;
 
-/// Reads a file's text. What is not readable is left out of the tree and named among the problems.
-pub fn parse(file: &Arc<PathBuf>, text: &str) -> (Node, Vec<Problem>) {
-    let mut builder = Builder::new(file, text);
+/// Reads a file's text, which lies over others where `may_override`. What is not readable is left out of the tree and named among
+/// the problems.
+pub fn parse(file: &Arc<PathBuf>, text: &str, may_override: bool) -> (Node, Vec<Problem>) {
+    let mut builder = Builder::new(file, text, may_override);
     let ended = builder.run(text);
     let mut problems = builder.problems;
     problems.extend(ended.err().map(|problem| *problem));
@@ -26,7 +27,8 @@ pub fn parse(file: &Arc<PathBuf>, text: &str) -> (Node, Vec<Problem>) {
     (builder.root.unwrap_or(nothing), problems)
 }
 
-fn at_start(file: &Arc<PathBuf>) -> Place {
+/// Where a file begins.
+pub fn at_start(file: &Arc<PathBuf>) -> Place {
     Place {
         file: Arc::clone(file),
         start: 0,
@@ -54,12 +56,14 @@ enum Key {
 
 struct Frame {
     place: Place,
+    tag: Over,
     anchor: usize,
     open: Open,
 }
 
 struct Builder<'a> {
     file: &'a Arc<PathBuf>,
+    may_override: bool,
     /// The byte at which each character begins; none where each is one byte.
     bytes: Option<Vec<usize>>,
     length: usize,
@@ -72,9 +76,10 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(file: &'a Arc<PathBuf>, text: &str) -> Self {
+    fn new(file: &'a Arc<PathBuf>, text: &str, may_override: bool) -> Self {
         Self {
             file,
+            may_override,
             bytes: (!text.is_ascii()).then(|| text.char_indices().map(|(byte, _)| byte).collect()),
             length: text.len(),
             stack: Vec::new(),
@@ -138,12 +143,18 @@ impl<'a> Builder<'a> {
                 self.begin(Open::Map { entries, key, merges }, anchor, tag.as_deref(), place)?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                if let Some(Frame { place, anchor, open }) = self.stack.pop() {
+                if let Some(Frame {
+                    place,
+                    tag,
+                    anchor,
+                    open,
+                }) = self.stack.pop()
+                {
                     let kind = match open {
                         Open::List(items) => Kind::List(items),
                         Open::Map { entries, merges, .. } => Kind::Map(self.merged(entries, merges)),
                     };
-                    self.value(Node::new(place, kind), anchor);
+                    self.value(Node { place, kind, tag }, anchor);
                 }
             }
         }
@@ -160,13 +171,21 @@ impl<'a> Builder<'a> {
         if self.stack.len() >= DEEPEST {
             return Err(Problem::at(Some(place), format!("nested deeper than {DEEPEST} levels")).into());
         }
-        if let Some(tag) = tag
-            && !(tag.is_yaml_core_schema() && ["map", "seq"].contains(&tag.suffix.as_str()))
-        {
-            self.problems.push(wrong_tag(tag, &place));
-        }
-        self.stack.push(Frame { place, anchor, open });
+        self.problems.extend(tag::collection(tag, &place).err());
+        let tag = self.over(tag, &place);
+        self.stack.push(Frame {
+            place,
+            tag,
+            anchor,
+            open,
+        });
         Ok(())
+    }
+
+    fn over(&mut self, tag: Option<&Tag>, place: &Place) -> Over {
+        let (tag, problem) = tag::over(tag, self.may_override, place);
+        self.problems.extend(problem);
+        tag
     }
 
     fn scalar(
@@ -180,19 +199,12 @@ impl<'a> Builder<'a> {
         if self.wants_key() {
             return self.key(text, style, place);
         }
-        let kind = match tag {
-            Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => Kind::Text(text.to_owned()),
-            Some(tag) if tag.is_yaml_core_schema() && ["int", "float", "bool", "null"].contains(&&*tag.suffix) => {
-                scalar::plain(text)
-            }
-            Some(tag) => {
-                self.problems.push(wrong_tag(tag, &place));
-                Kind::Null
-            }
-            None if style == ScalarStyle::Plain => scalar::plain(text),
-            None => Kind::Text(text.to_owned()),
-        };
-        self.value(Node::new(place, kind), anchor);
+        let kind = tag::scalar(text, style == ScalarStyle::Plain, tag, &place).unwrap_or_else(|problem| {
+            self.problems.push(problem);
+            Kind::Null
+        });
+        let tag = self.over(tag, &place);
+        self.value(Node { place, kind, tag }, anchor);
         Ok(())
     }
 
@@ -276,7 +288,7 @@ impl<'a> Builder<'a> {
     /// Lays a map over what its `<<` names: the map's own keys win, then the earlier source.
     fn merged(&mut self, mut entries: Map, merges: Vec<Node>) -> Map {
         for merge in merges {
-            let Node { place, kind } = merge;
+            let Node { place, kind, tag: _ } = merge;
             let sources = match kind {
                 Kind::List(items) => items,
                 kind => vec![Node::new(place, kind)],
@@ -299,15 +311,6 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn wrong_tag(tag: &Tag, place: &Place) -> Problem {
-    let message = if tag.handle == "!" && ["reset", "override"].contains(&tag.suffix.as_str()) {
-        format!("`!{}` is not in force yet in this version of cdk", tag.suffix)
-    } else {
-        format!("the YAML tag `{tag}` means nothing to cdk")
-    };
-    Problem::at(Some(place.clone()), message)
-}
-
 /// How many values there are in a tree, and how deep it goes.
 fn measure(node: &Node) -> (usize, usize) {
     let inside = |(count, depth): (usize, usize), child: &Node| {
@@ -326,7 +329,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> (Node, Vec<Problem>) {
-        parse(&Arc::new(PathBuf::from("x.yaml")), text)
+        parse(&Arc::new(PathBuf::from("x.yaml")), text, false)
     }
 
     #[test]

@@ -24,6 +24,20 @@ pub struct Node {
     pub place: Place,
     /// What it is.
     pub kind: Kind,
+    /// What becomes of that which it lies over.
+    pub tag: Tag,
+}
+
+/// What becomes of that which a value of an environment's file lies over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tag {
+    /// Both are merged, by Compose's rules.
+    #[default]
+    None,
+    /// `!reset`: it is taken away.
+    Reset,
+    /// `!override`: this stands in its stead.
+    Override,
 }
 
 /// What a value is.
@@ -51,7 +65,8 @@ pub enum Kind {
 impl Node {
     /// A value at a place.
     pub fn new(place: Place, kind: Kind) -> Self {
-        Self { place, kind }
+        let tag = Tag::None;
+        Self { place, kind, tag }
     }
 
     /// The entries, where this is a map.

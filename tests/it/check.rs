@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cdk::flow::{Failure, Settings, check_all};
 use cdk::model::problem::Rejected;
 use cdk::report::problems::render;
 use cdk::resolve::desired::Desired;
@@ -11,8 +12,14 @@ use cdk::resolve::resolve;
 use cdk::source::{ReadError, Repository};
 use proptest::prelude::*;
 
+#[path = "check/env_files.rs"]
+mod env_files;
+#[path = "check/environments.rs"]
+mod environments;
 #[path = "check/meaning.rs"]
 mod meaning;
+#[path = "check/named.rs"]
+mod named;
 #[path = "check/revisions.rs"]
 mod revisions;
 
@@ -65,6 +72,14 @@ pub fn check(path: &Path) -> Result<Desired, Rejected> {
     }
 }
 
+/// What the command line would say of the repository in `folder`, and no more.
+pub fn settings(folder: &Path) -> Settings {
+    Settings {
+        directory: folder.to_owned(),
+        ..Settings::default()
+    }
+}
+
 /// What a right repository means.
 pub fn desired(files: &[(&str, &str)]) -> Desired {
     Folder::new(files)
@@ -91,9 +106,11 @@ fn every_problem_is_told_as_it_should_be() {
             .skip(1)
             .map(|file| file.split_once('\n').unwrap())
             .collect();
-        let shown = match Folder::new(&files).check() {
+        let folder = Folder::new(&files);
+        let shown = match check_all(&settings(folder.path())) {
             Ok(_) => "none\n".to_owned(),
-            Err(rejected) => render(&rejected, false),
+            Err(Failure::Rejected(rejected)) => render(&rejected, false),
+            Err(failure) => panic!("{}: {failure:?}", case.display()),
         };
         if shown != expected {
             if std::env::var_os("CDK_GOLDEN").is_some_and(|value| value == "write") {

@@ -167,6 +167,7 @@ fn owner(spec: &ContainerSpec) -> Ownership {
         revision: Some("abc".to_owned()),
         image: Some(spec.image.clone()),
         digest: None,
+        job: None,
     }
 }
 

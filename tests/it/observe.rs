@@ -1,7 +1,7 @@
 //! Observing: what images stand for, journals, hosts that fail half way, and observations as files.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use async_trait::async_trait;
@@ -9,12 +9,13 @@ use cdk::host::{Containers, Credentials, Host, HostError, Hosts};
 use cdk::model::container::{ContainerSpec, LiveContainer, Ownership};
 use cdk::model::host::{HostFacts, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, ImageRef, Resolution};
-use cdk::model::journal::{JOURNAL_RECORDS, journal_path};
+use cdk::model::journal::{EarlierVersion, JOURNAL_RECORDS, journal_path};
 use cdk::model::name::{ClusterName, HostName};
 use cdk::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
+use cdk::model::policy::PullPolicy;
 use cdk::model::setting::{Limits, Restart};
 use cdk::model::volume::{LiveVolume, VolumeSpec};
-use cdk::observe::{Observed, observe, read_document, schema};
+use cdk::observe::{Observed, Wanted, observe, read_document, schema};
 
 fn digest(letter: char) -> Digest {
     format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
@@ -63,6 +64,7 @@ impl Scripted {
                 revision: None,
                 image: Some(image.parse().unwrap()),
                 digest: Some(digest),
+                job: None,
             },
             image_id: "sha256:1".to_owned(),
             state: Default::default(),
@@ -70,6 +72,7 @@ impl Scripted {
             restarts: 0,
             network_ids: BTreeMap::new(),
             spec: None,
+            masked: false,
         });
         self
     }
@@ -80,6 +83,16 @@ impl Scripted {
         });
         self.files
             .insert(journal_path(sequence), record.to_string().into_bytes());
+        self
+    }
+
+    /// The newest record, with what it knows of earlier versions.
+    fn with_versions(mut self, image: &str, digest: &Digest, versions: Vec<EarlierVersion>) -> Self {
+        let record = serde_json::json!({
+            "version": 1, "sequence": 9, "at": "", "end": "done", "revision": "c3",
+            "digests": { image: digest }, "memory": { "versions": versions },
+        });
+        self.files.insert(journal_path(9), record.to_string().into_bytes());
         self
     }
 }
@@ -167,12 +180,25 @@ impl Host for Scripted {
 
 /// Observes these hosts for `images`; also what each host's registry was asked for.
 fn seen(scripted: Vec<Scripted>, images: &[&str]) -> (Observed, Vec<String>) {
+    seen_by(scripted, images, PullPolicy::Missing, None)
+}
+
+fn seen_by(
+    scripted: Vec<Scripted>,
+    images: &[&str],
+    policy: PullPolicy,
+    revision: Option<&str>,
+) -> (Observed, Vec<String>) {
     let scripted: Vec<Rc<Scripted>> = scripted.into_iter().map(Rc::new).collect();
     let hosts: Hosts = scripted
         .iter()
         .map(|host| (host.name.clone(), Ok(Rc::clone(host) as Rc<dyn Host>)))
         .collect();
-    let wanted: BTreeSet<ImageRef> = images.iter().map(|text| text.parse().unwrap()).collect();
+    let images = images.iter().map(|text| (text.parse().unwrap(), policy));
+    let wanted = Wanted {
+        images: images.collect(),
+        revision: revision.map(str::to_owned),
+    };
     let credentials = BTreeMap::from([(
         "reg.lab:5000".to_owned(),
         Credentials {
@@ -248,7 +274,12 @@ fn what_no_registry_has_is_local_where_a_host_has_it_and_else_unknown_with_the_r
         Resolution::Unknown("reg.lab:5000, asked by h1: unauthorized".to_owned())
     );
     assert_eq!(asked.len(), 1, "another host would hear the same: {asked:?}");
+    // Who may not look cannot say that there is none.
     let (observed, _) = seen(vec![refusing("h1"), refusing("h2").with_tag(WEB)], &[WEB]);
+    assert!(matches!(observed.images[WEB], Resolution::Unknown(_)));
+    let mut lacking = Scripted::new("h1").with_tag(WEB);
+    lacking.registry = Err(HostError::NotFound("manifest unknown".to_owned()));
+    let (observed, _) = seen(vec![lacking], &[WEB]);
     assert_eq!(observed.images[WEB], Resolution::Local);
     let (observed, asked) = seen(vec![Scripted::new("h1").with_tag("web:latest")], &["web", "redis"]);
     assert_eq!(
@@ -258,6 +289,63 @@ fn what_no_registry_has_is_local_where_a_host_has_it_and_else_unknown_with_the_r
     );
     assert_eq!(asked, ["h1: redis as nobody"]);
     assert!(matches!(&observed.images["redis"], Resolution::Unknown(why) if why.contains("docker.io")));
+}
+
+#[test]
+fn always_asks_anew_and_keeps_what_was_recorded_where_nobody_answers() {
+    let mut answering = Scripted::new("h1").running(WEB, digest('a'));
+    answering.registry = Ok(digest('b'));
+    let (observed, _) = seen_by(vec![answering], &[WEB], PullPolicy::Always, None);
+    assert_eq!(observed.images[WEB], Resolution::Digest(digest('b')));
+    let mut refusing = Scripted::new("h1").running(WEB, digest('a'));
+    refusing.registry = Err(HostError::Refused("connection refused".to_owned()));
+    let (observed, _) = seen_by(vec![refusing], &[WEB], PullPolicy::Always, None);
+    let why = "reg.lab:5000, asked by h1: connection refused".to_owned();
+    let digest = digest('a');
+    assert_eq!(observed.images[WEB], Resolution::Kept { digest, why });
+}
+
+#[test]
+fn never_asks_nobody_whatever_was_recorded() {
+    let pinned = format!("{WEB}@{}", digest('c'));
+    let hosts = vec![Scripted::new("h1").running(WEB, digest('a'))];
+    let (observed, asked) = seen_by(hosts, &[WEB, &pinned], PullPolicy::Never, None);
+    assert_eq!(observed.images[WEB], Resolution::Local);
+    assert_eq!(observed.images[&pinned], Resolution::Local);
+    assert_eq!(asked, [""; 0]);
+}
+
+#[test]
+fn a_version_by_its_name_uses_what_was_recorded_for_it() {
+    // The newest record is of `c3`; `c2` had the same digest, `c1` another one.
+    let earlier = |revision: &str, digests: &[(&str, Digest)]| EarlierVersion {
+        revision: Some(revision.to_owned()),
+        digests: digests
+            .iter()
+            .map(|(image, digest)| ((*image).to_owned(), digest.clone()))
+            .collect(),
+    };
+    let host = || {
+        Scripted::new("h1").running(WEB, digest('c')).with_versions(
+            WEB,
+            &digest('c'),
+            vec![
+                earlier("c2", &[]),
+                earlier("c1", &[(WEB, digest('a')), ("gone:1", digest('d'))]),
+            ],
+        )
+    };
+    for (revision, letter) in [("c2", 'c'), ("c1", 'a')] {
+        for policy in [PullPolicy::Missing, PullPolicy::Always] {
+            let (observed, asked) = seen_by(vec![host()], &[WEB], policy, Some(revision));
+            assert_eq!(observed.images[WEB], Resolution::Digest(digest(letter)), "{revision}");
+            assert_eq!(asked, [""; 0]);
+        }
+    }
+    // A revert to an image that only an earlier version had.
+    let (observed, asked) = seen(vec![host()], &["gone:1"]);
+    assert_eq!(observed.images["gone:1"], Resolution::Digest(digest('d')));
+    assert_eq!(asked, [""; 0]);
 }
 
 #[test]

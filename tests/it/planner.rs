@@ -1,9 +1,15 @@
 //! The pure floors together: scale, place, render, diff, plan. Scenarios here; properties and the linter's own tests beside.
 
+#[path = "planner/hosts.rs"]
+mod hosts;
+#[path = "planner/images.rs"]
+mod images;
 #[path = "planner/lints.rs"]
 mod lints;
 #[path = "planner/networks.rs"]
 mod networks;
+#[path = "planner/order.rs"]
+mod order;
 #[path = "planner/property.rs"]
 mod property;
 #[path = "planner/scenarios.rs"]

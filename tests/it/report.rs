@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cdk::model::container::ContainerSpec;
+use cdk::model::container::{ContainerSpec, ContainerState, Health};
 use cdk::model::op::{ContainerOp, GateOp, Op};
 use cdk::model::setting::{Limits, Logging, Restart};
 use cdk::model::unit::Span;
@@ -51,11 +51,14 @@ fn colours_add_nothing_but_colours() {
 
 #[test]
 fn nothing_to_do_says_what_is_as_it_should_be() {
-    let slots = vec![
+    let mut slots = vec![
         replica("web.1", Action::Keep, Some("bj-01"), "as it should be"),
         replica("web.2", Action::Keep, Some("bj-02"), "as it should be, but unhealthy"),
         replica("web.3", Action::Unknown, Some("bj-05"), ""),
     ];
+    slots[1].state = Some(ContainerState::Running {
+        health: Some(Health::Unhealthy),
+    });
     let quiet = Plan {
         services: vec![service("web", "", Vec::new(), slots)],
         ..empty()

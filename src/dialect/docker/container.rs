@@ -48,6 +48,7 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
             labels,
         ))),
         id,
+        masked: false,
     })
 }
 

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::dialect::docker::Unreadable;
 use crate::model::container::{Fingerprint, Ownership};
-use crate::model::name::ClusterName;
+use crate::model::name::{ClusterName, ServiceName};
 use crate::model::network::{NetworkSpec, Networking};
+use crate::model::order::JobVersion;
 use crate::model::setting::Logging;
 
 /// The version of the labels that this cdk writes; it refuses a newer one.
@@ -29,10 +30,11 @@ const FINGERPRINT: &str = "cdk.fingerprint";
 const REVISION: &str = "cdk.revision";
 const IMAGE: &str = "cdk.image";
 const DIGEST: &str = "cdk.digest";
+const JOB: &str = "cdk.job";
 const LOGGING: &str = "cdk.logging";
 const NETWORK: &str = "cdk.network";
 
-const OWN: [&str; 11] = [
+const OWN: [&str; 12] = [
     CLUSTER,
     ROLE,
     VERSION,
@@ -42,6 +44,7 @@ const OWN: [&str; 11] = [
     REVISION,
     IMAGE,
     DIGEST,
+    JOB,
     LOGGING,
     NETWORK,
 ];
@@ -71,6 +74,7 @@ pub fn of_replica(
         revision,
         image,
         digest,
+        job,
     } = owner;
     let networking = AskedNetworking::of(network);
     let networking = (networking != AskedNetworking::default()).then_some(networking);
@@ -85,6 +89,7 @@ pub fn of_replica(
         (REVISION, revision.clone()),
         (IMAGE, image.as_ref().map(ToString::to_string)),
         (DIGEST, digest.as_ref().map(ToString::to_string)),
+        (JOB, job.as_ref().map(ToString::to_string)),
         (LOGGING, asked),
         (NETWORK, networking),
     ]
@@ -151,6 +156,13 @@ pub fn is_replica(labels: &HashMap<String, String>, cluster: &ClusterName) -> bo
     is_of(labels, cluster) && !labels.contains_key(ROLE)
 }
 
+/// Of which cluster and service these labels make something a replica, and from which commit; none where they do not.
+pub fn replica(labels: &HashMap<String, String>) -> Option<(ClusterName, ServiceName, Option<String>)> {
+    let text = |key: &str| labels.get(key).filter(|_| !labels.contains_key(ROLE));
+    let (cluster, service) = (text(CLUSTER)?.parse().ok()?, text(SERVICE)?.parse().ok()?);
+    Some((cluster, service, text(REVISION).cloned()))
+}
+
 /// Whether something with these labels is the cluster's: a replica or a helper.
 pub fn is_of(labels: &HashMap<String, String>, cluster: &ClusterName) -> bool {
     labels.get(CLUSTER).is_some_and(|name| name == cluster.as_str())
@@ -191,6 +203,7 @@ pub fn owner(name: &str, labels: &HashMap<String, String>) -> Result<Ownership, 
             .map(|text| text.parse())
             .transpose()
             .map_err(|why| wrong(DIGEST, &why))?,
+        job: labels.get(JOB).cloned().map(JobVersion),
     })
 }
 

@@ -5,7 +5,6 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
 use crate::model::unit::{Bytes, Cpus, Span};
-use crate::resolve::decode;
 use crate::resolve::shape::plain::{Count, Plain, Positive};
 
 /// How many replicas, where, and how they are replaced.
@@ -33,6 +32,12 @@ pub enum ModeShape {
     Replicated,
     /// One on each host that fits.
     Global,
+    /// As `replicated`, but each runs to its end: once per version, before the services that depend on it.
+    #[serde(rename = "replicated-job")]
+    ReplicatedJob,
+    /// Likewise, one on each host that fits.
+    #[serde(rename = "global-job")]
+    GlobalJob,
 }
 
 impl<'de> Deserialize<'de> for ModeShape {
@@ -40,12 +45,10 @@ impl<'de> Deserialize<'de> for ModeShape {
         match String::deserialize(deserializer)?.as_str() {
             "replicated" => Ok(Self::Replicated),
             "global" => Ok(Self::Global),
-            other @ ("replicated-job" | "global-job") => Err(decode::error(
-                format!("`{other}` is not in force yet in this version of cdk"),
-                "write `replicated` or `global`",
-            )),
+            "replicated-job" => Ok(Self::ReplicatedJob),
+            "global-job" => Ok(Self::GlobalJob),
             other => Err(D::Error::custom(format!(
-                "expected `replicated` or `global`, not {other:?}"
+                "expected `replicated`, `global`, `replicated-job` or `global-job`, not {other:?}"
             ))),
         }
     }
@@ -89,7 +92,7 @@ pub struct AmountShape {
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
 pub struct UpdateShape {
-    /// How many at once; 1 unless given, 0 for all.
+    /// How many at once; 1 unless given, 0 for all, which is what a job has unless given.
     pub parallelism: Option<Plain<Count<0>>>,
     /// From one replica's end to the next one's beginning; 0s unless given.
     pub delay: Option<Plain<Span>>,
@@ -97,7 +100,7 @@ pub struct UpdateShape {
     pub order: Option<OrderShape>,
     /// How long a replica must stay up; 5s unless given.
     pub monitor: Option<Plain<Span>>,
-    /// One replica's deadline to become healthy; 2m unless given.
+    /// One replica's deadline to become healthy, 2m unless given; a job's to end, for ever unless given.
     pub timeout: Option<Plain<Positive<Span>>>,
 }
 

@@ -1,11 +1,14 @@
 //! The repository's words as serde types: what may stand where, in short and in long form. What they mean together is decided above.
 
 pub mod cluster;
+pub mod depends;
 pub mod deploy;
+pub mod env_file;
 pub mod mount;
 pub mod network;
 pub mod plain;
 pub mod port;
+pub mod pull;
 pub mod service;
 
 use std::collections::BTreeMap;

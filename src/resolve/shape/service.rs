@@ -13,11 +13,14 @@ use crate::model::image::ImageRef;
 use crate::model::setting::Restart;
 use crate::model::unit::Span;
 use crate::resolve::decode;
+use crate::resolve::shape::depends::DependsShape;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
+use crate::resolve::shape::env_file::EnvFiles;
 use crate::resolve::shape::mount::MountShape;
 use crate::resolve::shape::network::{AttachmentsShape, ExposeShape, ExtraHostsShape, Mac, ModeShape, OneOrMany};
 use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
 use crate::resolve::shape::port::PortShape;
+use crate::resolve::shape::pull::PullShape;
 
 /// A service. Variables and labels stand here as a map; a list of them is made one before.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -26,6 +29,11 @@ use crate::resolve::shape::port::PortShape;
 pub struct ServiceShape {
     /// The image. Required.
     pub image: Option<ImageRef>,
+    /// `missing` (a tag is looked up once, and its digest stays), `always` (it is looked up at each plan) or `never` (the image lies on
+    /// the hosts). `missing` unless given.
+    pub pull_policy: Option<PullShape>,
+    /// The services that are waited for: a list of names, or a map with a `condition` for each.
+    pub depends_on: Option<DependsShape>,
     /// What runs instead of the image's command.
     pub command: Option<Words>,
     /// What runs instead of the image's entrypoint; the image's command is then left out too.
@@ -33,9 +41,13 @@ pub struct ServiceShape {
     /// Variables.
     #[schemars(schema_with = "pairs_schema")]
     pub environment: Option<BTreeMap<String, Plain<String>>>,
+    /// Files of variables, which lie beneath `environment`.
+    pub env_file: Option<EnvFiles>,
     /// Labels of the containers.
     #[schemars(schema_with = "pairs_schema")]
     pub labels: Option<BTreeMap<String, Plain<String>>>,
+    /// Files of labels, which lie beneath `labels`.
+    pub label_file: Option<EnvFiles>,
     /// Ports. A container's port alone gets a host port from cdk.
     pub ports: Option<Vec<PortShape>>,
     /// The networks that it is attached to; the network `default` where there is one, unless given.
@@ -62,7 +74,7 @@ pub struct ServiceShape {
     pub volumes: Option<Vec<MountShape>>,
     /// How the engine asks whether a replica is healthy.
     pub healthcheck: Option<HealthShape>,
-    /// What the engine does when a container ends; `unless-stopped` unless given.
+    /// What the engine does when a container ends; `unless-stopped` unless given, and `no` for a job.
     pub restart: Option<Restart>,
     /// Who runs it.
     pub user: Option<Plain<String>>,

@@ -137,13 +137,15 @@ impl Scene {
         self.git(&["revert", "--no-edit", "HEAD"]);
     }
 
-    fn git(&self, args: &[&str]) {
+    /// Runs git there; what it prints.
+    pub fn git(&self, args: &[&str]) -> String {
         let output = self.command("git").args(args).output().unwrap();
         assert!(
             output.status.success(),
             "git {args:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
     /// A program in the repository, that sees nothing of the settings of whoever runs the tests.
@@ -249,7 +251,7 @@ impl Scene {
     }
 
     /// Removes all that the cluster has on its hosts.
-    fn clear(&self) {
+    pub fn clear(&self) {
         lab::everywhere(&self.hosts, |host| {
             let shell = r#"
                 api() { curl -s -X "$1" --unix-socket /run/docker.sock "http://engine/v1.41/$2"; }

@@ -13,7 +13,7 @@ use cdk::host::Host;
 use cdk::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
 use cdk::model::host::{HostState, ObservedHost};
 use cdk::model::image::ImageFacts;
-use cdk::model::journal::{JournalRecord, PlacedSlot};
+use cdk::model::journal::{JournalRecord, Memory, PlacedSlot};
 use cdk::model::name::{ClusterName, HostName, Slot, container_name, retired_name};
 use cdk::model::network::Networking;
 use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op};
@@ -73,6 +73,7 @@ fn owner(of: &Slot, image: &str) -> Ownership {
         revision: None,
         image: Some(image.parse().unwrap()),
         digest: None,
+        job: None,
     }
 }
 
@@ -103,6 +104,7 @@ impl Lab {
                 restarts: 0,
                 network_ids: BTreeMap::new(),
                 spec: None,
+                masked: false,
             };
             let state = HostState {
                 containers: slots.iter().map(live).collect(),
@@ -233,6 +235,11 @@ impl Maker {
             digests: BTreeMap::new(),
             sequence: 19,
             hosts: Vec::new(),
+            memory: Memory::default(),
+            forgets: BTreeSet::new(),
+            pinned: false,
+            jobs: BTreeMap::new(),
+            depends_on: BTreeMap::new(),
         };
         Self {
             plan,
@@ -375,6 +382,7 @@ impl Maker {
             from: None,
             fields: Vec::new(),
             why: String::new(),
+            state: None,
         });
     }
 }

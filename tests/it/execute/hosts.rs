@@ -161,3 +161,20 @@ async fn a_replica_has_moved_though_its_old_container_is_still_there() {
     assert!(outcome.failed());
     assert_eq!(lab.journal("h2").placement[&slot("web.9")].host, host("h3"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_host_is_given_up_in_the_journal_even_where_nothing_else_is_to_do() {
+    let lab = Lab::new(&[("h1", &["web.1"])]);
+    let mut plan = Maker::new(1, 0).plan;
+    plan.hosts.push(host("h1"));
+    plan.rollouts.clear();
+    assert!(plan.is_empty());
+    plan.forgets.insert(host("h2"));
+    plan.memory.forgotten.insert(host("h2"));
+    assert!(!plan.is_empty());
+    let outcome = lab.run(&plan, &Stop::never()).await;
+    assert!(!outcome.failed());
+    let record = lab.journal("h1");
+    assert_eq!(record.end, JournalEnd::Done);
+    assert!(record.memory.forgotten.contains(&host("h2")));
+}

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, Resolution};
-use cdk::model::name::{HostName, Slot, SlotKey};
+use cdk::model::name::{HostName, ServiceName, Slot, SlotKey};
 use cdk::model::network::{NetworkSpec, Pool};
+use cdk::model::op::{ContainerOp, GateOp, Op};
+use cdk::model::order::{Condition, Dependency};
 use cdk::model::policy::Order;
-use cdk::model::setting::Limits;
+use cdk::model::setting::{Limits, Restart};
 use cdk::model::unit::{Bytes, Cpus};
 use cdk::observe::Observed;
 use cdk::place::reason::Reason;
 use cdk::plan::lint::lint;
-use cdk::plan::step::{Action, Plan};
+use cdk::plan::step::{Action, Plan, StepId};
 use cdk::resolve::desired::{Availability, Desired, HostPort, Mode, Service};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -63,6 +65,12 @@ fn any_service() -> impl Strategy<Value = Service> {
             Order::StopFirst
         };
         one.update.parallelism = parallelism;
+        if mode == 1 || mode == 2 {
+            one.mode = [Mode::ReplicatedJob(replicas), Mode::GlobalJob][usize::from(mode) - 1];
+            one.ports.clear();
+            one.restart = Restart::No;
+            one.update.order = Order::StopFirst;
+        }
         one.environment.insert("V".to_owned(), plain(&env.to_string()));
         one.limits = Limits {
             cpus: Cpus::default(),
@@ -85,7 +93,7 @@ fn pool(subnet: &str) -> Pool {
 fn any_desired() -> impl Strategy<Value = Desired> {
     let hosts = prop::collection::vec((0..3u8, 0..9u8, 0..8u32, 0..12u8), HOSTS.len());
     let services = prop::collection::btree_map(prop::sample::select(vec!["a", "b", "c"]), any_service(), 0..4);
-    (hosts, services, 0..4u8).prop_map(|(hosts, services, front)| {
+    (hosts, services, [0..5u8, 0..5u8, 0..5u8], 0..4u8).prop_map(|(hosts, services, links, front)| {
         let mut all = desired(&[], services.into_iter().collect());
         let front = NetworkSpec {
             internal: front == 1,
@@ -97,6 +105,9 @@ fn any_desired() -> impl Strategy<Value = Desired> {
             ..NetworkSpec::default()
         };
         all.networks = [network("front", front), network("back", NetworkSpec::default())].into();
+        for ((from, to), kind) in [("b", "a"), ("c", "a"), ("c", "b")].into_iter().zip(links) {
+            link(&mut all, from, to, kind);
+        }
         for (name, (disk, state, max, gone)) in HOSTS.iter().zip(hosts) {
             let labels = [("disk", ["ssd", "hdd", "none"][usize::from(disk)])];
             let mut one = host(&labels);
@@ -113,6 +124,21 @@ fn any_desired() -> impl Strategy<Value = Desired> {
         }
         all
     })
+}
+
+/// Lets a service depend on another, where both are there and `kind` says so.
+fn link(all: &mut Desired, from: &str, to: &str, kind: u8) {
+    let (from, to): (ServiceName, ServiceName) = (from.parse().unwrap(), to.parse().unwrap());
+    let Some(other) = all.services.get(&to) else { return };
+    let condition = match (other.mode.is_job(), kind) {
+        (true, 0..3) => Condition::ServiceCompletedSuccessfully,
+        (_, 1) => Condition::ServiceHealthy,
+        (_, _) => Condition::ServiceStarted,
+    };
+    let required = kind != 2;
+    if let (Some(one), 0..4) = (all.services.get_mut(&from), kind) {
+        one.depends_on.insert(to, Dependency { condition, required });
+    }
 }
 
 fn digest(seed: u8) -> Digest {
@@ -237,9 +263,10 @@ fn finish(desired: &Desired, observed: &mut Observed) -> Result<(), TestCaseErro
     for _ in 0..3 {
         let plan = planned(desired, observed);
         prop_assert_eq!(lint(&plan), BTreeSet::new());
+        assert_ordered(desired, observed, &plan)?;
         apply(observed, &plan, usize::MAX, |_| 0).map_err(TestCaseError::fail)?;
         let mut changes = plan.services.iter().flat_map(|service| &service.slots);
-        if !changes.any(|change| change.action == Action::Unplaced) {
+        if !changes.any(|change| matches!(change.action, Action::Unplaced | Action::Wait)) {
             break;
         }
     }
@@ -274,7 +301,16 @@ fn assert_settled(desired: &Desired, observed: &Observed, when: &str) -> Result<
                 .services
                 .iter()
                 .flat_map(|service| &service.slots)
-                .any(|change| change.slot == *slot && change.action == Action::Unplaced);
+                .any(|change| change.slot == *slot && matches!(change.action, Action::Unplaced | Action::Wait));
+        // What a host holds that went out of hosts.yaml is not made a second time.
+        if !desired.hosts.contains_key(name) {
+            let mut others = containers(observed).filter(|(other, _)| desired.hosts.contains_key(*other));
+            prop_assert!(
+                !others.any(|(_, other)| other.owner.slot == *slot),
+                "{} is doubled",
+                slot
+            );
+        }
         if known && !waits {
             prop_assert!(seen.insert(slot), "{} stands twice", slot);
             prop_assert!(!container.name.ends_with(".old"), "{} is left over", container.name);
@@ -300,7 +336,7 @@ fn assert_placed_right(desired: &Desired, observed: &Observed) -> Result<(), Tes
     for (slot, placed) in placement
         .slots
         .iter()
-        .filter(|(_, placed)| placed.reason != Reason::Held)
+        .filter(|(_, placed)| placed.reason != Reason::Held && placed.reason != Reason::Gone)
     {
         let service = &desired.services[&slot.service];
         let host = &desired.hosts[&placed.host];
@@ -346,11 +382,16 @@ fn assert_placed_right(desired: &Desired, observed: &Observed) -> Result<(), Tes
     }
     // Nothing is forgotten.
     for (name, service) in &desired.services {
-        if let Mode::Replicated(count) = service.mode {
+        if let Mode::Replicated(count) | Mode::ReplicatedJob(count) = service.mode {
             for index in 1..=count {
                 let slot = Slot::index(name, index);
-                let told = placement.slots.contains_key(&slot) != placement.unplaced.contains_key(&slot);
-                prop_assert!(told, "{} is told neither or twice", slot);
+                let told = [
+                    placement.slots.contains_key(&slot),
+                    placement.unplaced.contains_key(&slot),
+                    placement.finished.contains(&slot),
+                ];
+                let told = told.into_iter().filter(|told| *told).count();
+                prop_assert_eq!(told, 1, "{} is told neither or twice", slot);
             }
         }
     }
@@ -369,7 +410,10 @@ fn assert_nothing_moves_idly(desired: &Desired, observed: &Observed) -> Result<(
         let wanted = match (&slot.key, service.mode) {
             (SlotKey::Index(index), Mode::Replicated(count)) => *index <= count,
             (SlotKey::Host(_), Mode::Global) => true,
-            (SlotKey::Index(_), Mode::Global) | (SlotKey::Host(_), Mode::Replicated(_)) => false,
+            // A job that has run needs no place.
+            (SlotKey::Index(_) | SlotKey::Host(_), Mode::ReplicatedJob(_) | Mode::GlobalJob)
+            | (SlotKey::Index(_), Mode::Global)
+            | (SlotKey::Host(_), Mode::Replicated(_)) => false,
         };
         let fits = matches!(host.state, Availability::Active | Availability::Pause)
             && service
@@ -392,6 +436,61 @@ fn assert_nothing_moves_idly(desired: &Desired, observed: &Observed) -> Result<(
                 "{}",
                 slot
             );
+        }
+    }
+    Ok(())
+}
+
+/// Nothing begins before what it depends on, and nothing at all that depends on a job which neither has run nor is to run.
+fn assert_ordered(desired: &Desired, observed: &Observed, plan: &Plan) -> Result<(), TestCaseError> {
+    let mut before: Vec<BTreeSet<StepId>> = Vec::new();
+    for step in &plan.steps {
+        let direct: Vec<StepId> = step.after.iter().chain(&step.settled).copied().collect();
+        let further = direct
+            .iter()
+            .flat_map(|id| before[usize::try_from(id.0).unwrap()].clone());
+        let all = further.chain(direct.iter().copied()).collect();
+        before.push(all);
+    }
+    let waits = |id: StepId, other: StepId| before[usize::try_from(id.0).unwrap()].contains(&other);
+    let placement = placed(desired, observed);
+    let rollout = |name: &ServiceName| plan.rollouts.iter().find(|one| one.service == *name);
+    for (name, service) in &desired.services {
+        let Some(units) = rollout(name).map(|rollout| &rollout.units) else {
+            continue;
+        };
+        for (to, Dependency { condition, required }) in &service.depends_on {
+            let others = rollout(to).map(|rollout| rollout.units.as_slice()).unwrap_or_default();
+            for other in others {
+                let milestone = other
+                    .steps
+                    .iter()
+                    .copied()
+                    .find(|id| match (&plan.step(*id).unwrap().op, condition) {
+                        (Op::Container(ContainerOp::Start { .. }), Condition::ServiceStarted)
+                        | (Op::Gate(GateOp::Up { .. }), Condition::ServiceHealthy)
+                        | (Op::Gate(GateOp::Completed { .. }), Condition::ServiceCompletedSuccessfully) => true,
+                        (_, _) => false,
+                    });
+                for unit in units {
+                    let first = unit.steps[0];
+                    // A port that changes hands the other way round goes first.
+                    let ordered = milestone.is_none_or(|other| waits(first, other) || waits(other, first));
+                    prop_assert!(ordered, "{} does not wait for {}", unit.slot, other.slot);
+                }
+            }
+            if !desired.services[to].mode.is_job() || *condition == Condition::ServiceStarted || !required {
+                continue;
+            }
+            let wanted = placement.slots.keys().chain(placement.unplaced.keys());
+            for slot in wanted.filter(|slot| slot.service == *to) {
+                prop_assert!(
+                    others.iter().any(|unit| unit.slot == *slot),
+                    "{} begins without {}",
+                    name,
+                    slot
+                );
+            }
         }
     }
     Ok(())

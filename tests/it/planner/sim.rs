@@ -6,9 +6,10 @@ use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
 use cdk::model::image::Resolution;
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord};
-use cdk::model::name::HostName;
+use cdk::model::name::{HostName, Slot};
 use cdk::model::network::{LiveNetwork, is_predefined};
 use cdk::model::op::{ContainerOp, GateOp, ImageOp, NetworkOp, Op, VolumeOp};
+use cdk::model::order::JobVersion;
 use cdk::model::setting::{PortBinding, Protocol};
 use cdk::model::volume::LiveVolume;
 use cdk::observe::Observed;
@@ -21,7 +22,7 @@ pub fn apply(
     limit: usize,
     mut choice: impl FnMut(usize) -> usize,
 ) -> Result<(), String> {
-    journal(observed, plan, JournalEnd::Begun, 0);
+    journal(observed, plan, JournalEnd::Begun, &BTreeSet::new());
     let mut done: BTreeSet<StepId> = BTreeSet::new();
     while done.len() < plan.steps.len() {
         if done.len() == limit {
@@ -34,7 +35,7 @@ pub fn apply(
         perform(observed, step).map_err(|error| format!("step {} ({} on {}): {error}", step.id, step.op, step.host))?;
         done.insert(step.id);
     }
-    journal(observed, plan, JournalEnd::Done, done.len());
+    journal(observed, plan, JournalEnd::Done, &done);
     Ok(())
 }
 
@@ -51,7 +52,8 @@ fn may_begin(plan: &Plan, step: &Step, done: &BTreeSet<StepId>) -> bool {
     !done.contains(&step.id) && waits && ended
 }
 
-fn journal(observed: &mut Observed, plan: &Plan, end: JournalEnd, done: usize) {
+fn journal(observed: &mut Observed, plan: &Plan, end: JournalEnd, done: &BTreeSet<StepId>) {
+    let (jobs, done) = (succeeded(plan, done), done.len());
     for host in &plan.hosts {
         if let Some(ObservedHost::Reachable(state)) = observed.hosts.get_mut(host) {
             state.journal.retain(|record| record.sequence != plan.sequence);
@@ -60,12 +62,16 @@ fn journal(observed: &mut Observed, plan: &Plan, end: JournalEnd, done: usize) {
                 sequence: plan.sequence,
                 at: String::new(),
                 by: String::new(),
-                revision: None,
+                revision: plan.revision.commit.clone(),
                 steps: plan.steps.len(),
                 done,
                 end,
                 placement: plan.placement.clone(),
                 digests: plan.digests.clone(),
+                committed_at: None,
+                memory: plan.memory.clone(),
+                jobs: jobs.clone(),
+                depends_on: plan.depends_on.clone(),
             });
         }
     }
@@ -81,6 +87,12 @@ pub fn state<'o>(observed: &'o mut Observed, host: &HostName) -> Result<&'o mut 
 fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
     let images = observed.images.clone();
     let fresh = format!("c{}-{}", step.id, observed_generation(observed));
+    if let Op::Container(ContainerOp::Create { owner, name, .. }) = &step.op
+        && let Some(version) = &owner.job
+        && has_run(observed, name, &owner.slot, version)
+    {
+        return Err(format!("{version} of {} has run before", owner.slot));
+    }
     let state = state(observed, &step.host)?;
     match &step.pre {
         Precondition::None => {}
@@ -115,8 +127,41 @@ fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
                 other => Err(format!("{name} is {other}")),
             }
         }
+        Op::Gate(GateOp::Completed { name, .. }) => {
+            let container = get(state, name)?;
+            match &container.state {
+                ContainerState::Running { .. } | ContainerState::Restarting | ContainerState::Exited { code: 0 } => {
+                    container.state = ContainerState::Exited { code: 0 };
+                    Ok(())
+                }
+                other => Err(format!("{name} is {other}")),
+            }
+        }
         Op::Container(op) => container(state, op, fresh),
     }
+}
+
+/// The versions of jobs that have succeeded once these steps are done.
+fn succeeded(plan: &Plan, done: &BTreeSet<StepId>) -> BTreeMap<Slot, Vec<JobVersion>> {
+    let mut all = plan.jobs.clone();
+    for step in plan.steps.iter().filter(|step| done.contains(&step.id)) {
+        if let (Op::Gate(GateOp::Completed { version, .. }), Some(slot)) = (&step.op, &step.slot) {
+            all.entry(slot.clone()).or_default().push(version.clone());
+        }
+    }
+    all
+}
+
+/// Whether a host that answers knows of a success of this version.
+fn has_run(observed: &Observed, name: &str, slot: &Slot, version: &JobVersion) -> bool {
+    let mut states = observed.hosts.values().filter_map(ObservedHost::state);
+    states.any(|state| {
+        let mut records = state.journal.iter().filter_map(|record| record.jobs.get(slot));
+        let mut ended = state.containers.iter().filter(|one| one.name == name);
+        records.any(|versions| versions.contains(version))
+            || ended
+                .any(|one| one.owner.job.as_ref() == Some(version) && one.state == (ContainerState::Exited { code: 0 }))
+    })
 }
 
 /// Something that differs from apply to apply, for ids that are never used twice.
@@ -134,7 +179,7 @@ fn pull(
 ) -> Result<(), String> {
     match images.get(image) {
         Some(Resolution::Local) => return Err("it is in no registry".to_owned()),
-        Some(Resolution::Digest(_) | Resolution::Unknown(_)) | None => {}
+        Some(Resolution::Digest(_) | Resolution::Kept { .. } | Resolution::Unknown(_)) | None => {}
     }
     let id = digest.map_or_else(|| format!("id-of-{image}"), |digest| format!("id-{}", digest.short()));
     for facts in state.images.values_mut() {
@@ -196,6 +241,7 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
                 restarts: 0,
                 network_ids: BTreeMap::new(),
                 spec: Some(Box::new(spec.effective(&facts.defaults))),
+                masked: false,
             };
             state.containers.push(made);
         }

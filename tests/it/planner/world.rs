@@ -6,7 +6,7 @@ use cdk::diff::diff;
 use cdk::model::endpoint::{Address, Ssh};
 use cdk::model::name::{HostName, NetworkName, ServiceName, Slot, VolumeName};
 use cdk::model::network::{Attachment, NetworkSpec, Networking};
-use cdk::model::policy::{Order, UpdatePolicy};
+use cdk::model::policy::{Order, PullPolicy, UpdatePolicy};
 use cdk::model::revision::Revision;
 use cdk::model::setting::{Limits, Logging, Mount, MountSource, Protocol, Restart};
 use cdk::model::unit::{Bytes, Cpus, Span};
@@ -50,6 +50,8 @@ pub fn service(image: &str, replicas: u32) -> Service {
     Service {
         mode: Mode::Replicated(replicas),
         image: image.parse().unwrap(),
+        pull_policy: PullPolicy::Missing,
+        depends_on: BTreeMap::new(),
         command: None,
         entrypoint: None,
         environment: BTreeMap::new(),
@@ -233,8 +235,10 @@ pub fn texts(plan: &Plan) -> Vec<String> {
         Note::Unreachable { host, why, holds } => format!("{host} unreachable: {why}; holds {}", holds.len()),
         Note::Unplaced { slot, why } => format!("{slot} unplaced: {why}"),
         Note::Differs { host, what, why } => format!("{what} on {host} differs: {why}"),
+        Note::Waits { service, why } => format!("{service} {why}"),
         Note::Interrupted { steps } => format!("interrupted, {steps} steps"),
         Note::Text(text) => text.clone(),
+        Note::Refused(guard) => format!("refused: {}", guard.why),
     });
     texts.collect()
 }

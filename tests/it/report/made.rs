@@ -1,11 +1,12 @@
 //! Plans and their parts, made by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use cdk::execute::outcome::{Outcome, StepEnd};
 use cdk::model::container::Ownership;
+use cdk::model::journal::Memory;
 use cdk::model::name::{HostName, Slot};
 use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op};
 use cdk::model::revision::Revision;
@@ -53,6 +54,7 @@ pub fn replica(name: &str, action: Action, on: Option<&str>, why: &str) -> SlotC
         from: None,
         fields: Vec::new(),
         why: why.to_owned(),
+        state: None,
     }
 }
 
@@ -106,6 +108,8 @@ pub fn empty() -> Plan {
             tag: None,
             subject: "web 1.5.0".to_owned(),
             dirty: false,
+            committed_at: None,
+            environment: None,
         },
         services: Vec::new(),
         notes: Vec::new(),
@@ -115,6 +119,11 @@ pub fn empty() -> Plan {
         digests: BTreeMap::new(),
         sequence: 7,
         hosts: Vec::new(),
+        memory: Memory::default(),
+        forgets: BTreeSet::new(),
+        pinned: false,
+        jobs: BTreeMap::new(),
+        depends_on: BTreeMap::new(),
     }
 }
 
@@ -232,6 +241,7 @@ pub fn owner(of: &str) -> Ownership {
         revision: None,
         image: None,
         digest: None,
+        job: None,
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use cdk::model::container::{ContainerState, EffectiveSpec, LiveContainer, Ownership};
 use cdk::model::endpoint::{Address, Ssh};
 use cdk::model::host::{HostFacts, HostState, ObservedHost};
-use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, PlacedSlot};
+use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, Memory, PlacedSlot};
 use cdk::model::network::Networking;
-use cdk::model::policy::{Order, UpdatePolicy};
+use cdk::model::policy::{Order, PullPolicy, UpdatePolicy};
 use cdk::model::revision::Revision;
 use cdk::model::setting::{Logging, PortBinding, Protocol, Restart};
 use cdk::model::unit::{Bytes, Cpus, Span};
@@ -44,6 +44,8 @@ fn web() -> Service {
         shared: BTreeSet::new(),
         mode: Mode::Replicated(2),
         image: "reg:5000/web:1.5.0".parse().unwrap(),
+        pull_policy: PullPolicy::Missing,
+        depends_on: BTreeMap::new(),
         command: Some(vec![plain("app"), plain("--token=hunter2")]),
         entrypoint: None,
         environment: BTreeMap::from([
@@ -134,6 +136,7 @@ fn container(name: &str, started_at: &str) -> LiveContainer {
             ports: [port].into(),
             ..EffectiveSpec::default()
         })),
+        masked: false,
     }
 }
 
@@ -153,6 +156,10 @@ fn observed() -> Observed {
         end,
         placement,
         digests: BTreeMap::new(),
+        committed_at: None,
+        memory: Memory::default(),
+        jobs: BTreeMap::new(),
+        depends_on: BTreeMap::new(),
     };
     let mut retired = container("shop.web.1.old", "");
     retired.state = ContainerState::Exited { code: 137 };

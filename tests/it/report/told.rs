@@ -7,7 +7,7 @@ use cdk::cli::exit::{self, ExitCode};
 use cdk::execute::outcome::{Event, StepEnd};
 use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::host::{HostState, ObservedHost};
-use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, PlacedSlot};
+use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, Memory, PlacedSlot};
 use cdk::observe::Observed;
 use cdk::plan::step::{Action, Plan, StepId};
 use cdk::report::progress::{Detail, Lines, Reporter};
@@ -160,6 +160,7 @@ fn live(of: &str, state: ContainerState) -> LiveContainer {
         restarts: 0,
         network_ids: BTreeMap::new(),
         spec: None,
+        masked: false,
     }
 }
 
@@ -183,6 +184,10 @@ fn status_tells_health_and_git_apart() {
             },
         )]),
         digests: BTreeMap::new(),
+        committed_at: None,
+        memory: Memory::default(),
+        jobs: BTreeMap::new(),
+        depends_on: BTreeMap::new(),
     };
     let mut state = HostState {
         containers: vec![
