@@ -1,3 +1,4 @@
 //! What other programs speak, to and from the model's words. Pure: no connections, no files.
 
 pub mod docker;
+pub mod routes;

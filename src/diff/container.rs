@@ -220,6 +220,8 @@ impl<'a> Judge<'_, 'a> {
             };
             files.compare(effective, &mut changes);
         }
+        changes.list.extend(lost_networks(container, state));
+        changes.needs_new |= changes.list.iter().any(|change| change.field == "networks");
         if let Some(image) = image {
             changes.needs_new = true;
             changes.list.insert(0, image);
@@ -290,6 +292,21 @@ fn doubled<'a>(slot: &Slot, host: &HostName, one: &Standing<'a>) -> SlotDiff<'a>
         state: Some(one.container.state.clone()),
         ..entry(slot, one.host, Verdict::Doubled, why)
     }
+}
+
+/// Networks that were made anew by hand since the container was attached: it could not even start any more.
+fn lost_networks(container: &LiveContainer, state: &HostState) -> Vec<Difference> {
+    let ids = container.network_ids.iter().filter(|(name, id)| {
+        let now = state.networks.get(*name).map(|network| &network.id);
+        now.is_none_or(|now| !now.is_empty() && now != *id)
+    });
+    ids.map(|(name, _)| Difference {
+        field: "networks",
+        key: Some(name.clone()),
+        old: Some("a network that is gone".to_owned()),
+        new: Some("attached".to_owned()),
+    })
+    .collect()
 }
 
 /// A port that both a spec and a running container want; of one whose ports nobody told, those that it should have.

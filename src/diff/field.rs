@@ -1,9 +1,11 @@
 //! Two container configurations compared field by field, in the words of the YAML; and what must not be shown of them. Comparing only.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use crate::diff::{Reload, limits, runtime};
 use crate::model::container::EffectiveSpec;
+use crate::model::network::{Attachment, Networking, is_predefined};
 use crate::model::secret::{MASK, is_secret_name, masked_words};
 use crate::model::setting::{Healthcheck, Logging, Mount, PortBinding};
 use crate::model::unit::Span;
@@ -49,6 +51,7 @@ pub(super) fn compare(live: &EffectiveSpec, wanted: &EffectiveSpec) -> Changes {
         files: _,
         folders: _,
         ports,
+        network,
         mounts,
         healthcheck,
         restart,
@@ -71,6 +74,7 @@ pub(super) fn compare(live: &EffectiveSpec, wanted: &EffectiveSpec) -> Changes {
     changes.map("environment", &was.environment, environment);
     changes.map("labels", &was.labels, labels);
     changes.map("ports", &by_container(&was.ports), &by_container(ports));
+    changes.networking(&was.network, network);
     changes.map("volumes", &by_target(&was.mounts), &by_target(mounts));
     changes.health(was.healthcheck.as_ref(), healthcheck.as_ref());
     changes.text("user", text(&was.user), text(user));
@@ -128,6 +132,58 @@ impl Changes {
         self.text("healthcheck.start_period", span(old.start_period), span(*start_period));
         let (old, new) = (span(old.start_interval), span(*start_interval));
         self.text("healthcheck.start_interval", old, new);
+    }
+
+    /// Networks, and what belongs to them.
+    fn networking(&mut self, was: &Networking, wanted: &Networking) {
+        let Networking {
+            mode,
+            networks,
+            hostname,
+            domainname,
+            dns,
+            dns_opt,
+            dns_search,
+            extra_hosts,
+            expose,
+        } = wanted;
+        // One that is alone and predefined is told by the mode.
+        let by_name = |networks: &BTreeMap<String, Attachment>| -> BTreeMap<String, String> {
+            let told = networks
+                .iter()
+                .filter(|(name, how)| !is_predefined(name) || **how != Attachment::default());
+            told.map(|(name, how)| (name.clone(), how.to_string())).collect()
+        };
+        let (old, new) = (by_name(&was.networks), by_name(networks));
+        let is_told = old != new;
+        self.map("networks", &old, &new);
+        let modes = |name: &String| is_predefined(name).then(|| name.clone());
+        let lost = was.networks.keys().ne(networks.keys());
+        if (was.mode != *mode && (modes(&was.mode).is_some() || modes(mode).is_some())) || (lost && !is_told) {
+            let on = |networking: &Networking| match networking.networks.contains_key(&networking.mode) {
+                true => networking.mode.clone(),
+                false => format!("{} (disconnected)", networking.mode),
+            };
+            self.whole("network_mode", false, Some(on(was)), Some(on(wanted)));
+        } else if was.mode != *mode {
+            self.whole(
+                "networks",
+                false,
+                Some(format!("{} first", was.mode)),
+                Some(format!("{mode} first")),
+            );
+        }
+        self.text("hostname", was.hostname.clone(), hostname.clone());
+        self.text("domainname", was.domainname.clone(), domainname.clone());
+        let lines = |list: &mut dyn Iterator<Item = String>| text(&list.collect::<Vec<_>>().join(" "));
+        let addresses = |list: &[IpAddr]| lines(&mut list.iter().map(ToString::to_string));
+        self.text("dns", addresses(&was.dns), addresses(dns));
+        let set = |set: &BTreeSet<String>| lines(&mut set.iter().cloned());
+        self.text("dns_opt", set(&was.dns_opt), set(dns_opt));
+        let search = |list: &[String]| lines(&mut list.iter().cloned());
+        self.text("dns_search", search(&was.dns_search), search(dns_search));
+        self.text("extra_hosts", set(&was.extra_hosts), set(extra_hosts));
+        self.text("expose", set(&was.expose), set(expose));
     }
 
     pub(super) fn map(&mut self, field: &'static str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) {

@@ -2,6 +2,7 @@
 
 pub mod depends;
 pub mod field;
+pub mod network;
 
 mod container;
 mod file;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use crate::diff::container::Judge;
 use crate::diff::depends::{Grounds, Unsettled, hold};
 use crate::diff::field::Difference;
+use crate::diff::network::NetworkDiff;
 use crate::model::blob::FileWrite;
 use crate::model::container::{ContainerSpec, ContainerState};
 use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
@@ -147,6 +149,8 @@ pub struct ServiceDiff<'a> {
 pub struct Diff<'a> {
     /// By service.
     pub services: BTreeMap<ServiceName, ServiceDiff<'a>>,
+    /// Networks that are not as git says, by host and name.
+    pub networks: Vec<NetworkDiff>,
     /// Containers that stay as they are, but for which others wait until they are well.
     pub unsettled: BTreeSet<Unsettled>,
 }
@@ -156,6 +160,7 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
     let services = target.services.keys();
     let mut diff = Diff {
         services: services.map(|name| (name.clone(), ServiceDiff::default())).collect(),
+        networks: network::networks(target, observed),
         unsettled: BTreeSet::new(),
     };
     let mut standing = standing(&target.cluster, &placement.hosts, observed);

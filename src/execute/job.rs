@@ -119,6 +119,7 @@ pub(super) fn run_of(step: &Step) -> Option<(&String, &JobVersion)> {
         | Op::Image(_)
         | Op::Volume(_)
         | Op::File(_)
+        | Op::Network(_)
         | Op::Container(_) => None,
     }
 }

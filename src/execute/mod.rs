@@ -104,7 +104,7 @@ async fn steps(run: &Run<'_>) {
         .copied()
         .collect();
     let alone = run.plan.steps.iter().filter(|step| !rolled.contains(&step.id));
-    let alone = alone.map(|step| run.step(step.id, false).map(|_| ()).boxed_local());
+    let alone = alone.map(|step| run.alone(step).boxed_local());
     let rollouts = run
         .plan
         .rollouts

@@ -5,7 +5,7 @@ use crate::execute::gate::Seen;
 use crate::execute::run::{Failure, Run};
 use crate::host::{Host, HostError};
 use crate::model::blob::FileWrite;
-use crate::model::op::{ContainerOp, FileOp, GateOp, ImageOp, Op, VolumeOp};
+use crate::model::op::{ContainerOp, FileOp, GateOp, ImageOp, NetworkOp, Op, VolumeOp};
 
 /// The registry of images that name none.
 const DEFAULT_REGISTRY: &str = "docker.io";
@@ -20,7 +20,10 @@ impl Run<'_> {
                 let auth = self.credentials.get(image.registry().unwrap_or(DEFAULT_REGISTRY));
                 Ok(host.pull(image, digest.as_ref(), auth).await?)
             }
-            Op::Volume(VolumeOp::Create { name }) => Ok(host.create_volume(name, &self.plan.cluster).await?),
+            Op::Volume(VolumeOp::Create { name, spec }) => {
+                Ok(host.create_volume(name, spec, &self.plan.cluster).await?)
+            }
+            Op::Network(op) => Ok(self.network(host, op).await?),
             Op::File(FileOp::Write(FileWrite { path, file, blob })) => {
                 let content = self.secrets.content(blob);
                 let content =
@@ -37,6 +40,19 @@ impl Run<'_> {
                 };
                 with_logs(host, name, result).await
             }
+        }
+    }
+
+    async fn network(&self, host: &dyn Host, op: &NetworkOp) -> Result<(), HostError> {
+        match op {
+            NetworkOp::Create { name, spec } => host.create_network(name, spec, &self.plan.cluster).await,
+            NetworkOp::Remove { name } => host.remove_network(name).await,
+            NetworkOp::Connect {
+                name,
+                container,
+                attachment,
+            } => host.connect(name, container, attachment).await,
+            NetworkOp::Disconnect { name, container } => host.disconnect(name, container).await,
         }
     }
 

@@ -211,6 +211,7 @@ impl Run<'_> {
                 | Op::Image(_)
                 | Op::Volume(_)
                 | Op::File(_)
+                | Op::Network(_)
                 | Op::Container(_) => false,
             })
         })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::execute::board::{Cause, Verdict};
 use crate::execute::outcome::{Event, StepEnd};
 use crate::execute::run::{Failure, Run};
 use crate::host::HostError;
@@ -41,15 +42,25 @@ impl Run<'_> {
         }
     }
 
+    /// Does a step that belongs to no replica. Where the engine refuses it, its way back restores what went before it.
+    pub(super) async fn alone(&self, step: &Step) {
+        let verdict = self.step(step.id, false).await;
+        if verdict == Verdict::Not(Cause::Replica) && self.board.is_refused(step.id) && !step.undo.is_empty() {
+            let back: Vec<&Op> = step.undo.iter().collect();
+            let error = self.take_back(step, &back, &mut BTreeSet::new()).await;
+            self.emit(Event::Undone { step: step.id, error });
+        }
+    }
+
     /// What takes a step back. A container that the engine refused to make was not made: what bears its name is another's.
     fn way_back<'s>(&self, step: &'s Step) -> Vec<&'s Op> {
         let made = match &step.op {
             Op::Container(ContainerOp::Create { name, .. }) if self.board.is_refused(step.id) => Some(name),
-            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => None,
+            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => None,
         };
         let removes = |op: &Op| match op {
             Op::Container(ContainerOp::Remove { name }) => Some(name) == made,
-            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => false,
+            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => false,
         };
         step.undo.iter().filter(|op| !removes(op)).collect()
     }
@@ -87,9 +98,12 @@ impl Run<'_> {
                 found(host.update(name, limits, *restart).await)
             }
             Op::Container(ContainerOp::Signal { name, signal }) => found(host.signal(name, signal).await),
-            Op::Container(ContainerOp::Create { .. }) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => {
-                self.apply(host, op).await
-            }
+            Op::Container(ContainerOp::Create { .. })
+            | Op::Image(_)
+            | Op::Volume(_)
+            | Op::File(_)
+            | Op::Network(_)
+            | Op::Gate(_) => self.apply(host, op).await,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::flow::credentials::{Passwords, passwords, variables};
 use crate::flow::failure::Failure;
 use crate::flow::guard::{Allowed, guard};
 use crate::flow::plan::{Planned, plan_from};
-use crate::flow::{Seen, Settings, check, secret};
+use crate::flow::{Seen, Settings, check, routes, secret};
 use crate::host::{ConnectOptions, Host, Hosts, close_all, connect_all};
 use crate::model::blob::Opened;
 use crate::model::endpoint::Endpoint;
@@ -81,6 +81,7 @@ pub(super) async fn look(settings: &Settings, desired: Desired) -> Result<(Seen,
         observed.hosts.extend(theirs.hosts);
         links.extend(more);
     }
+    routes::ask(&desired, &mut observed, &links).await;
     let seen = Seen {
         desired,
         observed,

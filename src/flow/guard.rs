@@ -63,6 +63,7 @@ pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
         Note::Unreachable { .. }
         | Note::Unplaced { .. }
         | Note::Waits { .. }
+        | Note::Differs { .. }
         | Note::Interrupted { .. }
         | Note::NotInForce { .. }
         | Note::Text(_) => None,
@@ -210,7 +211,7 @@ fn age(plan: &Plan, history: &History) -> Option<Note> {
 fn passwords(plan: &Plan, missing: &BTreeMap<String, String>) -> Vec<Guard> {
     let pulled = plan.steps.iter().filter_map(|step| match &step.op {
         Op::Image(ImageOp::Pull { image, .. }) => Some(image),
-        Op::Container(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => None,
+        Op::Container(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => None,
     });
     let pulled: BTreeSet<_> = pulled.collect();
     let without = pulled

@@ -8,6 +8,7 @@ mod guard;
 mod init;
 mod past;
 mod plan;
+mod routes;
 mod secret;
 
 use std::collections::BTreeMap;

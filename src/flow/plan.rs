@@ -18,6 +18,7 @@ use crate::place::live::newest_record;
 use crate::place::place;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
+use crate::render::network::clashes;
 use crate::render::render;
 use crate::resolve::accepted::SameKey;
 use crate::resolve::desired::Desired;
@@ -63,6 +64,14 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         problems,
         texts: BTreeMap::new(),
     })?;
+    let clashes = clashes(&target, &observed);
+    if !clashes.is_empty() {
+        return Err(Rejected {
+            problems: clashes,
+            texts: BTreeMap::new(),
+        }
+        .into());
+    }
     let mut encrypted = past::encrypted(&desired);
     for earlier in past(settings, &target, &observed) {
         let rendered = render(
@@ -180,8 +189,11 @@ fn history(settings: &Settings, desired: &Desired, observed: &Observed) -> Resul
 fn narrow(settings: &Settings, difference: &mut Diff<'_>) {
     if !settings.services.is_empty() {
         difference.services.retain(|name, _| settings.services.contains(name));
+        // They are others' too.
+        difference.networks.clear();
     }
     if !settings.hosts.is_empty() {
+        difference.networks.retain(|it| settings.hosts.contains(&it.host));
         for service in difference.services.values_mut() {
             service.slots.retain(|slot| {
                 // A move has two ends, and is done whole or not at all.

@@ -5,27 +5,31 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::Docker;
-use bollard::models::{ContainerCreateBody, ContainerSummary, VolumeCreateRequest};
+use bollard::models::{ContainerCreateBody, ContainerSummary};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
-    ListNetworksOptions, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
-    StartContainerOptions, StopContainerOptions,
+    LogsOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StartContainerOptions,
+    StopContainerOptions,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Mutex;
 
 use crate::dialect::docker::engine::{self, ApiVersion};
-use crate::dialect::docker::{Unreadable, container, create, file, label};
+use crate::dialect::docker::{Unreadable, container, create, file, label, network, volume};
 use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
-use crate::host::{Containers, Credentials, ForeignContainer, Host, HostError, OtherReplica, configs, files, images};
+use crate::host::{
+    Containers, Credentials, ForeignContainer, Host, HostError, OtherReplica, configs, files, images, networks,
+};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::name::{ClusterName, HostName};
+use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
+use crate::model::volume::{LiveVolume, VolumeSpec};
 
 /// How many containers of one host are inspected at once. More gains nothing: the engine has to do the work.
 const INSPECTS: usize = 4;
@@ -157,7 +161,10 @@ impl Host for Engine {
         let foreign = others
             .iter()
             .map(|one| ForeignContainer {
+                name: container::listed_name(one),
                 ports: container::held_ports(one),
+                volumes: volume::mounted(one),
+                networks: network::attached(one),
                 replica: one
                     .labels
                     .as_ref()
@@ -206,18 +213,26 @@ impl Host for Engine {
         images::list(self.docker(), inspect).await
     }
 
-    async fn volumes(&self) -> Result<Vec<String>, HostError> {
-        Ok(files::volumes_and_files(self.docker(), None).await?.0)
+    async fn volumes(&self, cluster: &ClusterName) -> Result<BTreeMap<String, LiveVolume>, HostError> {
+        Ok(files::volumes_and_files(self.docker(), cluster).await?.0)
     }
 
-    async fn volumes_and_files(&self, cluster: &ClusterName) -> Result<(Vec<String>, files::Files), HostError> {
-        files::volumes_and_files(self.docker(), Some(cluster)).await
+    async fn volumes_and_files(
+        &self,
+        cluster: &ClusterName,
+    ) -> Result<(BTreeMap<String, LiveVolume>, files::Files), HostError> {
+        files::volumes_and_files(self.docker(), cluster).await
     }
 
-    async fn networks(&self) -> Result<Vec<String>, HostError> {
-        let list = self.docker().list_networks(None::<ListNetworksOptions>);
-        let answer = within("list networks", SMALL, list).await?;
-        Ok(answer.into_iter().filter_map(|network| network.name).collect())
+    async fn networks(&self, cluster: &ClusterName) -> Result<BTreeMap<String, LiveNetwork>, HostError> {
+        networks::list(self.docker(), cluster).await
+    }
+
+    async fn routes(&self) -> Result<Option<Vec<Route>>, HostError> {
+        match &self.session {
+            Some(session) => Ok(session.routes().await),
+            None => Ok(networks::local_routes()),
+        }
     }
 
     async fn registry_digest(&self, image: &ImageRef, auth: Option<&Credentials>) -> Result<Digest, HostError> {
@@ -233,15 +248,25 @@ impl Host for Engine {
         images::pull(self.docker(), image, digest, auth).await
     }
 
-    async fn create_volume(&self, name: &str, cluster: &ClusterName) -> Result<(), HostError> {
-        let request = VolumeCreateRequest {
-            name: Some(name.to_owned()),
-            driver: Some("local".to_owned()),
-            labels: Some([(label::CLUSTER.to_owned(), cluster.to_string())].into()),
-            ..VolumeCreateRequest::default()
-        };
-        let create = self.docker().create_volume(request);
+    async fn create_volume(&self, name: &str, spec: &VolumeSpec, cluster: &ClusterName) -> Result<(), HostError> {
+        let create = self.docker().create_volume(volume::created(name, spec, cluster));
         within(&format!("create volume {name}"), CHANGE, create).await.map(drop)
+    }
+
+    async fn create_network(&self, name: &str, spec: &NetworkSpec, cluster: &ClusterName) -> Result<(), HostError> {
+        networks::create(self.docker(), name, spec, cluster).await
+    }
+
+    async fn remove_network(&self, name: &str) -> Result<(), HostError> {
+        networks::remove(self.docker(), name).await
+    }
+
+    async fn connect(&self, network: &str, container: &str, how: &Attachment) -> Result<(), HostError> {
+        networks::connect(self.docker(), network, container, how).await
+    }
+
+    async fn disconnect(&self, network: &str, container: &str) -> Result<(), HostError> {
+        networks::disconnect(self.docker(), network, container).await
     }
 
     async fn create(
@@ -262,8 +287,9 @@ impl Host for Engine {
             true => None,
             false => Some(configs::mountpoint(self.docker(), cluster).await?),
         };
+        let all_networks = self.api.agreed().map_err(refused)? >= ApiVersion::ALL_NETWORKS;
         let body = |image: &str| {
-            let mut body = create::replica(spec, owner, cluster, image);
+            let mut body = create::replica(spec, owner, cluster, image, all_networks);
             if let Some(mountpoint) = &mountpoint {
                 file::bind(&mut body, spec, owner, mountpoint);
             }
@@ -279,7 +305,16 @@ impl Host for Engine {
                 None => Err(HostError::NotFound(why)),
             },
             answer => answer,
+        }?;
+        let others = spec.network.networks.iter();
+        for (network, how) in others.filter(|(network, _)| !all_networks && **network != spec.network.mode) {
+            if let Err(why) = self.connect(network, name, how).await {
+                // It was not made, as far as anybody above knows; what can't be removed now is found by the next look.
+                let _ = self.remove(name).await;
+                return Err(why);
+            }
         }
+        Ok(())
     }
 
     async fn start(&self, name: &str) -> Result<(), HostError> {

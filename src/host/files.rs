@@ -11,10 +11,11 @@ use bollard::Docker;
 use bollard::models::{Volume, VolumeCreateRequest};
 use bollard::query_parameters::{ListVolumesOptions, ListVolumesOptionsBuilder, RemoveVolumeOptions};
 
-use crate::dialect::docker::label;
+use crate::dialect::docker::{label, volume};
 use crate::host::HostError;
 use crate::host::call::{CHANGE, SMALL, within};
 use crate::model::name::{ClusterName, files_name};
+use crate::model::volume::LiveVolume;
 
 /// How often a write is tried again that another writer was faster than.
 const TRIES: u32 = 5;
@@ -22,18 +23,18 @@ const TRIES: u32 = 5;
 /// The files, by path.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// The names of all volumes but cdk's own, and the files of `cluster`; none where there is no store yet.
+/// All volumes but cdk's own by name, and the files of `cluster`; none where there is no store yet.
 pub async fn volumes_and_files(
     docker: &Docker,
-    cluster: Option<&ClusterName>,
-) -> Result<(Vec<String>, Files), HostError> {
+    cluster: &ClusterName,
+) -> Result<(BTreeMap<String, LiveVolume>, Files), HostError> {
     let volumes = list(docker, None).await?;
-    let newest = cluster.and_then(|cluster| newest(cluster, &volumes));
+    let newest = newest(cluster, &volumes);
     let files = newest.map(|(_, volume)| content(volume)).unwrap_or_default();
     let names = volumes
         .into_iter()
         .filter(|volume| !label::is_helper(&volume.labels))
-        .map(|volume| volume.name)
+        .map(|volume| volume::listed(volume, cluster))
         .collect();
     Ok((names, files))
 }

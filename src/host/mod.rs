@@ -7,6 +7,7 @@ mod connect;
 mod engine;
 mod files;
 mod images;
+mod networks;
 mod relay;
 mod run;
 mod ssh;
@@ -23,7 +24,9 @@ use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::name::{ClusterName, HostName, ServiceName};
+use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
+use crate::model::volume::{LiveVolume, VolumeSpec};
 
 pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
 
@@ -70,10 +73,16 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// What a list of all containers says of one that is not the cluster's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ForeignContainer {
+    /// Its name.
+    pub name: String,
     /// The ports of the host that it holds.
     pub ports: Vec<crate::model::host::HeldPort>,
+    /// The named volumes that it mounts.
+    pub volumes: Vec<String>,
+    /// The networks that it is attached to.
+    pub networks: Vec<String>,
     /// Another cluster's replica, where it is one.
     pub replica: Option<OtherReplica>,
 }
@@ -115,10 +124,12 @@ pub trait Host {
     /// All tagged or digested images that lie there (id → tags, digests), with the defaults of those in `inspect`:
     /// ids, or names as `ImageRef::tagged` gives them.
     async fn images(&self, inspect: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError>;
-    /// The names of all volumes but cdk's own.
-    async fn volumes(&self) -> Result<Vec<String>, HostError>;
-    /// The names of all networks.
-    async fn networks(&self) -> Result<Vec<String>, HostError>;
+    /// All volumes but cdk's own, by name.
+    async fn volumes(&self, cluster: &ClusterName) -> Result<BTreeMap<String, LiveVolume>, HostError>;
+    /// All networks, by name.
+    async fn networks(&self, cluster: &ClusterName) -> Result<BTreeMap<String, LiveNetwork>, HostError>;
+    /// The machine's routes and addresses; none where it does not tell.
+    async fn routes(&self) -> Result<Option<Vec<Route>>, HostError>;
 
     /// Asks the image's registry, through the engine, for the manifest's digest.
     async fn registry_digest(&self, image: &ImageRef, auth: Option<&Credentials>) -> Result<Digest, HostError>;
@@ -130,8 +141,16 @@ pub trait Host {
         auth: Option<&Credentials>,
     ) -> Result<(), HostError>;
 
-    /// Makes a volume of the cluster with the local driver; that it exists already is no error.
-    async fn create_volume(&self, name: &str, cluster: &ClusterName) -> Result<(), HostError>;
+    /// Makes a volume of the cluster; that it exists already is no error.
+    async fn create_volume(&self, name: &str, spec: &VolumeSpec, cluster: &ClusterName) -> Result<(), HostError>;
+    /// Makes a network of the cluster.
+    async fn create_network(&self, name: &str, spec: &NetworkSpec, cluster: &ClusterName) -> Result<(), HostError>;
+    /// Removes a network, to which nothing may be attached; that it is gone already is no error.
+    async fn remove_network(&self, name: &str) -> Result<(), HostError>;
+    /// Attaches a container that stands already to a network, running or not.
+    async fn connect(&self, network: &str, container: &str, how: &Attachment) -> Result<(), HostError>;
+    /// Parts a container from a network; that it is not attached is no error.
+    async fn disconnect(&self, network: &str, container: &str) -> Result<(), HostError>;
     /// Makes a container, and does not start it. With a digest in `owner`, the image is taken by it.
     async fn create(
         &self,
@@ -179,8 +198,8 @@ pub trait Host {
     async fn volumes_and_files(
         &self,
         cluster: &ClusterName,
-    ) -> Result<(Vec<String>, BTreeMap<String, Vec<u8>>), HostError> {
-        Ok((self.volumes().await?, self.read_files(cluster).await?))
+    ) -> Result<(BTreeMap<String, LiveVolume>, BTreeMap<String, Vec<u8>>), HostError> {
+        Ok((self.volumes(cluster).await?, self.read_files(cluster).await?))
     }
 
     /// Parts from the host. What was called before has been done; nothing may be called after.

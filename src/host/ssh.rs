@@ -12,14 +12,17 @@ use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::dialect::routes;
 use crate::host::HostError;
 use crate::host::arguments::{NO_QUESTIONS, arguments, patience};
+use crate::host::networks::tell_routes;
 use crate::host::relay::{Dialer, Relay};
 use crate::host::run::{CONTROL, RunFolder, key};
 use crate::host::transport::Transport;
 use crate::host::words::{self, Failure, SocketState};
 use crate::model::endpoint::{Become, Endpoint};
 use crate::model::host::HostFacts;
+use crate::model::network::Route;
 
 /// The engine's socket on the host.
 const DOCKER: &str = "/var/run/docker.sock";
@@ -306,6 +309,15 @@ impl Session {
             Ok(Ok(output)) => String::from_utf8_lossy(&output.stdout).into_owned(),
             Ok(Err(_)) | Err(_) => String::new(),
         }
+    }
+
+    /// The host's routes and addresses; none where a shell there does not tell them.
+    pub async fn routes(&self) -> Option<Vec<Route>> {
+        let mux = self.mux();
+        let mut look = mux.raw_command(format!("sh -c '{}'", tell_routes()));
+        let output = timeout(LOOK, look.output()).await.ok()?.ok()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        said.starts_with(routes::SSH).then(|| routes::routes(&said))
     }
 
     fn mux(&self) -> Mux {

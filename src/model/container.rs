@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::model::blob::{FileRef, Folder};
 use crate::model::image::{Digest, ImageDefaults, ImageRef};
 use crate::model::name::Slot;
+use crate::model::network::{Networking, exposed};
 use crate::model::order::JobVersion;
 use crate::model::runtime::{self, Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
@@ -40,6 +41,8 @@ pub struct ContainerSpec {
     pub folders: BTreeMap<String, Folder>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
+    /// What it sees of networks.
+    pub network: Networking,
     /// Volumes and bind mounts.
     pub mounts: BTreeSet<Mount>,
     /// Field by field over the image's own.
@@ -82,6 +85,8 @@ pub struct EffectiveSpec {
     pub folders: BTreeMap<String, BTreeSet<String>>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
+    /// What it sees of networks; of the ports that it says it has, those that are not published.
+    pub network: Networking,
     /// Volumes and bind mounts that were asked for; not those that the image asks for by itself.
     pub mounts: BTreeSet<Mount>,
     /// The health check in force.
@@ -123,6 +128,7 @@ impl ContainerSpec {
             files,
             folders,
             ports,
+            network,
             mounts,
             healthcheck,
             restart,
@@ -157,6 +163,7 @@ impl ContainerSpec {
                 .map(|(at, folder)| (at.clone(), folder.names()))
                 .collect(),
             ports: ports.clone(),
+            network: network.effective(exposed(&network.expose, &image.exposed, ports)),
             mounts: mounts.clone(),
             healthcheck: merged_health(healthcheck.as_ref(), image.healthcheck.as_ref()),
             restart: *restart,
@@ -188,6 +195,11 @@ impl ContainerSpec {
             MountSource::Volume(name) => Some(name.as_str()),
             MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
         })
+    }
+
+    /// The names of the networks that it is attached to, as they are on a host.
+    pub fn networks(&self) -> impl Iterator<Item = &str> {
+        self.network.networks.keys().map(String::as_str)
     }
 
     /// A digest over the whole spec; equal specs have equal fingerprints, on every machine.
@@ -382,6 +394,9 @@ pub struct LiveContainer {
     /// The state that it is in.
     #[serde(default)]
     pub state: ContainerState,
+    /// The engine's ids of the networks that it is attached to, by their names. One that was never started has none.
+    #[serde(default)]
+    pub network_ids: BTreeMap<String, String>,
     /// When it was last started, RFC 3339 in UTC; empty where it never was. For show only.
     #[serde(default)]
     pub started_at: String,

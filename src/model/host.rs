@@ -1,17 +1,23 @@
 //! What is known of a host: its engine, its size, what it holds. No connections.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::marker::PhantomData;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::blob::FileFacts;
 use crate::model::container::LiveContainer;
 use crate::model::image::ImageFacts;
 use crate::model::journal::JournalRecord;
 use crate::model::name::{ClusterName, ServiceName};
+use crate::model::network::{LiveNetwork, Route};
 use crate::model::setting::Protocol;
 use crate::model::unit::Bytes;
+use crate::model::volume::LiveVolume;
 
 /// A host's engine and machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -61,10 +67,16 @@ pub struct HostState {
     pub containers: Vec<LiveContainer>,
     /// The images that lie there, by the engine's id.
     pub images: BTreeMap<String, ImageFacts>,
-    /// The names of all volumes.
-    pub volumes: BTreeSet<String>,
-    /// The names of all networks.
-    pub networks: BTreeSet<String>,
+    /// All volumes, by name; a list of names says no more of them.
+    #[serde(deserialize_with = "by_name")]
+    pub volumes: BTreeMap<String, LiveVolume>,
+    /// All networks, by name; a list of names says no more of them.
+    #[serde(deserialize_with = "by_name")]
+    pub networks: BTreeMap<String, LiveNetwork>,
+    /// Its routes and its own addresses; none where nobody asked, or the host did not say.
+    pub routes: Option<Vec<Route>>,
+    /// What containers that are not the cluster's use of volumes and networks, by name.
+    pub foreign: Foreign,
     /// The configs and secrets of its containers, by path among cdk's files there; none where one is gone. What is not here nobody
     /// looked at.
     pub files: BTreeMap<String, Option<FileFacts>>,
@@ -86,6 +98,47 @@ pub struct OtherCluster {
     pub services: BTreeSet<ServiceName>,
     /// The git commits that its replicas were made from.
     pub revisions: BTreeSet<String>,
+}
+
+/// What containers that are not the cluster's use.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Foreign {
+    /// The volumes that they mount, and one of them that does.
+    pub volumes: BTreeMap<String, String>,
+    /// The networks that they are attached to, and one of them that is.
+    pub networks: BTreeMap<String, String>,
+}
+
+/// Things by their names, or a list of names alone.
+fn by_name<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    struct ByName<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for ByName<T> {
+        type Value = BTreeMap<String, T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map, or a list of names")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Self::Value, A::Error> {
+            let mut all = BTreeMap::new();
+            while let Some(name) = names.next_element()? {
+                all.insert(name, T::default());
+            }
+            Ok(all)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            BTreeMap::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_any(ByName(PhantomData))
 }
 
 /// A host as it was found.

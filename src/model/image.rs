@@ -1,6 +1,6 @@
 //! Image references and digests: how git names an image, and what it turned out to be. Parsing and printing only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -244,6 +244,8 @@ pub struct ImageDefaults {
     pub environment: BTreeMap<String, String>,
     /// Its `LABEL`s.
     pub labels: BTreeMap<String, String>,
+    /// Its `EXPOSE`d ports: `8080/tcp`.
+    pub exposed: BTreeSet<String>,
     /// Its `USER`; empty is root.
     pub user: String,
     /// Its `WORKDIR`; empty is `/`.

@@ -125,6 +125,13 @@ name!(
     |t| head_and_tail(t, |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._-".contains(c))
 );
 
+name!(
+    /// A network's name as the YAML has it; on a host it is prefixed with the cluster's.
+    NetworkName, "network name", 63,
+    "letters, digits, '.', '_' and '-', beginning with a letter or digit, 63 at most",
+    |t| head_and_tail(t, |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._-".contains(c))
+);
+
 /// Which replica of its service a slot is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SlotKey {
@@ -227,6 +234,11 @@ pub fn retired_name(cluster: &ClusterName, slot: &Slot) -> String {
 /// The name of a cluster's volume on a host, as Compose would build it: `shop_data`.
 pub fn volume_name(cluster: &ClusterName, volume: &VolumeName) -> String {
     format!("{cluster}_{volume}")
+}
+
+/// The name of a cluster's network on a host: `shop.front`.
+pub fn network_name(cluster: &ClusterName, network: &NetworkName) -> String {
+    format!("{cluster}.{network}")
 }
 
 /// What the name of the volume begins with that holds cdk's own files on a host: `shop.cdk`.

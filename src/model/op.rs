@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::model::blob::FileWrite;
 use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::image::{Digest, ImageRef};
+use crate::model::network::{Attachment, NetworkSpec};
 use crate::model::order::JobVersion;
 use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Span;
+use crate::model::volume::VolumeSpec;
 
 /// One thing to do on one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +25,8 @@ pub enum Op {
     Volume(VolumeOp),
     /// About a config's or a secret's file.
     File(FileOp),
+    /// About a network.
+    Network(NetworkOp),
     /// About a container.
     Container(ContainerOp),
     /// A wait for something to come true.
@@ -46,10 +50,47 @@ pub enum ImageOp {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VolumeOp {
-    /// Make it, with the engine's local driver.
+    /// Make it.
     Create {
         /// Its name on the host.
         name: String,
+        /// What it is to be.
+        #[serde(default)]
+        spec: VolumeSpec,
+    },
+}
+
+/// What is done to networks, which are named by their name on the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkOp {
+    /// Make it.
+    Create {
+        /// Its name.
+        name: String,
+        /// What it is to be.
+        spec: NetworkSpec,
+    },
+    /// Remove it; nothing may be attached to it.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+    /// Attach a container that stands already.
+    Connect {
+        /// The network's name.
+        name: String,
+        /// The container's.
+        container: String,
+        /// How.
+        attachment: Attachment,
+    },
+    /// Part a container from it.
+    Disconnect {
+        /// The network's name.
+        name: String,
+        /// The container's.
+        container: String,
     },
 }
 
@@ -155,9 +196,10 @@ impl fmt::Display for Op {
                 write!(f, "pull {image} ({})", digest.short())
             }
             Self::Image(ImageOp::Pull { image, digest: None }) => write!(f, "pull {image}"),
-            Self::Volume(VolumeOp::Create { name }) => write!(f, "create volume {name}"),
             Self::File(FileOp::Write(FileWrite { path, .. })) => write!(f, "write {path}"),
             Self::Container(ContainerOp::Signal { name, signal }) => write!(f, "send {signal} to {name}"),
+            Self::Volume(VolumeOp::Create { name, .. }) => write!(f, "create volume {name}"),
+            Self::Network(op) => op.fmt(f),
             Self::Container(ContainerOp::Create { name, .. }) => write!(f, "create {name}"),
             Self::Container(ContainerOp::Start { name }) => write!(f, "start {name}"),
             Self::Container(ContainerOp::Stop { name }) => write!(f, "stop {name}"),
@@ -169,6 +211,17 @@ impl fmt::Display for Op {
             Self::Gate(GateOp::Up { name, .. }) => write!(f, "wait until {name} is up"),
             Self::Gate(GateOp::Stays { name, monitor }) => write!(f, "watch {name} for {monitor}"),
             Self::Gate(GateOp::Completed { name, .. }) => write!(f, "wait until {name} has succeeded"),
+        }
+    }
+}
+
+impl fmt::Display for NetworkOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create { name, .. } => write!(f, "create network {name}"),
+            Self::Remove { name } => write!(f, "remove network {name}"),
+            Self::Connect { name, container, .. } => write!(f, "connect {container} to {name}"),
+            Self::Disconnect { name, container } => write!(f, "disconnect {container} from {name}"),
         }
     }
 }

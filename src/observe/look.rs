@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::host::{Containers, Credentials, Host, HostError, Hosts};
 use crate::model::container::LiveContainer;
-use crate::model::host::{HostState, ObservedHost, OtherCluster};
+use crate::model::host::{Foreign, HostState, ObservedHost, OtherCluster};
 use crate::model::image::ImageFacts;
 use crate::model::journal::{JOURNAL_VERSION, JournalRecord};
 use crate::model::name::{ClusterName, HostName};
@@ -54,7 +54,7 @@ async fn look(host: &dyn Host, cluster: &ClusterName, wanted: &BTreeSet<String>)
         host.facts(),
         containers_and_images(host, cluster, wanted),
         host.volumes_and_files(cluster),
-        host.networks(),
+        host.networks(cluster),
     )?;
     let paths: BTreeSet<String> = containers.own.iter().flat_map(LiveContainer::files).collect();
     let looked_at = match paths.is_empty() {
@@ -65,14 +65,29 @@ async fn look(host: &dyn Host, cluster: &ClusterName, wanted: &BTreeSet<String>)
         files: looked_at,
         facts,
         images,
-        volumes: volumes.into_iter().collect(),
-        networks: networks.into_iter().collect(),
+        volumes,
+        networks,
+        routes: None,
+        foreign: foreign(&containers),
         other_containers: u32::try_from(containers.foreign.len()).unwrap_or(u32::MAX),
         other_clusters: other_clusters(&containers),
         held_ports: containers.foreign.into_iter().flat_map(|other| other.ports).collect(),
         containers: containers.own,
         journal: journal(&files).map_err(HostError::Refused)?,
     })
+}
+
+/// What the containers that are not the cluster's use, and one of them that does.
+fn foreign(containers: &Containers) -> Foreign {
+    let mut foreign = Foreign::default();
+    for one in &containers.foreign {
+        let by = |names: &[String]| -> Vec<(String, String)> {
+            names.iter().map(|name| (name.clone(), one.name.clone())).collect()
+        };
+        foreign.volumes.extend(by(&one.volumes));
+        foreign.networks.extend(by(&one.networks));
+    }
+    foreign
 }
 
 fn other_clusters(containers: &Containers) -> BTreeMap<ClusterName, OtherCluster> {

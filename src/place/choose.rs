@@ -11,6 +11,7 @@ use crate::observe::Observed;
 use crate::place::filter::{Pool, Room};
 use crate::place::home::{Known, Seat, data};
 use crate::place::live::{Standing, standing};
+use crate::place::needs::Outside;
 use crate::place::reason::{Obstacle, Reason, Refusal, Why};
 use crate::place::roll::Roll;
 use crate::place::survey::{Survey, answer, is_wanted};
@@ -26,6 +27,7 @@ pub(super) struct Placer<'a> {
     pub(super) forgotten: &'a BTreeSet<HostName>,
     pub(super) rooms: Vec<Room<'a>>,
     pool: Pool,
+    pub(super) outside: Outside<'a>,
     pub(super) done: Placement,
 }
 
@@ -68,6 +70,7 @@ impl<'a> Placer<'a> {
                 range: desired.cluster.ports,
                 published: published.flatten().collect(),
             },
+            outside: Outside::new(desired),
             done: Placement {
                 slots: BTreeMap::new(),
                 unplaced: BTreeMap::new(),
@@ -114,6 +117,7 @@ impl<'a> Placer<'a> {
             self.place_new(name, slots, &known);
         }
         self.set_spares(&known);
+        self.note_missing();
         self.done
     }
 
@@ -141,6 +145,7 @@ impl<'a> Placer<'a> {
             let image = &seat.service.image;
             room.image(image, self.observed.images.get(&image.to_string()))?;
         }
+        room.has(seat.service, &self.outside)?;
         room.fits(seat.name, seat.service, false)?;
         let running = seat.live.as_ref().is_some_and(Standing::is_live);
         room.bind(seat.service, &self.pool, &seat.kept, running)
@@ -212,7 +217,7 @@ impl<'a> Placer<'a> {
             room.take(seat.name, seat.service, &seat.kept);
         }
         let target = if seat.service.mode.is_global() {
-            if !is_lasting(obstacle) {
+            if !obstacle.is_lasting() {
                 return false;
             }
             self.done.unwanted.insert(seat.slot.clone(), obstacle.clone());
@@ -260,6 +265,8 @@ impl<'a> Placer<'a> {
         room.admits()?;
         room.meets(service)?;
         room.image(&service.image, self.observed.images.get(&service.image.to_string()))?;
+        room.has(service, &self.outside)?;
+        room.is_alone(service)?;
         room.fits(name, service, true)?;
         room.bind(service, &self.pool, kept, false)
     }
@@ -280,7 +287,7 @@ impl<'a> Placer<'a> {
                 }
                 self.assign(slot, host, ports, Reason::Global);
             }
-            Err(obstacle) if is_lasting(&obstacle) => {
+            Err(obstacle) if obstacle.is_lasting() => {
                 self.done.unwanted.insert(slot, obstacle);
             }
             Err(obstacle) => {
@@ -373,20 +380,5 @@ impl<'a> Placer<'a> {
             reason,
         };
         self.done.slots.insert(slot, assignment);
-    }
-}
-
-/// Whether a host that has this obstacle is none of a global service's, rather than one that it waits for.
-fn is_lasting(obstacle: &Obstacle) -> bool {
-    match obstacle {
-        Obstacle::Draining | Obstacle::Paused | Obstacle::Down | Obstacle::Constraint(_) => true,
-        Obstacle::Unreachable
-        | Obstacle::Image(_)
-        | Obstacle::Full(_)
-        | Obstacle::Replicas(_)
-        | Obstacle::Cpus(_)
-        | Obstacle::Memory(_)
-        | Obstacle::Port(..)
-        | Obstacle::NoPortLeft => false,
     }
 }

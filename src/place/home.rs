@@ -174,15 +174,14 @@ fn has_data(service: &Service, state: &HostState) -> bool {
     let written = service.mounts.iter().filter(|mount| !mount.read_only);
     written.into_iter().any(|mount| match &mount.source {
         MountSource::Bind(_) => true,
-        MountSource::Volume(volume) => state.volumes.contains(volume),
+        MountSource::Volume(volume) => state.volumes.contains_key(volume),
         MountSource::Anonymous | MountSource::Tmpfs => false,
     })
 }
 
 /// The first thing that a service writes to on its host, for people.
 pub(super) fn data(service: &Service) -> String {
-    let written = service.mounts.iter().filter(|mount| !mount.read_only);
-    let names = written.filter_map(|mount| match &mount.source {
+    let names = service.data().filter_map(|source| match source {
         MountSource::Bind(path) => Some(path.clone()),
         MountSource::Volume(volume) => Some(format!("volume {volume}")),
         MountSource::Anonymous | MountSource::Tmpfs => None,

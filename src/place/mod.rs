@@ -6,6 +6,7 @@ pub mod reason;
 mod choose;
 mod filter;
 mod home;
+mod needs;
 mod roll;
 mod survey;
 

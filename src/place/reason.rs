@@ -23,6 +23,14 @@ pub enum Obstacle {
     Constraint(Constraint),
     /// The image is in no registry, and not there.
     Image(String),
+    /// An external network is not there.
+    Network(String),
+    /// An external volume is not there.
+    Volume(String),
+    /// A volume that it would write to is mounted there by a container that is not cdk's: the volume and the container.
+    Foreign(String, String),
+    /// Its engine takes no hardware addresses.
+    MacAddress,
     /// It holds as many containers as it may.
     Full(u32),
     /// It holds as many replicas of this service as one host may.
@@ -38,6 +46,25 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
+    /// Whether a host that has this obstacle is none of a global service's, rather than one that it waits for.
+    pub(super) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Draining | Self::Paused | Self::Down | Self::Constraint(_) => true,
+            Self::Unreachable
+            | Self::Image(_)
+            | Self::Network(_)
+            | Self::Volume(_)
+            | Self::Foreign(..)
+            | Self::MacAddress
+            | Self::Full(_)
+            | Self::Replicas(_)
+            | Self::Cpus(_)
+            | Self::Memory(_)
+            | Self::Port(..)
+            | Self::NoPortLeft => false,
+        }
+    }
+
     /// The obstacle of so many hosts: `3 hosts lack label disk=ssd`, without the word where it is not the `first` of a list.
     fn of_hosts(&self, count: u32, first: bool) -> String {
         let one = count == 1;
@@ -66,6 +93,10 @@ impl Obstacle {
                 (Attribute::Hostname, false) => format!("{} {value}", verb("is", "are")),
             },
             Self::Image(image) => format!("{} image {image}", verb("lacks", "lack")),
+            Self::Network(name) => format!("{} network {name}", verb("lacks", "lack")),
+            Self::Volume(name) => format!("{} volume {name}", verb("lacks", "lack")),
+            Self::Foreign(name, by) => format!("{} {name} in {by}, which is not cdk's", verb("mounts", "mount")),
+            Self::MacAddress => format!("{} an engine too old for mac_address (Docker 25)", verb("has", "have")),
             Self::Full(max) => format!("{} full ({max} containers at most)", verb("is", "are")),
             Self::Replicas(max) => format!("{} {max} of its replicas already", verb("holds", "hold")),
             Self::Cpus(cpus) => format!("{} {cpus} CPUs", verb("lacks", "lack")),

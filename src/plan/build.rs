@@ -13,14 +13,16 @@ use crate::model::policy::UpdatePolicy;
 use crate::model::setting::Protocol;
 use crate::place::live::Standing;
 use crate::plan::Input;
+use crate::plan::network::Networks;
 use crate::plan::order::{arrange, held, made, wanted};
-use crate::plan::step::{Precondition, Rollout, Step, StepId, Unit};
+use crate::plan::step::{NetworkChange, Precondition, Rollout, Step, StepId, Unit};
 use crate::plan::tell::is_rolled;
 
 /// Steps and rollouts.
 pub(super) struct Work {
     pub(super) steps: Vec<Step>,
     pub(super) rollouts: Vec<Rollout>,
+    pub(super) networks: Vec<NetworkChange>,
 }
 
 /// A port of a host, and its transport.
@@ -37,6 +39,7 @@ pub(super) struct Builder<'i> {
     volumes: BTreeMap<(HostName, String), StepId>,
     /// By host and path.
     pub(super) writes: BTreeMap<(HostName, String), StepId>,
+    pub(super) networks: Networks,
     /// The replica that lets go of a port, and the step after which it does not want it back.
     released: BTreeMap<HeldOn, (Slot, StepId)>,
     /// The ports that a step needs, and its replica.
@@ -54,6 +57,7 @@ impl<'i> Builder<'i> {
             pulls_by_service: BTreeMap::new(),
             volumes: BTreeMap::new(),
             writes: BTreeMap::new(),
+            networks: Networks::default(),
             released: BTreeMap::new(),
             taken: Vec::new(),
             vacated: BTreeMap::new(),
@@ -62,6 +66,7 @@ impl<'i> Builder<'i> {
 
     pub(super) fn build(mut self) -> Work {
         let services = &self.input.diff.services;
+        self.renew_networks();
         for slot in services.values().flat_map(|service| &service.slots) {
             if let (Some(spec), Some(host)) = (made(&slot.verdict), &slot.host) {
                 self.prepare(host, &slot.slot, spec);
@@ -77,12 +82,14 @@ impl<'i> Builder<'i> {
             .map(|service| service.slots.iter().filter(|slot| is_unit(&slot.verdict)).collect());
         let (units, forced) = arrange(units.collect());
         let mut rollouts = self.rollouts(&units, &forced);
+        self.remove_networks();
         self.join_ports();
         self.order(&rollouts);
         renumber(&mut self.steps, &mut rollouts);
         Work {
             steps: self.steps,
             rollouts,
+            networks: self.networks.changes,
         }
     }
 
@@ -117,7 +124,7 @@ impl<'i> Builder<'i> {
         rollouts
     }
 
-    /// What a container needs on its host before it is made: its image, its volumes, its files.
+    /// What a container needs on its host before it is made: its image, its networks, its volumes, its files.
     fn prepare(&mut self, host: &HostName, slot: &Slot, spec: &ContainerSpec) {
         let Some(state) = self.state(host) else {
             return;
@@ -138,10 +145,14 @@ impl<'i> Builder<'i> {
             };
             self.pulls_by_service.entry(service.clone()).or_default().insert(id);
         }
-        for name in spec.volumes().filter(|name| !state.volumes.contains(*name)) {
+        self.make_networks(host, service, state, &spec.networks().collect::<Vec<_>>());
+        let target = self.input.target.hosts.get(host);
+        for name in spec.volumes().filter(|name| !state.volumes.contains_key(*name)) {
             let key = (host.clone(), name.to_owned());
-            if !self.volumes.contains_key(&key) {
-                let op = Op::Volume(VolumeOp::Create { name: name.to_owned() });
+            let wanted = target.and_then(|target| target.volumes.get(name));
+            if let (Some(wanted), false) = (wanted, self.volumes.contains_key(&key)) {
+                let (name, spec) = (name.to_owned(), wanted.clone());
+                let op = Op::Volume(VolumeOp::Create { name, spec });
                 let id = self.push(host, None, op, &format!("{service} mounts it there"));
                 self.volumes.insert(key, id);
             }
@@ -179,7 +190,7 @@ impl<'i> Builder<'i> {
         }
     }
 
-    /// The pull, the volumes and the files that a container waits for.
+    /// The pull, the networks, the volumes and the files that a container waits for.
     pub(super) fn needs(&self, host: &HostName, slot: &Slot, spec: &ContainerSpec) -> Vec<StepId> {
         let pull = self.pulls.get(&(host.clone(), spec.image.to_string()));
         let volumes = spec
@@ -187,7 +198,9 @@ impl<'i> Builder<'i> {
             .filter_map(|name| self.volumes.get(&(host.clone(), name.to_owned())));
         let files = self.files_of(slot, spec);
         let files = files.filter_map(|(path, _)| self.writes.get(&(host.clone(), path)));
-        pull.into_iter().chain(volumes).chain(files).copied().collect()
+        let networks = self.networks_ready(host, spec.networks());
+        let known = pull.into_iter().chain(volumes).chain(files).copied();
+        known.chain(networks).collect()
     }
 
     pub(super) fn pulls_of(&self, service: &ServiceName) -> Vec<StepId> {
@@ -204,7 +217,7 @@ impl<'i> Builder<'i> {
         self.input.target.services.get(service)?.job.as_ref()
     }
 
-    fn state(&self, host: &HostName) -> Option<&'i HostState> {
+    pub(super) fn state(&self, host: &HostName) -> Option<&'i HostState> {
         self.input.observed.hosts.get(host).and_then(ObservedHost::state)
     }
 
@@ -244,7 +257,7 @@ impl<'i> Builder<'i> {
                 | ContainerOp::Remove { .. } => true,
                 ContainerOp::Create { .. } | ContainerOp::Start { .. } => false,
             },
-            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => false,
+            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => false,
         })
     }
 

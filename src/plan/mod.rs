@@ -7,6 +7,7 @@ mod build;
 mod depends;
 mod file;
 mod images;
+mod network;
 mod order;
 mod tell;
 mod unit;
@@ -54,6 +55,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         cluster: target.cluster.clone(),
         revision: target.revision.clone(),
         services: tell::services(diff, target, &work.rollouts),
+        networks: work.networks,
         notes,
         steps: work.steps,
         rollouts: work.rollouts,

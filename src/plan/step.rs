@@ -174,6 +174,21 @@ pub struct ServiceChange {
     pub slots: Vec<SlotChange>,
 }
 
+/// What happens to a network on a host, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NetworkChange {
+    /// The network, by its name on the host.
+    pub network: String,
+    /// The host.
+    pub host: HostName,
+    /// It is made, made anew, or removed.
+    pub action: Action,
+    /// What differs.
+    pub fields: Vec<FieldChange>,
+    /// Why, for people.
+    pub why: String,
+}
+
 /// What a person should know beside the changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -192,6 +207,15 @@ pub enum Note {
         /// The replica.
         slot: Slot,
         /// Why: a count of hosts per filter.
+        why: String,
+    },
+    /// Something on a host is not as git says, and stays so.
+    Differs {
+        /// The host.
+        host: HostName,
+        /// What: `volume shop_data`.
+        what: String,
+        /// How it differs, and why it stays.
         why: String,
     },
     /// A service stays as it is, because what it depends on can't be had now.
@@ -259,6 +283,9 @@ pub struct Plan {
     pub revision: Revision,
     /// What happens to each service, by name; those that stay as they are too.
     pub services: Vec<ServiceChange>,
+    /// What happens to networks.
+    #[serde(default)]
+    pub networks: Vec<NetworkChange>,
     /// What a person should know.
     pub notes: Vec<Note>,
     /// Everything to do; a step's id is its index.
@@ -296,10 +323,11 @@ impl Plan {
         self.steps.is_empty() && self.forgets.is_empty()
     }
 
-    /// Whether hosts were unreachable, replicas fit nowhere, or services wait for what can't be had: what all else done ends with 10.
+    /// Whether hosts were unreachable, replicas fit nowhere, services wait for what can't be had, or something stays as git
+    /// does not say: what all else done ends with 10.
     pub fn is_partial(&self) -> bool {
         self.notes.iter().any(|note| match note {
-            Note::Unreachable { .. } | Note::Unplaced { .. } | Note::Waits { .. } => true,
+            Note::Unreachable { .. } | Note::Unplaced { .. } | Note::Waits { .. } | Note::Differs { .. } => true,
             Note::Interrupted { .. } | Note::NotInForce { .. } | Note::Text(_) | Note::Refused(_) => false,
         })
     }

@@ -15,6 +15,7 @@ use crate::place::live::newest_record;
 use crate::place::{HostAnswer, Placement};
 use crate::plan::Input;
 use crate::plan::depends::unchecked;
+use crate::plan::network;
 use crate::plan::step::{Action, FieldChange, Guard, GuardKind, Note, Rollout, ServiceChange, SlotChange};
 use crate::render::Target;
 
@@ -31,7 +32,7 @@ pub(super) fn services(diff: &Diff<'_>, target: &Target, rollouts: &[Rollout]) -
                 }
                 None => String::new(),
             },
-            fields: service.fields.iter().map(field).collect(),
+            fields: service.fields.iter().map(FieldChange::from).collect(),
             slots: service.slots.iter().map(slot).collect(),
         }
     };
@@ -75,7 +76,7 @@ fn slot(diff: &SlotDiff<'_>) -> SlotChange {
         action: action(&diff.verdict),
         host: diff.host.clone(),
         from: diff.from.clone(),
-        fields: diff.fields.iter().map(field).collect(),
+        fields: diff.fields.iter().map(FieldChange::from).collect(),
         why: diff.why.clone(),
         state: diff.state.clone(),
     }
@@ -97,13 +98,15 @@ fn action(verdict: &Verdict<'_>) -> Action {
     }
 }
 
-fn field(difference: &Difference) -> FieldChange {
-    let Difference { field, key, old, new } = difference;
-    FieldChange {
-        field: (*field).to_owned(),
-        key: key.clone(),
-        old: old.clone(),
-        new: new.clone(),
+impl From<&Difference> for FieldChange {
+    fn from(difference: &Difference) -> Self {
+        let Difference { field, key, old, new } = difference;
+        Self {
+            field: (*field).to_owned(),
+            key: key.clone(),
+            old: old.clone(),
+            new: new.clone(),
+        }
     }
 }
 
@@ -165,6 +168,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     notes.extend(unchecked(input).into_iter().map(Note::Text));
     notes.extend(placement.notes.iter().cloned().map(Note::Text));
     notes.extend(without_effect(target, observed));
+    notes.extend(network::notes(input));
     notes
 }
 

@@ -10,6 +10,7 @@ use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Span;
 use crate::place::live::Standing;
 use crate::plan::build::{Builder, blank};
+use crate::plan::network::touched;
 use crate::plan::order::held;
 use crate::plan::step::{Precondition, Step, StepId, Unit};
 
@@ -24,6 +25,8 @@ pub(super) struct Draft<'d, 'a> {
     diff: &'d SlotDiff<'a>,
     steps: Vec<StepId>,
     cleanup: Vec<Gone<'d, 'a>>,
+    /// What comes before its first step: that networks are there again which its containers are on.
+    ready: Vec<StepId>,
     /// Whether others may have its ports as soon as it lets go of them, and not only when it no longer wants them back.
     yields: bool,
     /// The containers that let go of their ports.
@@ -66,17 +69,19 @@ pub(super) fn is(name: &str, standing: &Standing<'_>) -> Precondition {
 impl<'i> Builder<'i> {
     /// Removes a container that is not wanted.
     pub(super) fn removal(&mut self, diff: &SlotDiff<'_>, gone: &Standing<'_>) {
-        let mut before = None;
+        self.leaves(gone, &gone.name);
+        let mut before = self.networks_of(gone);
         if gone.is_live() {
             let settled = self.pulls_of(&diff.slot.service);
             let id = self.push(gone.host, Some(&diff.slot), stop(&gone.name), &diff.why);
             self.edit(id, |step| {
                 step.pre = is(&gone.name, gone);
                 step.settled = settled;
+                step.after.clone_from(&before);
                 step.undo = vec![start(&gone.name)];
             });
             self.release(gone, id);
-            before = Some(id);
+            before = vec![id];
         }
         let id = self.push(gone.host, Some(&diff.slot), remove(&gone.name), &diff.why);
         self.edit(id, |step| {
@@ -101,6 +106,7 @@ impl<'i> Builder<'i> {
             diff,
             steps: Vec::new(),
             cleanup: Vec::new(),
+            ready: touched(diff).flat_map(|standing| self.networks_of(standing)).collect(),
             yields: stop_first,
             stopped: Vec::new(),
         };
@@ -234,6 +240,7 @@ impl<'i> Builder<'i> {
             if one.is_live() {
                 self.stop(draft, one, &one.name);
             }
+            self.leaves(one, &one.name);
             self.act(draft, one.host, remove(&one.name), is(&one.name, one), Vec::new());
         }
         let retired = retired_name(&self.input.target.cluster, draft.slot);
@@ -278,6 +285,7 @@ impl<'i> Builder<'i> {
                 let stopped = self.act(draft, one.host, stop(&name), is(&name, one), Vec::new());
                 self.release(one, stopped);
             }
+            self.leaves(one, &name);
             self.act(draft, one.host, remove(&name), is(&name, one), Vec::new());
         }
         let name = draft.name.clone();
@@ -349,6 +357,7 @@ impl<'i> Builder<'i> {
             step.undo = undo;
             step.settled = settled;
             step.after.extend(before);
+            step.after.append(&mut draft.ready);
         });
         draft.steps.push(id);
         id
@@ -369,6 +378,9 @@ impl<'i> Builder<'i> {
             }
         }
         let after: Vec<StepId> = last.into_iter().chain(watch).collect();
+        for gone in &draft.cleanup {
+            self.leaves(gone.standing, &gone.name);
+        }
         let cleanup = draft.cleanup.iter().map(|gone| Step {
             pre: is(&gone.name, gone.standing),
             after: after.clone(),

@@ -7,8 +7,10 @@ use crate::model::blob::{Blob, BlobDigest, FileRef, Folder};
 use crate::model::container::ContainerSpec;
 use crate::model::endpoint::Address;
 use crate::model::name::{ServiceName, Slot};
+use crate::model::network::is_predefined;
 use crate::model::problem::Problem;
 use crate::place::{Assignment, Placement};
+use crate::render::network;
 use crate::resolve::content::{Content, Endpoint, Endpoints, FileTemplate, HINT};
 use crate::resolve::desired::{Desired, Service, ServiceFile};
 use crate::resolve::file_use::folder_of;
@@ -81,6 +83,10 @@ impl<'a> Renderer<'a> {
         let environment = texts.map("environment", &service.environment);
         let labels = texts.map("labels", &service.labels);
         let (files, folders) = apart(service, texts.files(&service.files)?);
+        let hostname = match &service.network.hostname {
+            Some(text) => Some(texts.text("hostname", text)?),
+            None => None,
+        };
         Some(ContainerSpec {
             image: service.image.clone(),
             command: command?,
@@ -91,6 +97,7 @@ impl<'a> Renderer<'a> {
             files,
             folders,
             ports: assignment.ports.iter().cloned().collect(),
+            network: network::networking(&service.network, slot, hostname),
             mounts: service.mounts.clone(),
             healthcheck: service.healthcheck.clone(),
             restart: service.restart,
@@ -237,12 +244,19 @@ fn endpoints(desired: &Desired, placement: &Placement) -> Endpoints {
 
 /// Whether a service has texts that differ from replica to replica.
 fn is_own(service: &Service) -> bool {
+    // On a network of one's own each replica has its own name.
+    if service.network.rest.networks.keys().any(|name| !is_predefined(name)) {
+        return true;
+    }
     let lists = service.command.iter().chain(&service.entrypoint).flatten();
     let maps = service.environment.values().chain(service.labels.values());
-    let texts = lists.chain(maps).any(|text| match text {
-        Text::Plain(_) => false,
-        Text::PerReplica { .. } => true,
-    });
+    let texts = lists
+        .chain(maps)
+        .chain(&service.network.hostname)
+        .any(|text| match text {
+            Text::Plain(_) => false,
+            Text::PerReplica { .. } => true,
+        });
     let files = service.files.values().any(|file| match &file.content {
         Content::Known(_) => false,
         Content::Template(template) => template.is_own(),

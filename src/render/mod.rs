@@ -1,5 +1,7 @@
 //! What each host is to hold: `Target`, with every container's spec whole, texts rendered for its replica. Pure; files, proxies and rules come here.
 
+pub mod network;
+
 mod container;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,21 +11,25 @@ use crate::model::blob::{Blob, BlobDigest};
 use crate::model::container::ContainerSpec;
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
+use crate::model::network::NetworkSpec;
 use crate::model::order::{Dependency, JobVersion};
 use crate::model::policy::UpdatePolicy;
 use crate::model::problem::Problem;
 use crate::model::revision::Revision;
+use crate::model::volume::VolumeSpec;
 use crate::place::{HostAnswer, Placement};
 use crate::render::container::Renderer;
-use crate::resolve::desired::Desired;
+use crate::resolve::desired::{Desired, Volume};
 
 /// What one host is to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostTarget {
     /// Its containers; replicas that are alike share one spec.
     pub containers: BTreeMap<Slot, Arc<ContainerSpec>>,
-    /// The names of the volumes that they need there.
-    pub volumes: BTreeSet<String>,
+    /// The networks of the cluster's own that they need there, by their names.
+    pub networks: BTreeMap<String, NetworkSpec>,
+    /// The volumes of the cluster's own that they need there, by their names.
+    pub volumes: BTreeMap<String, VolumeSpec>,
 }
 
 /// What a service is, as far as the floors above need it.
@@ -56,6 +62,8 @@ pub struct Target {
     pub blobs: BTreeMap<BlobDigest, Arc<Blob>>,
     /// What files held at earlier revisions, as far as that is known: for show, and for the way back.
     pub past: BTreeMap<BlobDigest, Arc<Blob>>,
+    /// The names on a host of all volumes that git has.
+    pub volumes: BTreeSet<String>,
 }
 
 /// Renders what each host is to hold.
@@ -70,7 +78,10 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         services: BTreeMap::new(),
         blobs: BTreeMap::new(),
         past: BTreeMap::new(),
+        volumes: desired.volumes.values().map(|volume| volume.name.clone()).collect(),
     };
+    let networks = network::own(desired);
+    let volumes: BTreeMap<&str, &Volume> = desired.volumes.values().map(|it| (it.name.as_str(), it)).collect();
     let answering = placement.hosts.iter().filter(|(_, answer)| match answer {
         HostAnswer::Answers => true,
         HostAnswer::Silent(_) | HostAnswer::Down | HostAnswer::Gone(_) => false,
@@ -93,7 +104,14 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         if let Some(host) = target.hosts.get_mut(&assignment.host)
             && let Some(spec) = renderer.container(slot, assignment)
         {
-            host.volumes.extend(spec.volumes().map(str::to_owned));
+            for name in spec.volumes() {
+                let volume = volumes.get(name).filter(|volume| !volume.external);
+                host.volumes
+                    .extend(volume.map(|volume| (name.to_owned(), volume.spec.clone())));
+            }
+            let needed = spec.networks().filter_map(|name| Some((name, *networks.get(name)?)));
+            host.networks
+                .extend(needed.map(|(name, network)| (name.to_owned(), network.spec.clone())));
             host.containers.insert(slot.clone(), spec);
         }
     }

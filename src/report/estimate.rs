@@ -135,6 +135,7 @@ fn guess(op: &Op) -> Duration {
     let millis = match op {
         Op::Image(ImageOp::Pull { .. }) => 5000,
         Op::Volume(VolumeOp::Create { .. }) => 100,
+        Op::Network(_) => 300,
         Op::Container(ContainerOp::Create { .. } | ContainerOp::Update { .. }) => 200,
         Op::Container(ContainerOp::Start { .. } | ContainerOp::Remove { .. }) => 400,
         Op::Container(ContainerOp::Stop { .. }) => 1000,

@@ -63,6 +63,7 @@ fn op(op: &mut Op) {
         )
         | Op::Image(_)
         | Op::Volume(_)
+        | Op::Network(_)
         | Op::Gate(_) => {}
     }
 }

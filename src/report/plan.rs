@@ -6,16 +6,14 @@ use std::time::Duration;
 use crate::model::container::{ContainerState, Health};
 use crate::model::op::Op;
 use crate::plan::step::{Action, FieldChange, Note, PLAN_VERSION, Plan, PlanDocument, ServiceChange, SlotChange, Step};
+use crate::report::column::column;
 use crate::report::fields;
 use crate::report::json;
+use crate::report::network;
 use crate::report::style::{Paint, Style, rune};
 use crate::report::summary::{counts, note, summary, tally};
 use crate::report::words::{clean, count, time};
 
-/// Where the text beside names begins, unless a name is longer.
-const COLUMN: usize = 17;
-/// Names longer than this push only their own line.
-const WIDEST: usize = 24;
 /// More hosts than these are counted, not named.
 const HOSTS_NAMED: usize = 8;
 
@@ -29,6 +27,7 @@ pub fn text(plan: &Plan, hosts: usize, observed_in: Duration, style: Style) -> S
     page.header(plan, hosts, observed_in);
     let (same, changed): (Vec<_>, Vec<_>) = plan.services.iter().partition(|change| is_same(change));
     changed.into_iter().for_each(|change| page.service(change));
+    page.networks(plan);
     leftovers(plan).into_iter().for_each(|step| page.leftover(step));
     same.into_iter().for_each(|change| page.same(change));
     page.notes(&plan.notes);
@@ -57,27 +56,6 @@ pub fn document(plan: Plan, at: String) -> PlanDocument {
 /// Where a value does not fit into JSON.
 pub fn json(document: &PlanDocument) -> Result<String, serde_json::Error> {
     json::pretty(document)
-}
-
-fn column(plan: &Plan) -> usize {
-    let services = plan.services.iter().map(|change| change.service.as_str().len() + 4);
-    let slots = plan
-        .services
-        .iter()
-        .flat_map(|change| &change.slots)
-        .map(|slot| slot.slot.to_string().len() + 8);
-    let fields = plan
-        .services
-        .iter()
-        .flat_map(|change| &change.fields)
-        .map(|change| change.field.len() + 6);
-    services
-        .chain(slots)
-        .chain(fields)
-        .filter(|width| *width <= WIDEST)
-        .max()
-        .unwrap_or(0)
-        .max(COLUMN)
 }
 
 fn acts(action: Action) -> bool {
@@ -127,7 +105,7 @@ fn leftovers(plan: &Plan) -> Vec<&Step> {
     let is_left = |step: &&Step| {
         let on_container = match step.op {
             Op::Container(_) => true,
-            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Gate(_) => false,
+            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => false,
         };
         on_container && step.slot.as_ref().is_none_or(|slot| !changing.contains(slot))
     };
@@ -169,6 +147,13 @@ impl Page {
         }
         self.line(&line);
         self.gap();
+    }
+
+    fn networks(&mut self, plan: &Plan) {
+        for it in network::lines(plan) {
+            self.row(0, it.action, it.network, &it.said);
+            self.fields(4, it.fields);
+        }
     }
 
     /// A service that nothing happens to; what is not well stands below it.
@@ -305,6 +290,7 @@ impl Page {
             Note::Unplaced { .. } => false,
             Note::Unreachable { .. }
             | Note::Waits { .. }
+            | Note::Differs { .. }
             | Note::Interrupted { .. }
             | Note::NotInForce { .. }
             | Note::Text(_)

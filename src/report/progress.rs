@@ -89,6 +89,7 @@ fn is_long(op: &Op) -> bool {
         Op::Gate(GateOp::Stays { .. })
         | Op::Volume(VolumeOp::Create { .. })
         | Op::File(FileOp::Write(_))
+        | Op::Network(_)
         | Op::Container(
             ContainerOp::Create { .. }
             | ContainerOp::Start { .. }

@@ -102,11 +102,16 @@ pub fn status(observed: &Observed, plan: &Plan) -> Status {
         .filter(|slot| slot.action == Action::Keep && slot.host.is_none())
         .count();
     let missing = slots().any(|slot| slot.action == Action::Create);
+    let differs = plan.notes.iter().any(|note| matches!(note, Note::Differs { .. }));
+    let waits = plan
+        .notes
+        .iter()
+        .any(|note| matches!(note, Note::Unreachable { .. } | Note::Unplaced { .. }));
     Status {
         cluster: plan.cluster.to_string(),
         revision: plan.revision.to_string(),
-        healthy: unwell.is_empty() && unreachable.is_empty() && !missing && !plan.is_partial(),
-        as_git: plan.is_empty(),
+        healthy: unwell.is_empty() && unreachable.is_empty() && !missing && !waits,
+        as_git: plan.is_empty() && !differs,
         wanted,
         well: well.len() + forgotten,
         hosts: observed.hosts.len(),

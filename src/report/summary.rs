@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::plan::step::{Action, Note, Plan};
 use crate::report::estimate::estimate;
+use crate::report::network;
 use crate::report::style::{Paint, Style};
 use crate::report::words::{clean, count, time};
 
@@ -65,6 +66,7 @@ pub fn note(note: &Note) -> String {
         }
         Note::Waits { service, why } => format!("{service} stays as it is: {}", clean(why)),
         Note::Unplaced { slot, why } => format!("{slot} fits nowhere: {}", clean(why)),
+        Note::Differs { host, what, why } => format!("{what} on {host} is not as git says: {}", clean(why)),
         Note::Interrupted { steps } => {
             format!(
                 "the last apply, of {}, was cut off: this plan goes on from there",
@@ -107,6 +109,12 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         return format!("{head} {} {be} as git says{rest}", count(kept, "replica"));
     }
     let estimate = estimate(plan);
+    let tally = [tally, network::tally(plan)];
+    let tally = tally
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ");
     let what = if tally.is_empty() {
         count(plan.steps.len(), "step") + " to tidy up"
     } else {

@@ -159,8 +159,10 @@ fn in_plain_words(message: &str) -> String {
     {
         return format!("expected {expected}, not {found}");
     }
-    if message == "invalid IP address syntax" {
-        return "this is not an IP address".to_owned();
+    for kind in ["IP", "IPv4", "IPv6"] {
+        if message == format!("invalid {kind} address syntax") {
+            return format!("this is not an {kind} address");
+        }
     }
     let wrong = ["invalid type: ", "invalid value: "]
         .iter()
@@ -172,6 +174,7 @@ fn in_plain_words(message: &str) -> String {
         "a sequence" => "a list",
         "a string" => "text",
         "a boolean" => "true or false",
+        "i64" => "a whole number",
         other if other.starts_with("struct ") => "a map",
         other => other,
     };
@@ -191,8 +194,10 @@ fn in_plain_words(message: &str) -> String {
 fn pattern(at: &str, path: &[Segment]) -> String {
     let mut pattern = at.to_owned();
     for segment in path {
+        let is_named = pattern == "services.*.networks";
         pattern.push('.');
         match segment {
+            Segment::Key(_) if is_named => pattern.push('*'),
             Segment::Key(key) => pattern.push_str(key),
             Segment::Index(_) => pattern.push_str("[]"),
         }
@@ -218,7 +223,11 @@ fn unknown_key(node: &Node, at: &str, path: &[Segment], problems: &mut Problems)
     let Some((Segment::Key(key), parents)) = path.split_last() else {
         return None;
     };
-    if key.starts_with("x-") && ["services", "volumes"].iter().any(|section| at.starts_with(section)) {
+    if key.starts_with("x-")
+        && ["services", "networks", "volumes"]
+            .iter()
+            .any(|section| at.starts_with(section))
+    {
         return None;
     }
     let pattern = pattern(at, parents);

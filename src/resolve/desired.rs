@@ -11,14 +11,16 @@ use serde::Serialize;
 use crate::model::blob::FileKind;
 use crate::model::endpoint::{Address, Ssh};
 use crate::model::image::ImageRef;
-use crate::model::name::{ClusterName, HostName, ServiceName};
+use crate::model::name::{ClusterName, HostName, NetworkName, ServiceName, VolumeName};
+use crate::model::network::{NetworkSpec, Networking};
 use crate::model::order::Dependency;
 use crate::model::policy::{PullPolicy, UpdatePolicy};
 use crate::model::revision::Revision;
 use crate::model::runtime::{Runtime, Security, is_default};
-use crate::model::setting::{Healthcheck, Limits, Logging, Mount, Protocol, Restart};
+use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Protocol, Restart};
 use crate::model::stamp::Stamp;
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
+use crate::model::volume::VolumeSpec;
 use crate::resolve::accepted::NotInForce;
 use crate::resolve::content::Content;
 use crate::resolve::template::Text;
@@ -34,6 +36,10 @@ pub struct Desired {
     pub hosts: BTreeMap<HostName, Host>,
     /// Its services.
     pub services: BTreeMap<ServiceName, Service>,
+    /// Its networks.
+    pub networks: BTreeMap<NetworkName, Network>,
+    /// Its volumes.
+    pub volumes: BTreeMap<VolumeName, Volume>,
     /// Who to be at which registry, by its host and port.
     pub registries: BTreeMap<String, Registry>,
     /// The secrets, encrypted.
@@ -122,6 +128,40 @@ pub struct Host {
     pub state: Availability,
     /// How ssh gets there: the host's own words over the cluster's.
     pub ssh: Ssh,
+}
+
+/// A network: one on each host that needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Network {
+    /// Its name on the hosts.
+    pub name: String,
+    /// Whether it is not cdk's, and must be there.
+    pub external: bool,
+    /// What it is to be; nothing of it counts where it is external.
+    pub spec: NetworkSpec,
+}
+
+/// A volume: one on each host where something mounts it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    /// Its name on the hosts.
+    pub name: String,
+    /// Whether it is not cdk's, and must be there.
+    pub external: bool,
+    /// Whether several may write to it at once, wherever they are.
+    pub shared: bool,
+    /// What it is to be; nothing of it counts where it is external.
+    pub spec: VolumeSpec,
+}
+
+/// What a service's replicas see of networks.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServiceNetworking {
+    /// What a replica calls itself.
+    pub hostname: Option<Text>,
+    /// All else, with the networks' names as they are on a host; the aliases that each replica gets by itself come later.
+    #[serde(flatten)]
+    pub rest: Networking,
 }
 
 /// A registry's user, and where its password comes from.
@@ -274,8 +314,12 @@ pub struct Service {
     pub files: BTreeMap<String, ServiceFile>,
     /// Ports.
     pub ports: BTreeSet<ServicePort>,
+    /// Networks, and what belongs to them.
+    pub network: ServiceNetworking,
     /// Mounts, with the volumes' names as they are on a host.
     pub mounts: BTreeSet<Mount>,
+    /// Those of its volumes, by their names on a host, that several may write to at once.
+    pub shared: BTreeSet<String>,
     /// The health check.
     pub healthcheck: Option<Healthcheck>,
     /// What the engine does when a container ends; `unless-stopped` unless given, and `no` for a job.
@@ -311,9 +355,15 @@ pub struct Service {
 impl Service {
     /// Whether its replicas write to a named volume or a path of their host, and so are bound to it.
     pub fn is_stateful(&self) -> bool {
-        use crate::model::setting::MountSource;
-        self.mounts.iter().any(|mount| match mount.source {
-            MountSource::Bind(_) | MountSource::Volume(_) => !mount.read_only,
+        self.data().next().is_some()
+    }
+
+    /// The volumes and paths of their host that its replicas write to, as nobody else may.
+    pub fn data(&self) -> impl Iterator<Item = &MountSource> {
+        let written = self.mounts.iter().filter(|mount| !mount.read_only);
+        written.map(|mount| &mount.source).filter(|source| match source {
+            MountSource::Bind(_) => true,
+            MountSource::Volume(name) => !self.shared.contains(name),
             MountSource::Anonymous | MountSource::Tmpfs => false,
         })
     }

@@ -54,6 +54,7 @@ impl Reading<'_> {
             let order = ["deploy", "update_config", "order"].map(Segment::from);
             self.check_doubled(service, &order, "start-first");
         }
+        self.check_networking(service);
         let limits = &service.limits;
         let memory = ["deploy", "resources", "limits", "memory"];
         if limits.memory != Bytes::default() && limits.memory < LEAST_MEMORY {
@@ -86,7 +87,7 @@ impl Reading<'_> {
         let instead = if word == "start-first" { "stop-first" } else { "rolling" };
         if service.is_stateful() {
             let message = format!("`{word}` would let two replicas write to the same volume");
-            let hint = format!("write `{instead}`, or mount it read-only (`:ro`)");
+            let hint = format!("write `{instead}`, mount it read-only (`:ro`), or say `shared: true` of the volume");
             self.reader().wrong(path, message, hint);
         }
         if let Some(port) = service.ports.iter().find_map(fixed_port) {

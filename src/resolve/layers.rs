@@ -96,6 +96,15 @@ pub fn other_driver(under: &Node, over: &Node) -> bool {
     driver(over).is_some_and(|own| driver(under).is_none_or(|other| other != own))
 }
 
+/// Brings the labels of a network or a volume into one form.
+pub fn labels(node: &mut Node, problems: &mut Problems) {
+    if let Kind::Map(map) = &mut node.kind
+        && let Some(entry) = map.get_mut("labels")
+    {
+        pairs(&mut entry.value, true, problems);
+    }
+}
+
 /// Makes `[NAME=VALUE]` a map, and sees to it that a value is what is written there.
 fn pairs(node: &mut Node, is_label: bool, problems: &mut Problems) {
     let mut map = match std::mem::replace(&mut node.kind, Kind::Null) {

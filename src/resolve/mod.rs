@@ -1,6 +1,7 @@
 //! From the YAML as written to what should be: defaults, templates, references, every problem at once. Pure.
 
 pub mod accepted;
+pub mod attach;
 pub mod autoscale;
 pub mod cluster;
 pub mod constraint;
@@ -21,6 +22,7 @@ pub mod hosts;
 pub mod ingress;
 pub mod layers;
 pub mod limits;
+pub mod network;
 pub mod not_in_force;
 pub mod part;
 pub mod placement;
@@ -41,6 +43,7 @@ pub mod try_templates;
 pub mod undefined;
 pub mod unique;
 pub mod update;
+pub mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -48,7 +51,7 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use crate::model::name::{HostName, ServiceName, VolumeName};
+use crate::model::name::{HostName, ServiceName};
 use crate::model::problem::{Problem, Rejected};
 use crate::resolve::accepted::Owner;
 use crate::resolve::constraint::HostWords;
@@ -56,23 +59,25 @@ use crate::resolve::decode::{Decoded, clear, decode, entries, refuse_key};
 use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
+use crate::resolve::network::Networks;
 use crate::resolve::part::Parts;
 use crate::resolve::problems::Problems;
 use crate::resolve::render::{Names, Rendered, Sample, render};
 use crate::resolve::service::{Around, Reading};
-use crate::resolve::shape::cluster::VolumeShape;
 use crate::resolve::shape::service::ServiceShape;
 use crate::resolve::try_templates::try_templates;
+use crate::resolve::volume::Volumes;
 use crate::source::manifest::Manifest;
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
 /// The sections of a file; what each may hold is `shape`'s.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "cluster",
     "configs",
     "firewall",
     "hosts",
     "ingress",
+    "networks",
     "registries",
     "secrets",
     "services",
@@ -133,7 +138,9 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let head = cluster::head(section("cluster"), &names, problems);
     let mut hosts = hosts::hosts(section("hosts"), &head.ssh, root, &names, problems);
     hosts.words.complete &= *complete;
-    let volumes = volumes(section("volumes"), problems);
+    let cluster_name = head.cluster.as_ref().map(|cluster| &cluster.name);
+    let networks = network::networks(section("networks"), cluster_name, &hosts.all, &names, problems);
+    let volumes = volume::volumes(section("volumes"), cluster_name, &names, problems);
     let sample = sample(&hosts.words);
     let reader = file::Reader {
         named: files,
@@ -146,7 +153,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     let service_names = keys(section("services"));
     let ingresses = ingress::read(section("ingress"), &names, problems);
     let around = Around {
-        cluster: head.cluster.as_ref().map(|cluster| &cluster.name),
+        networks: &networks,
         volumes: &volumes,
         configs: &configs,
         files,
@@ -155,6 +162,9 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         routed: &ingress::routed(&ingresses),
     };
     let services = services(section("services"), head.defaults, &names, &around, problems);
+    if let Some(section) = section("services") {
+        attach::check_addresses(&services, &section.value, problems);
+    }
     if let Some(sample) = sample {
         try_templates(&services, &sample, problems);
     }
@@ -177,11 +187,18 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         accepted::tell_section(name, section(name), problems);
     }
     let Hosts { all: hosts, words: _ } = hosts;
+    let Networks {
+        all: networks,
+        words: _,
+    } = networks;
+    let Volumes { all: volumes, words: _ } = volumes;
     Some(Desired {
         revision: revision.clone(),
         cluster: head.cluster?,
         hosts,
         services,
+        networks,
+        volumes,
         registries,
         secrets: configs.secrets,
         not_in_force: problems.take_told(),
@@ -199,24 +216,6 @@ fn sample(hosts: &HostWords) -> Option<Sample> {
     let host = hosts.names.iter().find_map(|host| host.parse::<HostName>().ok());
     let host = host.or_else(|| "host".parse().ok())?;
     Some(Sample::new(&"service".parse().ok()?, &host, &hosts.labels))
-}
-
-/// The names of the volumes that services may mount.
-fn volumes(section: Option<&Entry>, problems: &mut Problems) -> BTreeSet<String> {
-    let map = section
-        .map(|section| entries("volumes", section.value.clone(), problems))
-        .unwrap_or_default();
-    let mut names = BTreeSet::new();
-    for (name, Entry { key, value }) in map {
-        if let Err(error) = name.parse::<VolumeName>() {
-            problems.push(Problem::at(Some(key), error.to_string()));
-        }
-        if !value.is_null() {
-            let _: Decoded<VolumeShape> = decode(value, "volumes.*", Vec::new(), problems);
-        }
-        names.insert(name);
-    }
-    names
 }
 
 fn services(

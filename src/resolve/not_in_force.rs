@@ -11,12 +11,6 @@ pub struct Refused {
 
 /// By the path of the map (`*` for any name, `[]` for any item): the keys, and why.
 const TABLE: &[(&str, &[&str], bool, &str)] = &[
-    (
-        "",
-        &["networks"],
-        true,
-        "containers stand on each host's default network until then",
-    ),
     ("", &["version"], false, "Compose itself ignores this line: remove it"),
     ("", &["name"], false, "the cluster's name is `cluster.name`"),
     ("", &["include"], false, "files are included by `cluster.include`"),
@@ -64,10 +58,16 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         "secrets are encrypted files of the repository",
     ),
     (
-        "volumes.*",
-        &["driver", "driver_opts", "external", "labels", "name", "shared"],
+        "networks.*",
+        &["enable_ipv4"],
         true,
-        "write `NAME: {}`: a local volume of the host",
+        "every network has IPv4 addresses until then",
+    ),
+    (
+        "services.*.networks.*",
+        &["gw_priority", "interface_name"],
+        true,
+        "this needs Docker 28: the first network by name has the way out",
     ),
     (
         "services.*",
@@ -98,23 +98,6 @@ const TABLE: &[(&str, &[&str], bool, &str)] = &[
         &["develop", "attach", "provider", "use_api_socket"],
         false,
         "this is for Compose on a developer's machine",
-    ),
-    (
-        "services.*",
-        &[
-            "networks",
-            "network_mode",
-            "expose",
-            "extra_hosts",
-            "dns",
-            "dns_opt",
-            "dns_search",
-            "domainname",
-            "hostname",
-            "mac_address",
-        ],
-        true,
-        "containers stand on each host's default network until then",
     ),
     (
         "services.*",

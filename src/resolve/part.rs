@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::resolve::decode::decode;
 use crate::resolve::problems::Problems;
+use crate::resolve::shape::attach::NetworkingShape;
 use crate::resolve::shape::runtime::{LimitsShape, RuntimeShape, SecurityShape};
 use crate::source::yaml::{Kind, Map, Node};
 
@@ -20,6 +21,8 @@ pub struct Parts {
     pub runtime: RuntimeShape,
     /// What they may use.
     pub limits: LimitsShape,
+    /// What they see of networks.
+    pub networking: NetworkingShape,
     /// What all this was decoded from.
     decoded: Map,
 }
@@ -27,6 +30,7 @@ pub struct Parts {
 static SECURITY: LazyLock<BTreeSet<String>> = LazyLock::new(keys::<SecurityShape>);
 static RUNTIME: LazyLock<BTreeSet<String>> = LazyLock::new(keys::<RuntimeShape>);
 static LIMITS: LazyLock<BTreeSet<String>> = LazyLock::new(keys::<LimitsShape>);
+static NETWORKING: LazyLock<BTreeSet<String>> = LazyLock::new(keys::<NetworkingShape>);
 
 fn keys<T: JsonSchema>() -> BTreeSet<String> {
     let schema = schemars::schema_for!(T);
@@ -42,6 +46,7 @@ impl Parts {
             security: part(service, &SECURITY, &mut decoded, problems),
             runtime: part(service, &RUNTIME, &mut decoded, problems),
             limits: part(service, &LIMITS, &mut decoded, problems),
+            networking: part(service, &NETWORKING, &mut decoded, problems),
             decoded,
         }
     }

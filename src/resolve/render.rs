@@ -304,7 +304,7 @@ impl Renderer<'_> {
 }
 
 /// The keys of a service whose texts may wait for their replica.
-const MAY_WAIT: [&str; 4] = ["environment", "labels", "command", "entrypoint"];
+const MAY_WAIT: [&str; 5] = ["environment", "labels", "command", "entrypoint", "hostname"];
 
 /// A template's value as one of the YAML's.
 fn kind(value: &Value, place: &Place) -> Kind {

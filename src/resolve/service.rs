@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::name::{ClusterName, volume_name};
 use crate::model::problem::{Place, Problem};
 use crate::model::setting::{Healthcheck, Logging, Mount, MountSource};
 use crate::model::unit::Span;
@@ -13,6 +12,7 @@ use crate::resolve::depends::Link;
 use crate::resolve::deploy;
 use crate::resolve::desired::{Constraint, Mode, Service};
 use crate::resolve::file::Files;
+use crate::resolve::network::Networks;
 use crate::resolve::part::Parts;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
@@ -23,17 +23,18 @@ use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
 use crate::resolve::suggest;
 use crate::resolve::template::Text;
 use crate::resolve::update;
+use crate::resolve::volume::Volumes;
 use crate::source::named::Named;
 use crate::source::yaml::Node;
 
 /// What a service is read against.
 pub struct Around<'a> {
-    /// The cluster's name; none where it is missing or wrong.
-    pub cluster: Option<&'a ClusterName>,
-    /// The names under the top-level `volumes`.
-    pub volumes: &'a BTreeSet<String>,
     /// The configs and secrets.
     pub configs: &'a Files,
+    /// The top-level `networks`.
+    pub networks: &'a Networks,
+    /// The top-level `volumes`.
+    pub volumes: &'a Volumes,
     /// What the hosts are called and labelled.
     pub hosts: &'a HostWords,
     /// The names under the top-level `services`.
@@ -88,7 +89,7 @@ impl Reading<'_> {
     }
 
     /// A text that is known, or one that waits.
-    fn text(&self, path: &[Segment], text: String) -> Text {
+    pub fn text(&self, path: &[Segment], text: String) -> Text {
         if self.waiting.contains(path) {
             Text::PerReplica {
                 source: Arc::from(text),
@@ -170,7 +171,7 @@ impl Reading<'_> {
         let has_image = image.is_some();
         let (limits, reserved) = self.amounts(in_force.resources, parts.limits);
         let ports = self.ports(ports.unwrap_or_default());
-        let mounts = self.mounts(volumes.unwrap_or_default());
+        let (mounts, shared) = self.mounts(volumes.unwrap_or_default());
         let files = self.files(configs.unwrap_or_default(), secrets.unwrap_or_default(), &mounts);
         let working_dir = self.folder(working_dir);
         let mut environment = self.pairs("environment", environment);
@@ -189,7 +190,9 @@ impl Reading<'_> {
             stamps,
             files,
             ports,
+            network: self.networking(parts.networking),
             mounts,
+            shared,
             healthcheck: healthcheck.and_then(health),
             restart: self.restart(restart, in_force.restart_policy, mode),
             user: user.map(|user| user.0),
@@ -268,8 +271,9 @@ impl Reading<'_> {
         Some(folder)
     }
 
-    fn mounts(&mut self, shapes: Vec<MountShape>) -> BTreeSet<Mount> {
-        let (mut mounts, mut targets) = (BTreeSet::new(), BTreeMap::new());
+    /// The mounts, and which of their volumes are shared.
+    fn mounts(&mut self, shapes: Vec<MountShape>) -> (BTreeSet<Mount>, BTreeSet<String>) {
+        let (mut mounts, mut shared, mut targets) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         for (
             index,
             MountShape {
@@ -290,7 +294,7 @@ impl Reading<'_> {
                 SourceShape::Anonymous => MountSource::Anonymous,
                 SourceShape::Tmpfs => MountSource::Tmpfs,
                 SourceShape::Volume(name) => {
-                    let known = self.around.volumes;
+                    let known = &self.around.volumes.words;
                     if !known.contains(name.as_str()) {
                         let near = suggest::nearest(name.as_str(), known.iter().map(String::as_str));
                         let define = || format!("write `{name}: {{}}` under the top-level `volumes`");
@@ -298,8 +302,9 @@ impl Reading<'_> {
                         let message = format!("there is no volume `{name}`");
                         self.reader().absent(&path(&["volumes"], Some(index)), message, hint);
                     }
-                    let on_host = self.around.cluster.map(|cluster| volume_name(cluster, &name));
-                    MountSource::Volume(on_host.unwrap_or_else(|| name.to_string()))
+                    let volume = self.around.volumes.all.get(&name);
+                    shared.extend(volume.filter(|volume| volume.shared).map(|volume| volume.name.clone()));
+                    MountSource::Volume(volume.map_or_else(|| name.to_string(), |volume| volume.name.clone()))
                 }
             };
             mounts.insert(Mount {
@@ -309,7 +314,7 @@ impl Reading<'_> {
                 options,
             });
         }
-        mounts
+        (mounts, shared)
     }
 
     fn constraints(&mut self, texts: Vec<String>) -> Vec<Constraint> {

@@ -1,5 +1,6 @@
 //! One simulated container: what becomes of it by itself as time goes on.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -54,6 +55,11 @@ impl SimContainer {
     /// What it is made of; none where it is as git wants it, whatever that is.
     pub(super) fn spec(&mut self) -> Option<&mut EffectiveSpec> {
         self.live.spec.as_deref_mut()
+    }
+
+    /// The ids of the networks that it was last attached to.
+    pub(super) fn network_ids(&mut self) -> &mut BTreeMap<String, String> {
+        &mut self.live.network_ids
     }
 
     pub(super) fn rename(&mut self, name: &str) {

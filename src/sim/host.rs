@@ -14,7 +14,9 @@ use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::{HostFacts, HostState, ObservedHost};
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::name::{ClusterName, HostName};
+use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
+use crate::model::volume::{LiveVolume, VolumeSpec};
 use crate::sim::state::State;
 use crate::sim::world::{Kill, World};
 
@@ -157,12 +159,16 @@ impl Host for SimHost {
         self.read(|state| Ok(state.images.clone())).await
     }
 
-    async fn volumes(&self) -> Result<Vec<String>, HostError> {
-        self.read(|state| Ok(state.volumes.iter().cloned().collect())).await
+    async fn volumes(&self, _: &ClusterName) -> Result<BTreeMap<String, LiveVolume>, HostError> {
+        self.read(|state| Ok(state.volumes.clone())).await
     }
 
-    async fn networks(&self) -> Result<Vec<String>, HostError> {
-        self.read(|state| Ok(state.networks.iter().cloned().collect())).await
+    async fn networks(&self, _: &ClusterName) -> Result<BTreeMap<String, LiveNetwork>, HostError> {
+        self.read(|state| Ok(state.networks.clone())).await
+    }
+
+    async fn routes(&self) -> Result<Option<Vec<Route>>, HostError> {
+        self.read(|state| Ok(state.routes.clone())).await
     }
 
     async fn registry_digest(&self, image: &ImageRef, _: Option<&Credentials>) -> Result<Digest, HostError> {
@@ -184,13 +190,38 @@ impl Host for SimHost {
         self.change(format!("pull {image}"), takes, pull).await
     }
 
-    async fn create_volume(&self, name: &str, _: &ClusterName) -> Result<(), HostError> {
+    async fn create_volume(&self, name: &str, spec: &VolumeSpec, _: &ClusterName) -> Result<(), HostError> {
         let create = |state: &mut State| {
-            state.volumes.insert(name.to_owned());
+            let (spec, own) = (spec.clone(), true);
+            state.volumes.entry(name.to_owned()).or_insert(LiveVolume { spec, own });
             Ok(())
         };
         self.change(format!("create volume {name}"), Duration::ZERO, create)
             .await
+    }
+
+    async fn create_network(&self, name: &str, spec: &NetworkSpec, _: &ClusterName) -> Result<(), HostError> {
+        let create = |state: &mut State| state.create_network(name, spec, &self.world);
+        let what = format!("create network {name}");
+        self.change(what, Duration::ZERO, create).await
+    }
+
+    async fn remove_network(&self, name: &str) -> Result<(), HostError> {
+        let remove = |state: &mut State| state.remove_network(name, &self.world);
+        let what = format!("remove network {name}");
+        self.change(what, Duration::ZERO, remove).await
+    }
+
+    async fn connect(&self, network: &str, container: &str, how: &Attachment) -> Result<(), HostError> {
+        let connect = |state: &mut State| state.connect(network, container, how);
+        let what = format!("connect {container} to {network}");
+        self.change(what, Duration::ZERO, connect).await
+    }
+
+    async fn disconnect(&self, network: &str, container: &str) -> Result<(), HostError> {
+        let disconnect = |state: &mut State| state.disconnect(network, container);
+        let what = format!("disconnect {container} from {network}");
+        self.change(what, Duration::ZERO, disconnect).await
     }
 
     async fn create(

@@ -4,4 +4,5 @@ pub mod host;
 pub mod world;
 
 mod container;
+mod network;
 mod state;

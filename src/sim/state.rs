@@ -7,11 +7,13 @@ use tokio::time::Instant;
 use crate::host::{Containers, ForeignContainer, HostError};
 use crate::model::blob::FileFacts;
 use crate::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
-use crate::model::host::{HeldPort, HostFacts, HostState, OtherCluster};
+use crate::model::host::{Foreign, HeldPort, HostFacts, HostState, OtherCluster};
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::journal::{JournalRecord, journal_path};
 use crate::model::name::{ClusterName, container_name};
+use crate::model::network::{LiveNetwork, Route};
 use crate::model::setting::{Limits, MountSource, Restart};
+use crate::model::volume::LiveVolume;
 use crate::sim::container::SimContainer;
 use crate::sim::world::World;
 
@@ -20,8 +22,10 @@ pub(super) struct State {
     pub(super) facts: HostFacts,
     containers: BTreeMap<String, SimContainer>,
     pub(super) images: BTreeMap<String, ImageFacts>,
-    pub(super) volumes: BTreeSet<String>,
-    pub(super) networks: BTreeSet<String>,
+    pub(super) volumes: BTreeMap<String, LiveVolume>,
+    pub(super) networks: BTreeMap<String, LiveNetwork>,
+    pub(super) routes: Option<Vec<Route>>,
+    foreign: Foreign,
     held_ports: BTreeSet<HeldPort>,
     other_containers: u32,
     other_clusters: BTreeMap<ClusterName, OtherCluster>,
@@ -50,6 +54,8 @@ impl State {
             images: state.images,
             volumes: state.volumes,
             networks: state.networks,
+            routes: state.routes,
+            foreign: state.foreign,
             held_ports: state.held_ports,
             other_containers: state.other_containers,
             other_clusters: state.other_clusters,
@@ -79,6 +85,8 @@ impl State {
             images: self.images.clone(),
             volumes: self.volumes.clone(),
             networks: self.networks.clone(),
+            routes: self.routes.clone(),
+            foreign: self.foreign.clone(),
             held_ports: self.held_ports.clone(),
             other_containers: self.other_containers,
             journal,
@@ -86,16 +94,26 @@ impl State {
         }
     }
 
-    fn own(&self, world: &World) -> Vec<LiveContainer> {
+    pub(super) fn own(&self, world: &World) -> Vec<LiveContainer> {
         self.containers.values().map(|container| container.now(world)).collect()
     }
 
     pub(super) fn all(&self, world: &World) -> Containers {
-        let mut ports = Some(self.held_ports.iter().copied().collect::<Vec<_>>());
-        let foreign = (0..self.other_containers).map(|_| ForeignContainer {
-            ports: ports.take().unwrap_or_default(),
+        let Foreign { volumes, networks } = &self.foreign;
+        // Which of them has what does not matter, so the first has it all.
+        let mut first = Some(ForeignContainer {
+            name: volumes
+                .values()
+                .chain(networks.values())
+                .next()
+                .cloned()
+                .unwrap_or_default(),
+            ports: self.held_ports.iter().copied().collect(),
+            volumes: volumes.keys().cloned().collect(),
+            networks: networks.keys().cloned().collect(),
             replica: None,
         });
+        let foreign = (0..self.other_containers).map(|_| first.take().unwrap_or_default());
         Containers {
             foreign: foreign.collect(),
             own: self.own(world),
@@ -107,7 +125,7 @@ impl State {
         found.or_else(|| self.own(world).into_iter().find(|container| container.id == name))
     }
 
-    fn existing(&mut self, name: &str) -> Result<&mut SimContainer, HostError> {
+    pub(super) fn existing(&mut self, name: &str) -> Result<&mut SimContainer, HostError> {
         let found = self.containers.get_mut(name);
         found.ok_or_else(|| HostError::NotFound(format!("No such container: {name}")))
     }
@@ -120,6 +138,7 @@ impl State {
         world: &World,
     ) -> Result<(), HostError> {
         self.check_free(name)?;
+        self.check_networks(spec)?;
         let digest = owner.digest.as_ref().or(spec.image.digest());
         let Some((image_id, facts)) = self.image(&spec.image, digest) else {
             return Err(HostError::NotFound(format!("No such image: {}", spec.image)));
@@ -136,13 +155,17 @@ impl State {
             state: ContainerState::Created,
             started_at: String::new(),
             restarts: 0,
+            network_ids: BTreeMap::new(),
             spec: Some(Box::new(spec.effective(&facts.defaults))),
             masked: false,
         };
         let volumes = spec.mounts.iter().filter_map(|mount| match &mount.source {
-            MountSource::Volume(name) => Some(name.clone()),
-            MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
+            MountSource::Volume(name) if !self.volumes.contains_key(name) => {
+                Some((name.clone(), LiveVolume::default()))
+            }
+            MountSource::Volume(_) | MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
         });
+        let volumes: Vec<_> = volumes.collect();
         self.volumes.extend(volumes);
         self.containers.insert(name.to_owned(), SimContainer::new(live));
         Ok(())
@@ -176,6 +199,7 @@ impl State {
             let words = format!("Bind for 0.0.0.0:{} failed: port is already allocated", port.port);
             return Err(HostError::Refused(words));
         }
+        self.join_networks(name, world)?;
         self.existing(name)?.start(Instant::now());
         Ok(())
     }

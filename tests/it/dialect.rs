@@ -3,6 +3,9 @@
 //! `fixtures/docker-*/container-NAME.json` is the `inspect` of a container that the engine made from `specs()[NAME]` and
 //! the image `full:1`, whose own `inspect` is `image.json`; `list.json` is a list with somebody else's container in it.
 
+#[path = "dialect/networks.rs"]
+mod networks;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bollard::models::{ContainerInspectResponse, ContainerSummary, ImageInspect, SystemInfo};
@@ -12,6 +15,7 @@ use cdk::model::container::{ContainerSpec, ContainerState, LiveContainer, Owners
 use cdk::model::host::HeldPort;
 use cdk::model::image::ImageDefaults;
 use cdk::model::name::ClusterName;
+use cdk::model::network::Networking;
 use cdk::model::runtime::{Blkio, DeviceRequest, Runtime, Security};
 use cdk::model::setting::{
     Healthcheck, Limits, Logging, Mount, MountOptions, MountSource, PortBinding, Protocol, Restart, Swap,
@@ -71,6 +75,7 @@ fn plain() -> ContainerSpec {
         files: BTreeMap::new(),
         folders: BTreeMap::new(),
         ports: BTreeSet::new(),
+        network: Networking::default(),
         mounts: BTreeSet::new(),
         healthcheck: None,
         restart: Restart::No,
@@ -179,13 +184,20 @@ fn owner(spec: &ContainerSpec) -> Ownership {
 
 /// What an engine would report of a container made from `spec`, where the image brings nothing along.
 fn reported(spec: &ContainerSpec) -> Value {
-    let mut config = serde_json::to_value(create::replica(spec, &owner(spec), &cluster(), "full:1")).unwrap();
+    let mut config = serde_json::to_value(create::replica(spec, &owner(spec), &cluster(), "full:1", true)).unwrap();
     let host = config["HostConfig"].take();
     // As daemon/create.go has it: one empty word is no entrypoint.
     if config["Entrypoint"] == json!([""]) {
         config["Entrypoint"] = Value::Null;
     }
-    json!({ "Name": "/probe.web.1", "Config": config, "HostConfig": host, "State": { "Status": "created" } })
+    let mut endpoints = config["NetworkingConfig"]["EndpointsConfig"].clone();
+    if endpoints == json!({}) {
+        endpoints = json!({ "bridge": {} });
+    }
+    json!({
+        "Name": "/probe.web.1", "Config": config, "HostConfig": host, "State": { "Status": "created" },
+        "NetworkSettings": { "Networks": endpoints }
+    })
 }
 
 fn live(answer: Value) -> LiveContainer {
@@ -337,7 +349,7 @@ fn what_is_sent_reads_back_field_by_field() {
 #[test]
 fn a_create_asks_for_no_missing_path_and_no_volume_options() {
     let spec = specs().remove("full").unwrap();
-    let body = serde_json::to_value(create::replica(&spec, &owner(&spec), &cluster(), "full@sha256:1")).unwrap();
+    let body = serde_json::to_value(create::replica(&spec, &owner(&spec), &cluster(), "full@sha256:1", true)).unwrap();
     assert_eq!(body["Image"], "full@sha256:1");
     assert_eq!(body["AttachStdout"], false);
     assert_eq!(body["StopTimeout"], 2);
@@ -412,7 +424,12 @@ fn labels_of_a_newer_cdk_or_of_nobody_are_refused() {
 #[test]
 fn an_image_made_of_a_replica_does_not_pass_its_labels_on() {
     let mut answer: Value = recorded("docker-26.1", "image");
-    for (key, value) in label::of_replica(&cluster(), &owner(&plain()), &Logging::default()) {
+    for (key, value) in label::of_replica(
+        &cluster(),
+        &owner(&plain()),
+        &Logging::default(),
+        &Networking::default(),
+    ) {
         answer["Config"]["Labels"][key] = json!(value);
     }
     let image = engine::image(serde_json::from_value(answer).unwrap());

@@ -12,8 +12,10 @@ use cdk::model::host::{HostFacts, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, ImageRef, Resolution};
 use cdk::model::journal::{EarlierVersion, JOURNAL_RECORDS, journal_path};
 use cdk::model::name::{ClusterName, HostName};
+use cdk::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use cdk::model::policy::PullPolicy;
 use cdk::model::setting::{Limits, Restart};
+use cdk::model::volume::{LiveVolume, VolumeSpec};
 use cdk::observe::{Observed, Wanted, observe, read_document, schema};
 
 fn digest(letter: char) -> Digest {
@@ -26,7 +28,7 @@ struct Scripted {
     own: Vec<LiveContainer>,
     images: BTreeMap<String, ImageFacts>,
     files: BTreeMap<String, Vec<u8>>,
-    volumes: Result<Vec<String>, HostError>,
+    volumes: Result<BTreeMap<String, LiveVolume>, HostError>,
     registry: Result<Digest, HostError>,
     asked: RefCell<Vec<String>>,
 }
@@ -38,7 +40,7 @@ impl Scripted {
             own: Vec::new(),
             images: BTreeMap::new(),
             files: BTreeMap::new(),
-            volumes: Ok(vec!["data".to_owned()]),
+            volumes: Ok(BTreeMap::from([("data".to_owned(), LiveVolume::default())])),
             registry: Err(HostError::Refused("out of reach".to_owned())),
             asked: RefCell::default(),
         }
@@ -69,6 +71,7 @@ impl Scripted {
             state: Default::default(),
             started_at: String::new(),
             restarts: 0,
+            network_ids: BTreeMap::new(),
             spec: None,
             masked: false,
         });
@@ -118,11 +121,14 @@ impl Host for Scripted {
     async fn images(&self, _: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError> {
         Ok(self.images.clone())
     }
-    async fn volumes(&self) -> Result<Vec<String>, HostError> {
+    async fn volumes(&self, _: &ClusterName) -> Result<BTreeMap<String, LiveVolume>, HostError> {
         self.volumes.clone()
     }
-    async fn networks(&self) -> Result<Vec<String>, HostError> {
-        Ok(vec!["bridge".to_owned()])
+    async fn networks(&self, _: &ClusterName) -> Result<BTreeMap<String, LiveNetwork>, HostError> {
+        Ok(BTreeMap::from([("bridge".to_owned(), LiveNetwork::default())]))
+    }
+    async fn routes(&self) -> Result<Option<Vec<Route>>, HostError> {
+        unreachable!("nobody asked for routes")
     }
     async fn registry_digest(&self, image: &ImageRef, auth: Option<&Credentials>) -> Result<Digest, HostError> {
         let user = auth.map_or("nobody", |auth| &auth.username);
@@ -132,7 +138,19 @@ impl Host for Scripted {
     async fn pull(&self, _: &ImageRef, _: Option<&Digest>, _: Option<&Credentials>) -> Result<(), HostError> {
         unreachable!("observe changes nothing")
     }
-    async fn create_volume(&self, _: &str, _: &ClusterName) -> Result<(), HostError> {
+    async fn create_volume(&self, _: &str, _: &VolumeSpec, _: &ClusterName) -> Result<(), HostError> {
+        unreachable!("observe changes nothing")
+    }
+    async fn create_network(&self, _: &str, _: &NetworkSpec, _: &ClusterName) -> Result<(), HostError> {
+        unreachable!("observe changes nothing")
+    }
+    async fn remove_network(&self, _: &str) -> Result<(), HostError> {
+        unreachable!("observe changes nothing")
+    }
+    async fn connect(&self, _: &str, _: &str, _: &Attachment) -> Result<(), HostError> {
+        unreachable!("observe changes nothing")
+    }
+    async fn disconnect(&self, _: &str, _: &str) -> Result<(), HostError> {
         unreachable!("observe changes nothing")
     }
     async fn create(&self, _: &str, _: &ContainerSpec, _: &Ownership, _: &ClusterName) -> Result<(), HostError> {
@@ -351,7 +369,7 @@ fn a_host_that_fails_one_call_is_unreachable_and_not_empty() {
     let (observed, _) = seen(vec![failing, Scripted::new("h2")], &[]);
     let host = |name: &str| &observed.hosts[&name.parse::<HostName>().unwrap()];
     assert_eq!(*host("h1"), ObservedHost::Unreachable("the network went".to_owned()));
-    assert!(host("h2").state().unwrap().volumes.contains("data"));
+    assert!(host("h2").state().unwrap().volumes.contains_key("data"));
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod hosts;
 mod images;
 #[path = "planner/lints.rs"]
 mod lints;
+#[path = "planner/networks.rs"]
+mod networks;
 #[path = "planner/order.rs"]
 mod order;
 #[path = "planner/property.rs"]

@@ -145,6 +145,7 @@ fn waves_follow_workers_delays_and_edges() {
 #[test]
 fn saved_plans_read_back_and_hold_no_secret() {
     let spec = ContainerSpec {
+        network: Default::default(),
         image: "web:1".parse().unwrap(),
         command: Some(vec!["app".to_owned(), "--token=hunter2".to_owned()]),
         entrypoint: None,

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerConfig, ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum as Status,
-    ContainerSummary, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig, PortMap, PortSummaryTypeEnum,
-    RestartPolicy, RestartPolicyNameEnum,
+    ContainerSummary, EndpointSettings, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig, PortMap,
+    PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
 };
 
 use crate::dialect::docker::asked::{self, Asked};
-use crate::dialect::docker::{Unreadable, file, label, limits, mount, natural, runtime};
+use crate::dialect::docker::{Unreadable, file, label, limits, mount, natural, network, runtime};
 use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
 use crate::model::host::HeldPort;
 use crate::model::setting::{Healthcheck, Logging, PortBinding, Protocol, Restart};
@@ -25,11 +25,20 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
     let labels = config.labels.clone().unwrap_or_default();
     let owner = label::owner(&name, &labels)?;
     let state = answer.state.unwrap_or_default();
+    let id = answer.id.unwrap_or_default();
+    let endpoints = answer.network_settings.and_then(|settings| settings.networks);
+    let endpoints = endpoints.unwrap_or_default();
     let started_at = state.started_at.clone().unwrap_or_default();
-    let mut spec = effective(config, answer.host_config.unwrap_or_default(), labels.clone());
+    let mut spec = effective(
+        &id,
+        config,
+        answer.host_config.unwrap_or_default(),
+        &endpoints,
+        labels.clone(),
+    );
     file::read(&mut spec, &owner, &labels);
     Ok(LiveContainer {
-        id: answer.id.unwrap_or_default(),
+        network_ids: network::ids(&endpoints),
         name,
         owner,
         image_id: answer.image.unwrap_or_default(),
@@ -41,8 +50,19 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
         state: state_of(&state),
         restarts: natural(answer.restart_count),
         spec: Some(Box::new(spec)),
+        id,
         masked: false,
     })
+}
+
+/// The name of a container in a list.
+pub fn listed_name(summary: &ContainerSummary) -> String {
+    let names = summary.names.iter().flatten();
+    // One that others are linked to has their names for it, too.
+    let own = names
+        .map(|name| name.trim_start_matches('/'))
+        .find(|name| !name.contains('/'));
+    own.unwrap_or_default().to_owned()
 }
 
 /// The ports of the host that a container in a list holds now.
@@ -89,7 +109,15 @@ pub fn environment(lines: Vec<String>) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn effective(config: ContainerConfig, mut host: HostConfig, labels: HashMap<String, String>) -> EffectiveSpec {
+fn effective(
+    id: &str,
+    config: ContainerConfig,
+    mut host: HostConfig,
+    endpoints: &HashMap<String, EndpointSettings>,
+    labels: HashMap<String, String>,
+) -> EffectiveSpec {
+    let ports = ports(host.port_bindings.clone().unwrap_or_default());
+    let network = network::networking(id, &config, &host, endpoints, &ports);
     let asked = Asked::read(&labels);
     let security = runtime::read_security(&mut host);
     let runtime = runtime::read(&config, &mut host, &asked);
@@ -100,6 +128,8 @@ fn effective(config: ContainerConfig, mut host: HostConfig, labels: HashMap<Stri
         ..check
     });
     EffectiveSpec {
+        network,
+        ports,
         command: config.cmd.unwrap_or_default(),
         entrypoint: config.entrypoint.unwrap_or_default(),
         environment: environment(config.env.unwrap_or_default()),
@@ -108,7 +138,6 @@ fn effective(config: ContainerConfig, mut host: HostConfig, labels: HashMap<Stri
         // Sorted out of the mounts afterwards.
         files: BTreeMap::new(),
         folders: BTreeMap::new(),
-        ports: ports(host.port_bindings.unwrap_or_default()),
         mounts,
         healthcheck,
         restart: restart(host.restart_policy.unwrap_or_default()),

@@ -7,14 +7,21 @@ use bollard::models::{
     PortMap, RestartPolicy, RestartPolicyNameEnum,
 };
 
-use crate::dialect::docker::{asked, label, limits, mount, runtime, signed};
+use crate::dialect::docker::{asked, label, limits, mount, network, runtime, signed};
 use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::name::ClusterName;
 use crate::model::setting::{Healthcheck, Limits, Logging, PortBinding, Restart};
 use crate::model::unit::Span;
 
-/// A replica's container, to be made from `image`: an engine's name or id of it.
-pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, image: &str) -> ContainerCreateBody {
+/// A replica's container, to be made from `image`: an engine's name or id of it. Where `all_networks` is false the engine
+/// attaches it to the first alone, and it must be connected to the others.
+pub fn replica(
+    spec: &ContainerSpec,
+    owner: &Ownership,
+    cluster: &ClusterName,
+    image: &str,
+    all_networks: bool,
+) -> ContainerCreateBody {
     let ContainerSpec {
         image: _,
         command,
@@ -27,6 +34,7 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
         files: _,
         folders: _,
         ports,
+        network: networking,
         mounts,
         healthcheck,
         restart: policy,
@@ -39,7 +47,7 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
         runtime,
     } = spec;
     let mut all_labels: HashMap<String, String> = labels.clone().into_iter().collect();
-    all_labels.extend(label::of_replica(cluster, owner, log));
+    all_labels.extend(label::of_replica(cluster, owner, log, networking));
     all_labels.extend(asked::label(spec));
     let mut host = HostConfig {
         port_bindings: Some(bindings(ports)),
@@ -64,7 +72,7 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
                 .collect(),
         ),
         labels: Some(all_labels),
-        exposed_ports: Some(exposed(ports)),
+        exposed_ports: Some(exposed(ports, &networking.expose)),
         healthcheck: healthcheck.as_ref().map(health),
         user: user.clone(),
         working_dir: working_dir.clone(),
@@ -74,6 +82,7 @@ pub fn replica(spec: &ContainerSpec, owner: &Ownership, cluster: &ClusterName, i
         attach_stderr: Some(false),
         ..ContainerCreateBody::default()
     };
+    network::write(networking, all_networks, &mut body, &mut host);
     runtime::write(runtime, &mut body, &mut host);
     body.host_config = Some(host);
     body
@@ -88,11 +97,9 @@ pub fn update(new: &Limits, policy: Restart) -> ContainerUpdateBody {
     }
 }
 
-fn exposed(ports: &BTreeSet<PortBinding>) -> Vec<String> {
-    let exposed: BTreeSet<String> = ports
-        .iter()
-        .map(|port| format!("{}/{}", port.container, port.protocol))
-        .collect();
+fn exposed(ports: &BTreeSet<PortBinding>, expose: &BTreeSet<String>) -> Vec<String> {
+    let ports = ports.iter().map(|port| format!("{}/{}", port.container, port.protocol));
+    let exposed: BTreeSet<String> = ports.chain(expose.iter().cloned()).collect();
     exposed.into_iter().collect()
 }
 

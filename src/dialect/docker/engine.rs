@@ -25,6 +25,8 @@ impl ApiVersion {
 
     /// The oldest that mounts a folder of a volume.
     pub const SUBPATH: Self = Self { major: 1, minor: 45 };
+    /// From this one on a container is attached to all its networks as it is made, and has a hardware address on each.
+    pub const ALL_NETWORKS: Self = Self { major: 1, minor: 44 };
 
     /// The version to speak with an engine that knows all versions up to this one.
     ///
@@ -111,6 +113,7 @@ pub fn image(answer: ImageInspect) -> ImageFacts {
             command: config.cmd.unwrap_or_default(),
             environment: container::environment(config.env.unwrap_or_default()),
             labels: label::without_own(config.labels.unwrap_or_default()),
+            exposed: config.exposed_ports.unwrap_or_default().into_iter().collect(),
             user: config.user.unwrap_or_default(),
             working_dir: config.working_dir.unwrap_or_default(),
             healthcheck: config.healthcheck.map(container::healthcheck),

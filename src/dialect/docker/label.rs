@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use crate::dialect::docker::Unreadable;
 use crate::model::container::{Fingerprint, Ownership};
 use crate::model::name::{ClusterName, ServiceName};
+use crate::model::network::{NetworkSpec, Networking};
 use crate::model::order::JobVersion;
 use crate::model::setting::Logging;
 
@@ -33,10 +36,11 @@ const IMAGE: &str = "cdk.image";
 const DIGEST: &str = "cdk.digest";
 const JOB: &str = "cdk.job";
 const LOGGING: &str = "cdk.logging";
+const NETWORK: &str = "cdk.network";
 /// What `asked` keeps.
 pub(super) const ASKED: &str = "cdk.asked";
 
-const OWN: [&str; 13] = [
+const OWN: [&str; 14] = [
     CLUSTER,
     ROLE,
     FOLDERS,
@@ -49,6 +53,7 @@ const OWN: [&str; 13] = [
     DIGEST,
     JOB,
     LOGGING,
+    NETWORK,
     ASKED,
 ];
 
@@ -65,7 +70,12 @@ pub fn of_helper(cluster: &ClusterName, role: &str) -> HashMap<String, String> {
 ///
 /// What logging was asked for goes along, because the engine fills in its own defaults and nobody could tell later
 /// which of them git had wanted.
-pub fn of_replica(cluster: &ClusterName, owner: &Ownership, logging: &Logging) -> BTreeMap<String, String> {
+pub fn of_replica(
+    cluster: &ClusterName,
+    owner: &Ownership,
+    logging: &Logging,
+    network: &Networking,
+) -> BTreeMap<String, String> {
     let Ownership {
         slot,
         fingerprint,
@@ -74,6 +84,9 @@ pub fn of_replica(cluster: &ClusterName, owner: &Ownership, logging: &Logging) -
         digest,
         job,
     } = owner;
+    let networking = AskedNetworking::of(network);
+    let networking = (networking != AskedNetworking::default()).then_some(networking);
+    let networking = networking.map(|asked| serde_json::to_string(&asked).unwrap_or_default());
     let asked = (*logging != Logging::default()).then(|| serde_json::to_string(logging).unwrap_or_default());
     [
         (CLUSTER, Some(cluster.to_string())),
@@ -86,10 +99,56 @@ pub fn of_replica(cluster: &ClusterName, owner: &Ownership, logging: &Logging) -
         (DIGEST, digest.as_ref().map(ToString::to_string)),
         (JOB, job.as_ref().map(ToString::to_string)),
         (LOGGING, asked),
+        (NETWORK, networking),
     ]
     .into_iter()
     .filter_map(|(key, value)| Some((key.to_owned(), value?)))
     .collect()
+}
+
+/// What was asked of a container's networking and can't be told from what the engine chose by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AskedNetworking {
+    /// Its name for itself.
+    pub hostname: Option<String>,
+    /// Hardware addresses by network.
+    pub macs: BTreeMap<String, String>,
+}
+
+impl AskedNetworking {
+    fn of(network: &Networking) -> Self {
+        let macs = network.networks.iter();
+        Self {
+            hostname: network.hostname.clone(),
+            macs: macs
+                .filter_map(|(name, it)| Some((name.clone(), it.mac.clone()?)))
+                .collect(),
+        }
+    }
+}
+
+/// What was asked when the container was made; nothing where there is no such label.
+pub fn asked_networking(labels: &HashMap<String, String>) -> AskedNetworking {
+    let text = labels.get(NETWORK);
+    text.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+/// The labels of a network of the cluster: cdk's own.
+pub fn of_network(cluster: &ClusterName, spec: &NetworkSpec) -> BTreeMap<String, String> {
+    let spec = serde_json::to_string(spec).unwrap_or_default();
+    BTreeMap::from([
+        (CLUSTER.to_owned(), cluster.to_string()),
+        (VERSION.to_owned(), LABELS_VERSION.to_string()),
+        (NETWORK.to_owned(), spec),
+    ])
+}
+
+/// What a network with these labels was made from; none where it is not the cluster's.
+pub fn network(labels: &HashMap<String, String>, cluster: &ClusterName) -> Option<NetworkSpec> {
+    let text = labels.get(NETWORK).filter(|_| is_of(labels, cluster))?;
+    Some(serde_json::from_str(text).unwrap_or_default())
 }
 
 /// A container's labels without cdk's own.

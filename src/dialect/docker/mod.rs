@@ -1,4 +1,4 @@
-//! Docker's API, from version 1.41 on, to and from the model: containers, labels, images, the engine itself. No connections.
+//! Docker's API, from version 1.41 on, to and from the model: containers, networks, volumes, labels, images, the engine itself. No connections.
 
 mod asked;
 pub mod container;
@@ -6,6 +6,9 @@ pub mod create;
 pub mod engine;
 pub mod file;
 pub mod label;
+pub mod network;
+pub mod volume;
+
 mod limits;
 mod mount;
 mod runtime;

@@ -13,7 +13,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use crate::model::name::ClusterName;
 use crate::model::unit::{PortRange, Span};
 use crate::resolve::decode;
-use crate::resolve::shape::plain::{Count, Plain, Port, Positive, VariableName, Words};
+use crate::resolve::shape::plain::{Count, Plain, Port, Positive, VariableName, Words, pairs_schema};
 use crate::resolve::shape::service::DefaultsShape;
 
 /// The cluster itself.
@@ -229,7 +229,22 @@ impl JsonSchema for PasswordShape {
     }
 }
 
-/// A named volume: a local volume of each host that a replica with it stands on. There is nothing to say of it yet.
+/// A named volume: one on each host that a replica with it stands on.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
 #[schemars(deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
-pub struct VolumeShape {}
+pub struct VolumeShape {
+    /// Its name on the hosts; CLUSTER_NAME unless given.
+    pub name: Option<String>,
+    /// It is not cdk's: it must be there already.
+    pub external: Option<bool>,
+    /// Several may write to it at once, wherever they are: what mounts it is not bound to its host.
+    pub shared: Option<bool>,
+    /// `local` unless given.
+    pub driver: Option<String>,
+    /// The driver's own options.
+    pub driver_opts: Option<BTreeMap<String, Plain<String>>>,
+    /// Labels of the volume.
+    #[schemars(schema_with = "pairs_schema")]
+    pub labels: Option<BTreeMap<String, Plain<String>>>,
+}

@@ -1,5 +1,6 @@
 //! The repository's words as serde types: what may stand where, in short and in long form. What they mean together is decided above.
 
+pub mod attach;
 pub mod autoscale;
 pub mod cluster;
 pub mod depends;
@@ -11,6 +12,7 @@ pub mod firewall;
 pub mod ingress;
 mod long_mount;
 pub mod mount;
+pub mod network;
 pub mod number;
 pub mod placement;
 pub mod plain;
@@ -29,6 +31,7 @@ use crate::resolve::shape::cluster::{ClusterShape, HostShape, RegistryShape, Vol
 use crate::resolve::shape::file::{ConfigShape, SecretShape};
 use crate::resolve::shape::firewall::FirewallShape;
 use crate::resolve::shape::ingress::IngressShape;
+use crate::resolve::shape::network::NetworkShape;
 use crate::resolve::shape::service::WholeServiceShape;
 
 /// A file of a cdk repository: any of these sections, in any file.
@@ -45,6 +48,8 @@ pub struct FileShape {
     pub hosts: Option<BTreeMap<String, HostShape>>,
     /// The services, by name, as the Compose Specification writes them.
     pub services: Option<BTreeMap<String, WholeServiceShape>>,
+    /// The networks that services are attached to: one on each host that needs it.
+    pub networks: Option<BTreeMap<String, Option<NetworkShape>>>,
     /// The named volumes that services mount.
     pub volumes: Option<BTreeMap<String, Option<VolumeShape>>>,
     /// What comes in to the hosts.

@@ -12,6 +12,7 @@ use crate::model::image::ImageRef;
 use crate::model::setting::Restart;
 use crate::model::unit::Span;
 use crate::resolve::decode;
+use crate::resolve::shape::attach::NetworkingShape;
 use crate::resolve::shape::depends::DependsShape;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
 use crate::resolve::shape::env_file::EnvFiles;
@@ -90,6 +91,9 @@ pub struct WholeServiceShape {
     /// What they may use.
     #[schemars(flatten)]
     pub limits: LimitsShape,
+    /// What they see of networks.
+    #[schemars(flatten)]
+    pub networking: NetworkingShape,
 }
 
 /// What lies beneath every service: any key of a service, and `update_config`, which means `deploy.update_config`.

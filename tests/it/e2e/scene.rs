@@ -341,7 +341,9 @@ impl Scene {
                 api GET 'containers/json?all=1' | grep -o '"Names":\["/'"$1"'\.[^"]*"' | cut -d/ -f2 | tr -d '"' |
                     while read -r name; do api DELETE "containers/$name?force=1&v=1"; done
                 api GET volumes | grep -o '"Name":"'"$1"'[._][^"]*"' | cut -d'"' -f4 |
-                    while read -r name; do api DELETE "volumes/$name?force=1"; done"#;
+                    while read -r name; do api DELETE "volumes/$name?force=1"; done
+                api GET networks | grep -o '"Name":"'"$1"'\.[^"]*"' | cut -d'"' -f4 |
+                    while read -r name; do api DELETE "networks/$name"; done"#;
             lab::lab(&["exec", host, "sh", "-c", shell, "clear", &self.cluster])
         });
     }

@@ -27,6 +27,7 @@ const BESIDE: &[(&str, &str)] = &[
 /// What rows may refer to.
 const AROUND: &str = "\
 volumes: {data: {}, other: {}}
+networks: {front: {}}
 ";
 
 /// A row with a change in it.

@@ -319,7 +319,15 @@ async fn a_watch_that_fails_meanwhile_ends_the_work_at_its_step() {
     maker.replace("h1", "web.1");
     let name = "late".to_owned();
     let late = maker
-        .step("h1", None, Op::Volume(VolumeOp::Create { name }), Vec::new())
+        .step(
+            "h1",
+            None,
+            Op::Volume(VolumeOp::Create {
+                name,
+                spec: Default::default(),
+            }),
+            Vec::new(),
+        )
         .id;
     maker.plan.rollouts[0].units[0].steps.push(late);
     lab.run(&maker.plan, &Stop::never()).await;

@@ -15,6 +15,7 @@ use cdk::model::host::{HostState, ObservedHost};
 use cdk::model::image::ImageFacts;
 use cdk::model::journal::{JournalRecord, Memory, PlacedSlot};
 use cdk::model::name::{ClusterName, HostName, Slot, container_name, retired_name};
+use cdk::model::network::Networking;
 use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op};
 use cdk::model::policy::Order;
 use cdk::model::revision::Revision;
@@ -53,6 +54,7 @@ pub fn spec(image: &str) -> ContainerSpec {
         files: BTreeMap::new(),
         folders: BTreeMap::new(),
         ports: BTreeSet::new(),
+        network: Networking::default(),
         mounts: BTreeSet::new(),
         healthcheck: Some(Healthcheck {
             test: vec!["CMD".to_owned(), "true".to_owned()],
@@ -105,6 +107,7 @@ impl Lab {
                 state: ContainerState::default(),
                 started_at: String::new(),
                 restarts: 0,
+                network_ids: BTreeMap::new(),
                 spec: None,
                 masked: false,
             };
@@ -231,6 +234,7 @@ impl Maker {
             cluster: cluster(),
             revision: Revision::default(),
             services: vec![change],
+            networks: Vec::new(),
             notes: Vec::new(),
             steps: Vec::new(),
             rollouts: vec![rollout],

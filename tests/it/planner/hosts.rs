@@ -37,6 +37,7 @@ fn guards(plan: &Plan) -> Vec<&Guard> {
         Note::Refused(guard) => Some(guard),
         Note::Unreachable { .. }
         | Note::Unplaced { .. }
+        | Note::Differs { .. }
         | Note::Waits { .. }
         | Note::Interrupted { .. }
         | Note::NotInForce { .. }

@@ -6,6 +6,7 @@ use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, Resolution};
 use cdk::model::name::{HostName, ServiceName, Slot, SlotKey};
+use cdk::model::network::{NetworkSpec, Pool};
 use cdk::model::op::{ContainerOp, GateOp, Op};
 use cdk::model::order::{Condition, Dependency};
 use cdk::model::policy::Order;
@@ -20,15 +21,17 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::sim::{apply, keys, undo};
-use super::world::{assigned, desired, host, host_name, label, placed, plain, planned, published, service, volume};
+use super::world::{
+    assigned, attach, desired, host, host_name, label, network, placed, plain, planned, published, service, volume,
+};
 
 const HOSTS: [&str; 4] = ["h1", "h2", "h3", "h4"];
 
 fn any_service() -> impl Strategy<Value = Service> {
     let shape = (0..8u8, 0..4u32, 0..4u8, 0..6u8, 0..4u8, 0..5u8);
-    let rest = (0..4u8, any::<bool>(), 0..3u32, 0..3u8, 0..3u8);
+    let rest = (0..4u8, any::<bool>(), 0..3u32, 0..3u8, (0..3u8, 0..6u8));
     (shape, rest).prop_map(|((mode, replicas, image, ports, state, constraint), rest)| {
-        let (max, start_first, parallelism, env, limit) = rest;
+        let (max, start_first, parallelism, env, (limit, networks)) = rest;
         let mut one = service(["app:1", "app:2", "app:3", "local:1"][usize::from(image)], replicas);
         if mode == 0 {
             one.mode = Mode::Global;
@@ -44,6 +47,11 @@ fn any_service() -> impl Strategy<Value = Service> {
         }
         if state == 0 {
             one.mounts.insert(volume("shop_data"));
+        }
+        match networks {
+            0 => attach(&mut one, &["front"]),
+            1 => attach(&mut one, &["back", "front"]),
+            _ => {}
         }
         match constraint {
             0 => one.constraints.push(label("disk", true, "SSD")),
@@ -74,11 +82,30 @@ fn any_service() -> impl Strategy<Value = Service> {
     })
 }
 
+fn pool(subnet: &str) -> Pool {
+    Pool {
+        subnet: subnet.parse().unwrap(),
+        gateway: None,
+        ip_range: None,
+        aux_addresses: BTreeMap::new(),
+    }
+}
+
 fn any_desired() -> impl Strategy<Value = Desired> {
     let hosts = prop::collection::vec((0..3u8, 0..9u8, 0..8u32, 0..12u8), HOSTS.len());
     let services = prop::collection::btree_map(prop::sample::select(vec!["a", "b", "c"]), any_service(), 0..4);
-    (hosts, services, [0..5u8, 0..5u8, 0..5u8]).prop_map(|(hosts, services, links)| {
+    (hosts, services, [0..5u8, 0..5u8, 0..5u8], 0..4u8).prop_map(|(hosts, services, links, front)| {
         let mut all = desired(&[], services.into_iter().collect());
+        let front = NetworkSpec {
+            internal: front == 1,
+            pools: match front {
+                2 => vec![pool("10.1.0.0/24")],
+                3 => vec![pool("10.1.0.0/16")],
+                _ => Vec::new(),
+            },
+            ..NetworkSpec::default()
+        };
+        all.networks = [network("front", front), network("back", NetworkSpec::default())].into();
         for ((from, to), kind) in [("b", "a"), ("c", "a"), ("c", "b")].into_iter().zip(links) {
             link(&mut all, from, to, kind);
         }
@@ -533,7 +560,7 @@ proptest! {
         let silent = befall(&mut observed, &Fate { silent: vec![false; HOSTS.len()], ..fate.clone() });
         prop_assert!(silent.is_empty());
         let volumes = |observed: &Observed| -> BTreeMap<HostName, BTreeSet<String>> {
-            observed.hosts.iter().filter_map(|(name, host)| Some((name.clone(), host.state()?.volumes.clone()))).collect()
+            observed.hosts.iter().filter_map(|(name, host)| Some((name.clone(), host.state()?.volumes.keys().cloned().collect()))).collect()
         };
         let before = volumes(&observed);
         let plan = planned(&second, &observed);

@@ -8,9 +8,11 @@ use cdk::model::host::{HeldPort, HostState, ObservedHost};
 use cdk::model::image::Resolution;
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord};
 use cdk::model::name::{HostName, Slot};
-use cdk::model::op::{ContainerOp, FileOp, GateOp, ImageOp, Op, VolumeOp};
+use cdk::model::network::{LiveNetwork, is_predefined};
+use cdk::model::op::{ContainerOp, FileOp, GateOp, ImageOp, NetworkOp, Op, VolumeOp};
 use cdk::model::order::JobVersion;
 use cdk::model::setting::{PortBinding, Protocol};
+use cdk::model::volume::LiveVolume;
 use cdk::observe::Observed;
 use cdk::plan::step::{Plan, Precondition, Step, StepId};
 
@@ -109,8 +111,9 @@ fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
     }
     match &step.op {
         Op::Image(ImageOp::Pull { image, digest }) => pull(state, &image.to_string(), digest.as_ref(), &images),
-        Op::Volume(VolumeOp::Create { name }) => {
-            state.volumes.insert(name.clone());
+        Op::Volume(VolumeOp::Create { name, spec }) => {
+            let (spec, own) = (spec.clone(), true);
+            state.volumes.insert(name.clone(), LiveVolume { spec, own });
             Ok(())
         }
         Op::File(FileOp::Write(write)) => {
@@ -120,6 +123,7 @@ fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
                 .insert(write.path.clone(), Some(FileFacts { mode, changed }));
             Ok(())
         }
+        Op::Network(op) => network(state, op, fresh),
         Op::Gate(GateOp::Up { name, .. } | GateOp::Stays { name, .. }) => {
             let container = get(state, name)?;
             match &mut container.state {
@@ -228,8 +232,12 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
                 None => facts.is_named(&spec.image),
             });
             let (image_id, facts) = found.ok_or_else(|| format!("there is no image {}", spec.image))?;
-            if let Some(missing) = spec.volumes().find(|volume| !state.volumes.contains(*volume)) {
+            if let Some(missing) = spec.volumes().find(|volume| !state.volumes.contains_key(*volume)) {
                 return Err(format!("there is no volume {missing}"));
+            }
+            let is_there = |network: &&str| is_predefined(network) || state.networks.contains_key(*network);
+            if let Some(missing) = spec.networks().find(|network| !is_there(network)) {
+                return Err(format!("there is no network {missing}"));
             }
             let made = LiveContainer {
                 id: fresh,
@@ -239,6 +247,7 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
                 state: ContainerState::Created,
                 started_at: String::new(),
                 restarts: 0,
+                network_ids: BTreeMap::new(),
                 spec: Some(Box::new(spec.effective(&facts.defaults))),
                 masked: false,
             };
@@ -262,6 +271,16 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
             };
             if mine.iter().any(held) {
                 return Err("a port of it is held by somebody else".to_owned());
+            }
+            let specs = get(state, name)?.spec.clone();
+            for network in specs.iter().flat_map(|spec| spec.network.networks.keys()) {
+                if !is_predefined(network) {
+                    let id = state.networks.get(network).ok_or("its network is gone")?.id.clone();
+                    let before = get(state, name)?.network_ids.insert(network.clone(), id.clone());
+                    if before.is_some_and(|before| before != id) {
+                        return Err("its network is another one now".to_owned());
+                    }
+                }
             }
             get(state, name)?.state = ContainerState::Running { health: None };
         }
@@ -290,6 +309,52 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
         ContainerOp::Remove { name } => {
             let at = at(state, name).ok_or_else(|| format!("there is no {name}"))?;
             state.containers.remove(at);
+        }
+    }
+    Ok(())
+}
+
+fn network(state: &mut HostState, op: &NetworkOp, fresh: String) -> Result<(), String> {
+    match op {
+        NetworkOp::Create { name, spec } => {
+            if state.networks.contains_key(name) {
+                return Err("it is there".to_owned());
+            }
+            let mut taken = state.networks.values().flat_map(|other| &other.subnets);
+            if spec.subnets().any(|subnet| taken.any(|other| other.overlaps(subnet))) {
+                return Err("its subnet is another's".to_owned());
+            }
+            let live = LiveNetwork {
+                id: fresh,
+                made_from: Some(spec.clone()),
+                subnets: spec.subnets().collect(),
+                interface: String::new(),
+            };
+            state.networks.insert(name.clone(), live);
+        }
+        NetworkOp::Remove { name } => {
+            let on_it = |one: &&LiveContainer| one.spec.iter().any(|spec| spec.network.networks.contains_key(name));
+            if let Some(one) = state.containers.iter().find(|one| is_live(one) && on_it(one)) {
+                return Err(format!("{} is on it", one.name));
+            }
+            state.networks.remove(name).ok_or("it is not there")?;
+        }
+        NetworkOp::Connect {
+            name,
+            container,
+            attachment,
+        } => {
+            let id = state.networks.get(name).ok_or("it is not there")?.id.clone();
+            let container = get(state, container)?;
+            container.network_ids.insert(name.clone(), id);
+            let spec = container.spec.as_mut().ok_or("it has no spec")?;
+            spec.network.networks.insert(name.clone(), attachment.clone());
+        }
+        NetworkOp::Disconnect { name, container } => {
+            let container = get(state, container)?;
+            container.network_ids.remove(name);
+            let spec = container.spec.as_mut().ok_or("it has no spec")?;
+            spec.network.networks.remove(name).ok_or("it is not on it")?;
         }
     }
     Ok(())

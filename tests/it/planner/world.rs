@@ -4,18 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cdk::diff::diff;
 use cdk::model::endpoint::{Address, Ssh};
-use cdk::model::name::{HostName, ServiceName, Slot};
+use cdk::model::name::{HostName, NetworkName, ServiceName, Slot, VolumeName};
+use cdk::model::network::{Attachment, NetworkSpec, Networking};
 use cdk::model::policy::{Order, PullPolicy, UpdatePolicy};
 use cdk::model::revision::Revision;
 use cdk::model::setting::{Limits, Logging, Mount, MountSource, Protocol, Restart};
 use cdk::model::unit::{Bytes, Cpus, Span};
+use cdk::model::volume::VolumeSpec;
 use cdk::observe::{ObservationDocument, Observed};
 use cdk::place::{Placement, place};
 use cdk::plan::step::{Action, Note, Plan};
 use cdk::plan::{Input, plan};
 use cdk::render::render;
 use cdk::resolve::desired::{
-    Attribute, Availability, Cluster, Constraint, Desired, Host, HostPort, Mode, Service, ServicePort,
+    Attribute, Availability, Cluster, Constraint, Desired, Host, HostPort, Mode, Network, Service, ServiceNetworking,
+    ServicePort, Volume,
 };
 use cdk::resolve::template::Text;
 use cdk::scale::counts;
@@ -56,7 +59,12 @@ pub fn service(image: &str, replicas: u32) -> Service {
         stamps: BTreeMap::new(),
         files: BTreeMap::new(),
         ports: BTreeSet::new(),
+        network: ServiceNetworking {
+            hostname: None,
+            rest: Networking::default(),
+        },
         mounts: BTreeSet::new(),
+        shared: BTreeSet::new(),
         healthcheck: None,
         restart: Restart::UnlessStopped,
         user: None,
@@ -119,6 +127,34 @@ pub fn volume(name: &str) -> Mount {
     }
 }
 
+fn own_volume(name: &str) -> (VolumeName, Volume) {
+    let volume = Volume {
+        name: format!("shop_{name}"),
+        external: false,
+        shared: false,
+        spec: VolumeSpec::default(),
+    };
+    (name.parse().unwrap(), volume)
+}
+
+/// A network of the cluster's own.
+pub fn network(name: &str, spec: NetworkSpec) -> (NetworkName, Network) {
+    let network = Network {
+        name: format!("shop.{name}"),
+        external: false,
+        spec,
+    };
+    (name.parse().unwrap(), network)
+}
+
+/// Attaches a service to networks, by their names in git, and to nothing else.
+pub fn attach(service: &mut Service, networks: &[&str]) {
+    let names = networks.iter().map(|name| format!("shop.{name}"));
+    let rest = &mut service.network.rest;
+    rest.networks = names.map(|name| (name, Attachment::default())).collect();
+    rest.mode = rest.networks.keys().next().unwrap().clone();
+}
+
 pub fn plain(text: &str) -> Text {
     Text::Plain(text.to_owned())
 }
@@ -136,6 +172,8 @@ pub fn desired(hosts: &[&str], services: Vec<(&str, Service)>) -> Desired {
         },
         hosts: hosts.iter().map(|name| (host_name(name), host(&[]))).collect(),
         services: services.collect::<BTreeMap<ServiceName, Service>>(),
+        networks: BTreeMap::new(),
+        volumes: ["data", "other"].map(own_volume).into(),
         registries: BTreeMap::new(),
         secrets: BTreeMap::new(),
         not_in_force: Vec::new(),
@@ -203,6 +241,7 @@ pub fn texts(plan: &Plan) -> Vec<String> {
     let texts = plan.notes.iter().map(|note| match note {
         Note::Unreachable { host, why, holds } => format!("{host} unreachable: {why}; holds {}", holds.len()),
         Note::Unplaced { slot, why } => format!("{slot} unplaced: {why}"),
+        Note::Differs { host, what, why } => format!("{what} on {host} differs: {why}"),
         Note::Waits { service, why } => format!("{service} {why}"),
         Note::Interrupted { steps } => format!("interrupted, {steps} steps"),
         Note::NotInForce { paths, .. } => format!("not in force: {}", paths.join(", ")),

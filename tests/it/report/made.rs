@@ -100,6 +100,7 @@ pub fn up(name: &str) -> Op {
 
 pub fn empty() -> Plan {
     Plan {
+        networks: Vec::new(),
         cluster: "shop".parse().unwrap(),
         revision: Revision {
             commit: Some("3f2a1c9e0f".repeat(4)),

@@ -1,18 +1,21 @@
 //! Tables of hosts and replicas, and the resolved cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cdk::model::container::{ContainerState, EffectiveSpec, LiveContainer, Ownership};
 use cdk::model::endpoint::{Address, Ssh};
 use cdk::model::host::{HostFacts, HostState, ObservedHost};
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, Memory, PlacedSlot};
+use cdk::model::network::Networking;
 use cdk::model::policy::{Order, PullPolicy, UpdatePolicy};
 use cdk::model::revision::Revision;
 use cdk::model::setting::{Logging, PortBinding, Protocol, Restart};
 use cdk::model::unit::{Bytes, Cpus, Span};
 use cdk::observe::Observed;
 use cdk::report::{hosts, ps, show};
-use cdk::resolve::desired::{Availability, Cluster, Desired, Host, Mode, PasswordSource, Registry, Service};
+use cdk::resolve::desired::{
+    Availability, Cluster, Desired, Host, Mode, PasswordSource, Registry, Service, ServiceNetworking,
+};
 use cdk::resolve::template::Text;
 
 use super::made::{PLAIN, golden, host, owner, slot};
@@ -34,6 +37,11 @@ fn some_host(address: Address, state: Availability) -> Host {
 fn web() -> Service {
     let plain = |text: &str| Text::Plain(text.to_owned());
     Service {
+        network: ServiceNetworking {
+            hostname: None,
+            rest: Networking::default(),
+        },
+        shared: BTreeSet::new(),
         mode: Mode::Replicated(2),
         image: "reg:5000/web:1.5.0".parse().unwrap(),
         pull_policy: PullPolicy::Missing,
@@ -75,6 +83,8 @@ fn web() -> Service {
 fn desired() -> Desired {
     let password = PasswordSource::Env("REG_PASSWORD".to_owned());
     Desired {
+        networks: BTreeMap::new(),
+        volumes: BTreeMap::new(),
         revision: Revision::default(),
         cluster: Cluster {
             name: "shop".parse().unwrap(),
@@ -127,6 +137,7 @@ fn container(name: &str, started_at: &str) -> LiveContainer {
         state: ContainerState::default(),
         started_at: started_at.to_owned(),
         restarts: 2,
+        network_ids: BTreeMap::new(),
         spec: Some(Box::new(EffectiveSpec {
             ports: [port].into(),
             ..EffectiveSpec::default()

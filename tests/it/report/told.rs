@@ -158,6 +158,7 @@ fn live(of: &str, state: ContainerState) -> LiveContainer {
         state,
         started_at: String::new(),
         restarts: 0,
+        network_ids: BTreeMap::new(),
         spec: None,
         masked: false,
     }
