@@ -337,13 +337,17 @@ _cdk() {
             return 0
             ;;
         cdk__subcmd__init)
-            opts="-e -o -v -q -h --name --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help"
+            opts="-e -o -v -q -h --name --from --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -40,7 +40,7 @@ complete -c cdk -n "__fish_cdk_needs_command" -s q -l quiet -d 'Tell only what f
 complete -c cdk -n "__fish_cdk_needs_command" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_needs_command" -s V -l version -d 'Print version'
-complete -c cdk -n "__fish_cdk_needs_command" -f -a "init" -d 'Write a small, commented repository'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "init" -d 'Write a small, commented repository, or one made out of a Compose file'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "check" -d 'Parse, render and validate the repository, without the network'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "show" -d 'The resolved cluster, after templates and defaults, its secrets masked'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "hosts" -d 'Every host: state, labels, engine, containers, CPU and memory'
@@ -52,7 +52,8 @@ complete -c cdk -n "__fish_cdk_needs_command" -f -a "apply" -d 'Plan, ask, then 
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "status" -d 'Is the cluster healthy, and as git says?'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "schema" -d 'The JSON Schemas of cdk\'s files'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "completions" -d 'The completion script for a shell'
-complete -c cdk -n "__fish_cdk_using_subcommand init" -l name -d 'The cluster\'s name; the folder\'s name unless given' -r
+complete -c cdk -n "__fish_cdk_using_subcommand init" -l name -d 'The cluster\'s name; the Compose project\'s, or the folder\'s, unless given' -r
+complete -c cdk -n "__fish_cdk_using_subcommand init" -l from -d 'Make it out of this Compose or stack file' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand init" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l service -d 'Only this service; may be given several times' -r

@@ -110,7 +110,7 @@ impl Shell {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a small, commented repository
+    /// Write a small, commented repository, or one made out of a Compose file
     Init(InitArgs),
     /// Parse, render and validate the repository, without the network
     Check,
@@ -141,9 +141,12 @@ pub struct InitArgs {
     /// Where to write it; it is made where it is missing
     #[arg(value_name = "DIR", default_value = ".")]
     pub directory: PathBuf,
-    /// The cluster's name; the folder's name unless given
+    /// The cluster's name; the Compose project's, or the folder's, unless given
     #[arg(long, value_name = "NAME")]
     pub name: Option<ClusterName>,
+    /// Make it out of this Compose or stack file
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
 }
 
 /// Of `show`.

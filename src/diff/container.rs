@@ -96,7 +96,7 @@ impl<'a> Judge<'_, 'a> {
             own.extras = others;
             own
         } else if !changes.needs_new && usable && here.is_live() && here.in_place {
-            let (limits, restart) = (case.spec.limits, case.spec.restart);
+            let (limits, restart) = (case.spec.limits.clone(), case.spec.restart);
             let verdict = Verdict::Update { here, limits, restart };
             let mut own = entry(
                 case.slot,
@@ -191,7 +191,14 @@ impl<'a> Judge<'_, 'a> {
                 } else {
                     let facts = state.images.get(&container.image_id);
                     let none = ImageDefaults::default();
-                    let wanted = spec.effective(facts.map_or(&none, |facts| &facts.defaults));
+                    let mut wanted = spec.effective(facts.map_or(&none, |facts| &facts.defaults));
+                    for (label, stamp) in &spec.stamps {
+                        // Whatever the environment said when it was made is right; that the label is missing is not.
+                        let live = effective.labels.get(label).cloned();
+                        wanted
+                            .labels
+                            .insert(label.clone(), live.unwrap_or_else(|| stamp.to_string()));
+                    }
                     let wanted = if container.masked { wanted.masked() } else { wanted };
                     field::compare(effective, &wanted)
                 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use crate::diff::{limits, runtime};
 use crate::model::container::EffectiveSpec;
 use crate::model::network::{Attachment, Networking, is_predefined};
 use crate::model::secret::{MASK, is_secret_name, masked_words};
-use crate::model::setting::{Healthcheck, Limits, Logging, Mount, PortBinding};
-use crate::model::unit::{Bytes, Cpus, Span};
+use crate::model::setting::{Healthcheck, Logging, Mount, PortBinding};
+use crate::model::unit::Span;
 
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +55,8 @@ pub(super) fn compare(live: &EffectiveSpec, wanted: &EffectiveSpec) -> Changes {
         logging,
         stop_grace_period,
         limits,
+        security,
+        runtime,
     } = wanted;
     let was = live;
     changes.whole(
@@ -78,26 +81,12 @@ pub(super) fn compare(live: &EffectiveSpec, wanted: &EffectiveSpec) -> Changes {
         grace(was.stop_grace_period),
         grace(*stop_grace_period),
     );
-    changes.needs_new = !changes.list.is_empty() || unsets(was.limits, *limits);
+    runtime::security(&mut changes, &was.security, security);
+    runtime::runtime(&mut changes, &was.runtime, runtime);
+    changes.needs_new = !changes.list.is_empty() || limits::needs_new(&was.limits, limits);
     changes.text("restart", Some(was.restart.to_string()), Some(restart.to_string()));
-    let Limits { cpus, memory } = *limits;
-    changes.text(
-        "deploy.resources.limits.cpus",
-        cpu_text(was.limits.cpus),
-        cpu_text(cpus),
-    );
-    changes.text(
-        "deploy.resources.limits.memory",
-        byte_text(was.limits.memory),
-        byte_text(memory),
-    );
+    limits::limits(&mut changes, &was.limits, limits);
     changes
-}
-
-/// Whether a limit goes away altogether, which the engine can't do in place: a zero is no change to it.
-fn unsets(live: Limits, wanted: Limits) -> bool {
-    let Limits { cpus, memory } = wanted;
-    (cpus == Cpus::default() && live.cpus != cpus) || (memory == Bytes::default() && live.memory != memory)
 }
 
 impl Changes {
@@ -110,7 +99,7 @@ impl Changes {
     }
 
     /// A field that is shown as it is compared.
-    fn text(&mut self, field: &'static str, old: Option<String>, new: Option<String>) {
+    pub(super) fn text(&mut self, field: &'static str, old: Option<String>, new: Option<String>) {
         self.whole(field, old == new, old, new);
     }
 
@@ -127,6 +116,7 @@ impl Changes {
             timeout,
             retries,
             start_period,
+            start_interval,
         } = new;
         let span = |span: Span| (span != Span::default()).then(|| span.to_string());
         self.whole("healthcheck.test", old.test == *test, words(&old.test), words(test));
@@ -135,6 +125,8 @@ impl Changes {
         let count = |count: u32| (count > 0).then(|| count.to_string());
         self.text("healthcheck.retries", count(old.retries), count(*retries));
         self.text("healthcheck.start_period", span(old.start_period), span(*start_period));
+        let (old, new) = (span(old.start_interval), span(*start_interval));
+        self.text("healthcheck.start_interval", old, new);
     }
 
     /// Networks, and what belongs to them.
@@ -189,7 +181,7 @@ impl Changes {
         self.text("expose", set(&was.expose), set(expose));
     }
 
-    fn map(&mut self, field: &'static str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) {
+    pub(super) fn map(&mut self, field: &'static str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) {
         let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for key in keys {
             let (before, after) = (old.get(key), new.get(key));
@@ -232,14 +224,6 @@ fn health(check: &Healthcheck) -> String {
 
 fn text(value: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
-}
-
-fn cpu_text(cpus: Cpus) -> Option<String> {
-    (cpus != Cpus::default()).then(|| cpus.to_string())
-}
-
-fn byte_text(bytes: Bytes) -> Option<String> {
-    (bytes != Bytes::default()).then(|| bytes.to_string())
 }
 
 /// The host's side of each container port: `80/tcp` → `127.0.0.1:8080`.

@@ -7,6 +7,8 @@ pub mod network;
 mod container;
 mod image;
 mod job;
+mod limits;
+mod runtime;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

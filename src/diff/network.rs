@@ -15,9 +15,9 @@ pub enum NetworkVerdict {
     /// It differs, and must be made anew, since engines change nothing of a network.
     Anew {
         /// As this.
-        spec: NetworkSpec,
+        spec: Box<NetworkSpec>,
         /// What it was made from.
-        was: NetworkSpec,
+        was: Box<NetworkSpec>,
     },
     /// Nobody wants it: it goes once no container is on it.
     Remove,
@@ -62,8 +62,8 @@ pub(super) fn networks(target: &Target, observed: &Observed) -> Vec<NetworkDiff>
             let verdict = match (used, spec) {
                 (Some(used), _) => used,
                 (None, Some(spec)) => NetworkVerdict::Anew {
-                    spec: spec.clone(),
-                    was: was.clone(),
+                    spec: Box::new(spec.clone()),
+                    was: Box::new(was.clone()),
                 },
                 (None, None) => NetworkVerdict::Remove,
             };

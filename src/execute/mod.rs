@@ -34,6 +34,8 @@ use crate::plan::step::{Plan, StepId};
 pub struct Options {
     /// How many steps are in work at once over all hosts, at most; waits for a container do not count.
     pub parallel: usize,
+    /// The variables of the environment that labels name.
+    pub variables: BTreeMap<String, String>,
     /// Who applies: user and machine, for the journal.
     pub by: String,
     /// The time for the journal, RFC 3339 in UTC: it has no clock of its own.

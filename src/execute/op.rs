@@ -51,14 +51,17 @@ impl Run<'_> {
 
     async fn container(&self, host: &dyn Host, op: &ContainerOp) -> Result<(), Failure> {
         match op {
-            ContainerOp::Create { name, spec, owner } => Ok(host.create(name, spec, owner, &self.plan.cluster).await?),
+            ContainerOp::Create { name, spec, owner } => {
+                let spec = spec.stamped(self.variables);
+                Ok(host.create(name, &spec, owner, &self.plan.cluster).await?)
+            }
             ContainerOp::Start { name } => {
                 let result = self.start(host, name).await;
                 with_logs(host, name, result).await
             }
             ContainerOp::Stop { name } => Ok(host.stop(name).await?),
             ContainerOp::Rename { name, to } => Ok(host.rename(name, to).await?),
-            ContainerOp::Update { name, limits, restart } => Ok(host.update(name, *limits, *restart).await?),
+            ContainerOp::Update { name, limits, restart } => Ok(host.update(name, limits, *restart).await?),
             ContainerOp::Remove { name } => match host.remove(name).await {
                 Ok(()) | Err(HostError::NotFound(_)) => Ok(()),
                 Err(error) => Err(error.into()),

@@ -65,6 +65,7 @@ pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
     pub(super) hosts: &'a BTreeMap<HostName, Rc<dyn Host>>,
     pub(super) credentials: &'a BTreeMap<String, Credentials>,
+    pub(super) variables: &'a BTreeMap<String, String>,
     pub(super) stop: &'a Stop,
     pub(super) board: Board,
     /// How the containers that were started or found up looked then, by host and name.
@@ -82,7 +83,7 @@ impl<'a> Run<'a> {
         plan: &'a Plan,
         hosts: &'a BTreeMap<HostName, Rc<dyn Host>>,
         credentials: &'a BTreeMap<String, Credentials>,
-        options: &Options,
+        options: &'a Options,
         stop: &'a Stop,
         events: &'a mut dyn FnMut(Event),
     ) -> Self {
@@ -94,6 +95,7 @@ impl<'a> Run<'a> {
             plan,
             hosts,
             credentials,
+            variables: &options.variables,
             stop,
             board: Board::new(plan),
             seen: RefCell::default(),

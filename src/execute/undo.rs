@@ -95,7 +95,7 @@ impl Run<'_> {
             Op::Container(ContainerOp::Rename { name, to }) => found(host.rename(name, to).await),
             Op::Container(ContainerOp::Start { name }) => found(host.start(name).await),
             Op::Container(ContainerOp::Update { name, limits, restart }) => {
-                found(host.update(name, *limits, *restart).await)
+                found(host.update(name, limits, *restart).await)
             }
             Op::Container(ContainerOp::Create { .. }) | Op::Image(_) | Op::Volume(_) | Op::Network(_) | Op::Gate(_) => {
                 self.apply(host, op).await

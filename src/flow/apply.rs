@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::execute::outcome::{Event, Outcome};
 use crate::execute::stop::Stop;
 use crate::execute::{Options, execute};
-use crate::flow::credentials::{Passwords, passwords};
+use crate::flow::credentials::{Passwords, passwords, variables};
 use crate::flow::failure::Failure;
 use crate::flow::guard::{Allowed, guard};
 use crate::flow::plan::{Planned, plan_from};
@@ -173,6 +173,7 @@ impl Session {
             .collect();
         let options = Options {
             parallel: self.connections.parallel,
+            variables: variables(&self.planned.plan).0,
             by: author(),
             at: Box::new(now),
         };

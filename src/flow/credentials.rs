@@ -1,8 +1,12 @@
-//! Reads registries' passwords from where the repository says they are. They go to engines and nowhere else.
+//! Reads what git does not hold: registries' passwords, from where the repository says they are, and the variables that labels name.
+//! They go to engines and nowhere else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::host::Credentials;
+use crate::model::op::{ContainerOp, Op};
+use crate::model::stamp::names;
+use crate::plan::step::Plan;
 use crate::resolve::desired::{Desired, PasswordSource};
 
 /// The passwords that could be read, and for each registry whose could not: why.
@@ -36,6 +40,23 @@ pub fn passwords(desired: &Desired) -> Passwords {
         }
     }
     passwords
+}
+
+/// The variables of the environment that the containers to be made take labels from: those that are set, and those that are not.
+pub fn variables(plan: &Plan) -> (BTreeMap<String, String>, BTreeSet<String>) {
+    let (mut known, mut missing) = (BTreeMap::new(), BTreeSet::new());
+    for step in &plan.steps {
+        let Op::Container(ContainerOp::Create { spec, .. }) = &step.op else {
+            continue;
+        };
+        for name in names(&spec.stamps) {
+            match std::env::var(name) {
+                Ok(value) => drop(known.insert(name.to_owned(), value)),
+                Err(_) => drop(missing.insert(name.to_owned())),
+            }
+        }
+    }
+    (known, missing)
 }
 
 fn read(source: &PasswordSource) -> Result<String, String> {

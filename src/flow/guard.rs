@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::flow::credentials::variables;
 use crate::flow::failure::Failure;
 use crate::model::journal::JournalRecord;
 use crate::model::name::{ClusterName, ServiceName, Slot};
@@ -55,7 +56,7 @@ pub(super) fn notes(
 /// Whether apply may go on: everything that it refuses at once.
 ///
 /// # Errors
-/// What nobody allowed.
+/// What nobody allowed; a variable that a label needs and that is not set.
 pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
     let refused = plan.notes.iter().filter_map(|note| match note {
         Note::Refused(guard) => Some(guard),
@@ -66,7 +67,7 @@ pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
         | Note::Interrupted { .. }
         | Note::Text(_) => None,
     });
-    let refused: Vec<String> = refused
+    let mut refused: Vec<String> = refused
         .filter(|guard| match guard.kind {
             GuardKind::Dirty => !allowed.dirty,
             GuardKind::Removals => !allowed.removals,
@@ -75,6 +76,14 @@ pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
         })
         .map(|Guard { kind: _, why, cure }| format!("{why}: {cure}"))
         .collect();
+    let (_, unset) = variables(plan);
+    if !unset.is_empty() {
+        let names: Vec<String> = unset.into_iter().collect();
+        refused.push(format!(
+            "a container to be made takes a label from the environment, where {} is not set: set it, if only to nothing",
+            names.join(", ")
+        ));
+    }
     match refused.is_empty() {
         true => Ok(()),
         false => Err(Failure::Guard(refused.join("\n"))),

@@ -5,6 +5,7 @@ mod check;
 mod credentials;
 mod failure;
 mod guard;
+mod init;
 mod plan;
 mod routes;
 
@@ -20,6 +21,7 @@ pub use apply::Session;
 pub use check::{check, check_all};
 pub use failure::Failure;
 pub use guard::Allowed;
+pub use init::{Made, init_from};
 pub use plan::Planned;
 
 use plan::plan_from;

@@ -10,9 +10,10 @@ use futures_util::{StreamExt as _, future, stream};
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 
+use crate::host::arguments::{gateway, patience};
 use crate::host::engine::Engine;
 use crate::host::run::RunFolder;
-use crate::host::ssh::{Session, gateway, patience};
+use crate::host::ssh::{Session, Silence};
 use crate::host::transport::Transport;
 use crate::host::words::{self, Failure};
 use crate::host::{Host, HostError};
@@ -99,7 +100,7 @@ impl Connector {
         }
         let left = patience(endpoint).saturating_sub(begun.elapsed());
         let session = self.handshake(run, endpoint, left.max(Duration::from_secs(1))).await?;
-        match greet(name, &session, patience(endpoint)).await {
+        match introduce(name, &session, patience(endpoint)).await {
             Ok(engine) => {
                 if self.keep {
                     session.keep();
@@ -107,12 +108,8 @@ impl Connector {
                 Ok(engine.carried_by(session))
             }
             Err(error) => {
-                let why = match error {
-                    HostError::Unreachable(_) | HostError::Deadline { .. } => session.diagnose(&error).await,
-                    HostError::Denied(_) | HostError::NotFound(_) | HostError::Refused(_) => error,
-                };
                 session.close().await;
-                Err(why)
+                Err(error)
             }
         }
     }
@@ -156,9 +153,23 @@ impl Connector {
     }
 }
 
+/// Greets the engine over a new connection; where it does not answer, finds out why, and whether a relay leads to it.
+async fn introduce(name: &HostName, session: &Session, within: Duration) -> Result<Engine, HostError> {
+    let error = match greet(name, session, within).await {
+        Err(error @ (HostError::Unreachable(_) | HostError::Deadline { .. })) => error,
+        answer => return answer,
+    };
+    match session.diagnose(&error).await {
+        Silence::Final(why) => Err(why),
+        Silence::NotForwarded(why) => {
+            session.relay();
+            greet(name, session, within).await.map_err(|_| why)
+        }
+    }
+}
+
 async fn greet(name: &HostName, session: &Session, within: Duration) -> Result<Engine, HostError> {
-    let transport = transport(session.socket())?;
-    match Engine::greet(name, transport, within).await {
+    match Engine::greet(name, session.transport()?, within).await {
         Err(HostError::Deadline { .. }) => Err(HostError::Unreachable(words::timed_out(within))),
         answer => answer,
     }

@@ -303,7 +303,7 @@ impl Host for Engine {
         within(&format!("rename {name}"), CHANGE, rename).await
     }
 
-    async fn update(&self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError> {
+    async fn update(&self, name: &str, limits: &Limits, restart: Restart) -> Result<(), HostError> {
         let update = self.docker().update_container(name, create::update(limits, restart));
         within(&format!("update {name}"), CHANGE, update).await
     }

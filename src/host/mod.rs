@@ -1,11 +1,13 @@
 //! Hosts and how they are reached: `trait Host`, over the local socket or over SSH. It never prints and never decides.
 
+mod arguments;
 mod call;
 mod connect;
 mod engine;
 mod files;
 mod images;
 mod networks;
+mod relay;
 mod run;
 mod ssh;
 mod transport;
@@ -164,7 +166,7 @@ pub trait Host {
     async fn rename(&self, name: &str, to: &str) -> Result<(), HostError>;
     /// Changes a container's limits and restart policy in place. A limit that is lifted (zero) stays as it was: that
     /// takes a new container.
-    async fn update(&self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError>;
+    async fn update(&self, name: &str, limits: &Limits, restart: Restart) -> Result<(), HostError>;
     /// Removes a container and its anonymous volumes, running or not; never a named volume. That it is gone already is
     /// no error.
     async fn remove(&self, name: &str) -> Result<(), HostError>;

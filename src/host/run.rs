@@ -126,12 +126,13 @@ pub fn key(endpoint: &Endpoint) -> String {
                 user,
                 port,
                 jump,
+                r#become,
                 identity,
                 config,
                 connect_timeout: _,
             },
     } = endpoint;
-    let text = format!("{address:?} {user:?} {port:?} {jump:?} {identity:?} {config:?}");
+    let text = format!("{address:?} {user:?} {port:?} {jump:?} {become:?} {identity:?} {config:?}");
     let hash = Sha256::digest(text.as_bytes());
     hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,6 @@
-//! An SSH connection that carries a host's Docker socket: made, taken up again, kept for the next run, closed.
+//! An SSH connection that carries a host's Docker socket, or a relay to it: made, taken up again, kept for the next run, closed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,13 +14,15 @@ use tokio::time::timeout;
 
 use crate::dialect::routes;
 use crate::host::HostError;
+use crate::host::arguments::{NO_QUESTIONS, arguments, patience};
 use crate::host::networks::tell_routes;
+use crate::host::relay::{Dialer, Relay};
 use crate::host::run::{CONTROL, RunFolder, key};
+use crate::host::transport::Transport;
 use crate::host::words::{self, Failure, SocketState};
-use crate::model::endpoint::{Address, Endpoint, Ssh};
+use crate::model::endpoint::{Become, Endpoint};
 use crate::model::host::HostFacts;
 use crate::model::network::Route;
-use crate::model::unit::Span;
 
 /// The engine's socket on the host.
 const DOCKER: &str = "/var/run/docker.sock";
@@ -30,6 +32,8 @@ const FORWARDED: &str = "d";
 const LOG: &str = "log";
 /// What was learnt of the host, in the connection's folder.
 const FACTS: &str = "facts";
+/// Stands in the connection's folder where sshd forwards no sockets.
+const RELAYED: &str = "relayed";
 
 /// A look on the host, for when Docker does not answer: who we are there, and one word on the socket.
 const LOOK_AT_SOCKET: &str = "id -un; s=/var/run/docker.sock; \
@@ -41,17 +45,24 @@ const KEPT: u32 = 60;
 /// And where none may outlive cdk: only as long as it takes to get hold of it. It bounds what a `kill -9` leaves.
 const NOT_KEPT: u32 = 5;
 
-/// Nobody may be asked anything: neither by ssh itself nor by those that it starts for jump hosts.
-const NO_QUESTIONS: [(&str, &str); 2] = [("SSH_ASKPASS", "/bin/false"), ("SSH_ASKPASS_REQUIRE", "force")];
-
 /// How long a look on the host may take that finds out why Docker does not answer.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// Why no engine answers over a connection.
+pub enum Silence {
+    /// Nothing can be done from here.
+    Final(HostError),
+    /// sshd forwards no sockets: a relay may do.
+    NotForwarded(HostError),
+}
 
 /// A connection to one host.
 pub struct Session {
     folder: PathBuf,
     run: RunFolder,
     key: String,
+    /// Who relays the engine's socket; none where it is forwarded.
+    relay: Cell<Option<Relay>>,
     /// An idle client of the master: while it is open the master does not end, however long no request comes.
     hold: RefCell<Option<UnixStream>>,
     /// Removes the folder in the end, where nothing is to be kept.
@@ -68,7 +79,9 @@ impl Session {
             run.remove(&folder);
             return None;
         };
+        let relay = of_user(endpoint).or_else(|| folder.join(RELAYED).exists().then_some(Relay::Own));
         Some(Self {
+            relay: Cell::new(relay),
             folder,
             run: run.clone(),
             key,
@@ -77,7 +90,7 @@ impl Session {
         })
     }
 
-    /// Connects within `deadline`, and forwards the host's Docker socket.
+    /// Connects within `deadline`, and forwards the host's Docker socket where the user may open it.
     ///
     /// ssh is started here and not by the openssh crate, which makes masters in folders of random names, lets a jump
     /// host's ssh write and ask on the terminal, and leaves the process alone when a deadline passes.
@@ -133,13 +146,18 @@ impl Session {
             });
         }
         let session = Self {
+            relay: Cell::new(of_user(endpoint)),
             hold: RefCell::new(UnixStream::connect(folder.join(CONTROL)).await.ok()),
             passing: RefCell::new(Some(passing)),
             folder,
             run: run.clone(),
             key,
         };
-        match session.forward().await {
+        let forwarded = match session.relay.get() {
+            Some(_) => Ok(()),
+            None => session.forward().await,
+        };
+        match forwarded {
             Ok(()) => Ok(session),
             Err(error) => {
                 session.close().await;
@@ -182,8 +200,27 @@ impl Session {
     }
 
     /// The local end of the host's Docker socket.
-    pub fn socket(&self) -> PathBuf {
+    fn socket(&self) -> PathBuf {
         self.folder.join(FORWARDED)
+    }
+
+    /// The way to the host's engine.
+    ///
+    /// # Errors
+    /// None that happen: see [`Transport::over`].
+    pub fn transport(&self) -> Result<Transport, HostError> {
+        let transport = match self.relay.get() {
+            Some(relay) => Transport::relayed(Dialer::new(&self.folder.join(CONTROL), relay)),
+            None => Transport::over(&self.socket()),
+        };
+        transport.map_err(|error| HostError::Refused(error.to_string()))
+    }
+
+    /// From now on, and in later runs over this connection, the Docker CLI on the host relays its socket.
+    pub fn relay(&self) {
+        self.relay.set(Some(Relay::Own));
+        // Without it, the next run finds out again.
+        let _ = fs::write(self.folder.join(RELAYED), "");
     }
 
     /// Leaves the connection to the next run.
@@ -232,14 +269,20 @@ impl Session {
         }
     }
 
-    /// Finds out why the engine behind the forwarded socket did not answer, by a look on the host.
-    pub async fn diagnose(&self, answer: &HostError) -> HostError {
-        let mux = self.mux();
-        let mut look = mux.raw_command(format!("sh -c '{LOOK_AT_SOCKET}'"));
-        let said = match timeout(LOOK, look.output()).await {
-            Ok(Ok(output)) => String::from_utf8_lossy(&output.stdout).into_owned(),
-            Ok(Err(_)) | Err(_) => String::new(),
-        };
+    /// Finds out why the engine did not answer, by a look on the host.
+    pub async fn diagnose(&self, answer: &HostError) -> Silence {
+        if let Some(relay) = self.relay.get() {
+            // The very same command, for a sudoers file may allow no other; it ends at once, as its input does.
+            let said = self
+                .look(&format!(
+                    "id -un; LC_ALL=C {} 2>&1 >/dev/null </dev/null",
+                    relay.command()
+                ))
+                .await;
+            let (user, said) = said.split_once('\n').unwrap_or_default();
+            return Silence::Final(words::of_relay(said, user, answer));
+        }
+        let said = self.look(LOOK_AT_SOCKET).await;
         let mut lines = said.lines();
         let user = lines.next().unwrap_or_default().to_owned();
         let state = lines.next().and_then(|word| match word {
@@ -250,7 +293,22 @@ impl Session {
             _ => None,
         });
         let log = fs::read_to_string(self.folder.join(LOG)).unwrap_or_default();
-        words::of_socket(state, &log, &user, answer)
+        let why = words::of_socket(state, &log, &user, answer);
+        if state == Some(SocketState::Open) && words::tells_of_no_forwarding(&log) {
+            Silence::NotForwarded(why)
+        } else {
+            Silence::Final(why)
+        }
+    }
+
+    /// What a script says on the host; nothing where it cannot be run.
+    async fn look(&self, script: &str) -> String {
+        let mux = self.mux();
+        let mut look = mux.raw_command(format!("sh -c '{script}'"));
+        match timeout(LOOK, look.output()).await {
+            Ok(Ok(output)) => String::from_utf8_lossy(&output.stdout).into_owned(),
+            Ok(Err(_)) | Err(_) => String::new(),
+        }
     }
 
     /// The host's routes and addresses; none where a shell there does not tell them.
@@ -267,99 +325,10 @@ impl Session {
     }
 }
 
-/// ssh's arguments for an endpoint, but the host's name.
-pub fn arguments(endpoint: &Endpoint, deadline: Duration) -> Vec<String> {
-    let Ssh {
-        user,
-        port,
-        jump,
-        identity,
-        config,
-        connect_timeout: _,
-    } = &endpoint.ssh;
-    let mut arguments = Vec::new();
-    for option in [
-        "BatchMode=yes",
-        "StrictHostKeyChecking=yes",
-        "ConnectionAttempts=1",
-        "ServerAliveInterval=5",
-        "ServerAliveCountMax=3",
-        "LogLevel=INFO",
-        // What a user's configuration adds to sessions of their own is of no use here, and may fail.
-        "ClearAllForwardings=yes",
-        "ForwardAgent=no",
-        "ForwardX11=no",
-        "PermitLocalCommand=no",
-        "RemoteCommand=none",
-    ] {
-        arguments.extend(["-o".to_owned(), option.to_owned()]);
-    }
-    // ssh counts in whole seconds; the deadline around it is exact.
-    let seconds = Span(deadline).whole_seconds().max(1);
-    arguments.extend(["-o".to_owned(), format!("ConnectTimeout={seconds}")]);
-    if let Some(config) = config {
-        arguments.extend(["-F".to_owned(), config.display().to_string()]);
-    }
-    if let Some(user) = user {
-        arguments.extend(["-l".to_owned(), user.clone()]);
-    }
-    if let Some(port) = port {
-        arguments.extend(["-p".to_owned(), port.to_string()]);
-    }
-    if let Some(jump) = jump {
-        arguments.extend(["-J".to_owned(), jump.clone()]);
-    }
-    if let Some(identity) = identity {
-        let identity = identity.display().to_string();
-        arguments.extend([
-            "-i".to_owned(),
-            identity,
-            "-o".to_owned(),
-            "IdentitiesOnly=yes".to_owned(),
-        ]);
-    }
-    arguments
-}
-
-/// How long a host may take to answer.
-pub fn patience(endpoint: &Endpoint) -> Duration {
-    match endpoint.ssh.connect_timeout.0 {
-        Duration::ZERO => Duration::from_secs(5),
-        given => given,
-    }
-}
-
-/// Which sshd's limit on handshakes counts a connection: the first jump host's, else the host's own, as ssh itself
-/// sees it (`ssh -G`), for both may stand in a configuration file only.
-pub async fn gateway(endpoint: &Endpoint) -> String {
-    let fallback = match (&endpoint.ssh.jump, &endpoint.address) {
-        (Some(jump), _) => jump.split(',').next().unwrap_or_default().to_owned(),
-        (None, Address::Ssh(address)) => address.clone(),
-        (None, Address::Local) => String::new(),
-    };
-    let asked = Command::new("ssh")
-        .args(arguments(endpoint, patience(endpoint)))
-        .args(["-G", "--"])
-        .arg(endpoint.address.to_string())
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let Ok(Ok(output)) = timeout(LOOK, asked).await else {
-        return fallback;
-    };
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let value = |key: &str| {
-        said.lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))
-            .filter(|value| *value != "none")
-    };
-    if let Some(jump) = value("proxyjump") {
-        return jump.split(',').next().unwrap_or(jump).to_owned();
-    }
-    match (value("proxycommand"), value("hostname"), value("port")) {
-        (Some(command), _, _) => command.to_owned(),
-        (None, Some(host), Some(port)) => format!("{host} {port}"),
-        (None, _, _) => fallback,
+/// Who relays the engine's socket, as far as the repository says so.
+fn of_user(endpoint: &Endpoint) -> Option<Relay> {
+    match endpoint.ssh.r#become {
+        Become::Sudo => Some(Relay::Sudo),
+        Become::None => None,
     }
 }

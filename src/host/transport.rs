@@ -1,13 +1,15 @@
-//! How requests reach a Docker engine: over a Unix socket, with connections kept open for the next request. No verbs of the API.
+//! How requests reach a Docker engine: over a Unix socket or a relay, with connections kept open for the next request. No verbs of the API.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
 
 use crate::dialect::docker::engine::ApiVersion;
+use crate::host::relay::Dialer;
 
 /// bollard's own deadline, in seconds. It covers a pull's first byte too, so it is out of the way; `call` has the real ones.
 const NO_DEADLINE: u64 = 7 * 24 * 3600;
@@ -35,16 +37,37 @@ pub struct Transport {
 impl Transport {
     /// A client for the engine behind `socket`; nothing is sent yet.
     ///
-    /// bollard's own Unix transport opens a connection per request, which over SSH is a round trip and a channel each,
-    /// and it never sends the version of the API. So it gets a transport that keeps connections and puts the version,
-    /// once the first answer has told it, in front of the path.
-    ///
     /// # Errors
     /// bollard refuses its arguments, which it never does for these.
     pub fn over(socket: &Path) -> Result<Self, bollard::errors::Error> {
+        // hyperlocal takes the socket's path as hexadecimal digits in the place of a host's name.
+        let authority: String = socket
+            .as_os_str()
+            .as_encoded_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self::through(hyperlocal::UnixConnector, &authority)
+    }
+
+    /// A client for the engine that a relay on its host leads to; nothing is sent yet.
+    ///
+    /// # Errors
+    /// As [`Transport::over`].
+    pub fn relayed(dialer: Dialer) -> Result<Self, bollard::errors::Error> {
+        Self::through(dialer, "relay")
+    }
+
+    /// bollard's own Unix transport opens a connection per request, which over SSH is a round trip and a channel each,
+    /// and it never sends the version of the API. So it gets a transport that keeps connections and puts the version,
+    /// once the first answer has told it, in front of the path.
+    fn through<C>(connector: C, authority: &str) -> Result<Self, bollard::errors::Error>
+    where
+        C: Connect + Clone + Send + Sync + 'static,
+    {
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(KEPT_CONNECTIONS)
-            .build(hyperlocal::UnixConnector);
+            .build(connector);
         let greeting = Arc::new(OnceLock::new());
         let heard = Arc::clone(&greeting);
         let send = move |mut request: BollardRequest| {
@@ -65,13 +88,6 @@ impl Transport {
                 Ok(response)
             }
         };
-        // hyperlocal takes the socket's path as hexadecimal digits in the place of a host's name.
-        let authority: String = socket
-            .as_os_str()
-            .as_encoded_bytes()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         let address = Some(format!("unix://{authority}"));
         let docker = Docker::connect_with_custom_transport(send, address, NO_DEADLINE, API_DEFAULT_VERSION)?;
         Ok(Self { docker, greeting })

@@ -101,17 +101,65 @@ pub fn of_socket(state: Option<SocketState>, log: &str, user: &str, answer: &Hos
                 .to_owned(),
         ),
         Some(SocketState::Closed) => HostError::Denied(format!(
-            "user {user} may not use Docker there: add it to the group, with `usermod -aG docker {user}`"
+            "user {user} may not use Docker there: add it to the group, with `usermod -aG docker {user}`, or let it use \
+             sudo, with `ssh: {{become: sudo}}`"
         )),
         Some(SocketState::Idle) => HostError::Unreachable(
             "Docker does not run there: nothing listens on its socket (systemctl status docker)".to_owned(),
         ),
         // ssh says the same for a socket that may not be forwarded and one that nobody serves; the latter is ruled out.
-        Some(SocketState::Open) if log.contains("open failed") => HostError::Denied(
-            "sshd there forwards no sockets: set `AllowStreamLocalForwarding yes` in its sshd_config".to_owned(),
+        Some(SocketState::Open) if tells_of_no_forwarding(log) => HostError::Denied(
+            "sshd there forwards no sockets, and there is no Docker CLI to relay one: set `AllowStreamLocalForwarding \
+             yes` in its sshd_config, or install docker-cli"
+                .to_owned(),
         ),
         Some(SocketState::Open) => HostError::Unreachable(format!(
             "Docker does not answer there (systemctl status docker): {answer}"
+        )),
+        None => answer.clone(),
+    }
+}
+
+/// Whether ssh wrote that a forwarded socket was not opened.
+pub fn tells_of_no_forwarding(log: &str) -> bool {
+    log.contains("open failed")
+}
+
+/// Why no engine answers behind a relay: from what its command says when it is run by itself.
+pub fn of_relay(said: &str, user: &str, answer: &HostError) -> HostError {
+    let says = |part: &str| said.contains(part);
+    let line = format!("{user} ALL=(root) NOPASSWD: /usr/bin/docker system dial-stdio");
+    if says("password is required") || says("terminal is required") || says("must have a tty") {
+        return HostError::Denied(format!(
+            "sudo asks user {user} for a password there, or does not know it: `{line}` in /etc/sudoers.d/cdk lets it do \
+             what cdk needs"
+        ));
+    }
+    if says("is not allowed to") || says("may not run") || says("not in the sudoers") {
+        return HostError::Denied(format!(
+            "sudo does not let user {user} use Docker there: `{line}` in /etc/sudoers.d/cdk does"
+        ));
+    }
+    if says("docker: command not found") || says("docker: not found") || says("dial-stdio\" is not") {
+        return HostError::Denied(
+            "the Docker CLI is missing there, which has to relay the engine's socket: install docker-cli (of Docker's own \
+             packages: docker-ce-cli)"
+                .to_owned(),
+        );
+    }
+    if says("sudo: not found") || says("sudo: command not found") {
+        return HostError::Denied(format!(
+            "`become: sudo`, but there is no sudo there: install it, or add {user} to the group docker"
+        ));
+    }
+    if says("docker.sock") || says("Docker daemon") {
+        return HostError::Unreachable(
+            "Docker does not answer there: is it installed, and does it run? (systemctl status docker)".to_owned(),
+        );
+    }
+    match said.lines().map(str::trim).find(|line| !line.is_empty()) {
+        Some(first) => HostError::Unreachable(format!(
+            "the Docker CLI there does not relay the engine's socket: {first}"
         )),
         None => answer.clone(),
     }
@@ -190,5 +238,34 @@ mod tests {
         assert!(told(Some(SocketState::Open), "channel 1: open failed").contains("AllowStreamLocalForwarding"));
         assert!(told(Some(SocketState::Open), "").contains("reset"));
         assert_eq!(told(None, ""), "reset");
+    }
+
+    #[test]
+    fn a_relay_that_fails_is_told_by_what_it_says() {
+        let answer = HostError::Unreachable("reset".to_owned());
+        // As sudo 1.9.13 and 1.9.16, dash, bash and Docker 20.10 and 26.1 wrote it.
+        for (said, told) in [
+            (
+                "sudo: a password is required\n",
+                "NOPASSWD: /usr/bin/docker system dial-stdio",
+            ),
+            ("sudo: a terminal is required to read the password\n", "asks user ci"),
+            (
+                "Sorry, user ci is not allowed to execute '/usr/bin/docker system dial-stdio' as root on h1.\n",
+                "does not let user ci",
+            ),
+            ("sudo: docker: command not found\n", "Docker CLI is missing"),
+            ("sh: 1: docker: not found\n", "Docker CLI is missing"),
+            ("sh: 1: sudo: not found\n", "no sudo there"),
+            (
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n",
+                "systemctl status docker",
+            ),
+            ("something else\n", "relay the engine's socket: something else"),
+            ("", "reset"),
+        ] {
+            let is = of_relay(said, "ci", &answer).to_string();
+            assert!(is.contains(told), "{said}: {is}");
+        }
     }
 }

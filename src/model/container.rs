@@ -9,9 +9,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::image::{Digest, ImageDefaults, ImageRef};
 use crate::model::name::Slot;
-use crate::model::network::Networking;
+use crate::model::network::{Networking, exposed};
 use crate::model::order::JobVersion;
+use crate::model::runtime::{self, Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
+use crate::model::stamp::Stamp;
 use crate::model::unit::Span;
 
 /// What git wants a replica's container to be. What is none or empty is left to the image, or to the engine.
@@ -27,6 +29,9 @@ pub struct ContainerSpec {
     pub environment: BTreeMap<String, String>,
     /// The user's labels, over the image's; cdk's own are not among them.
     pub labels: BTreeMap<String, String>,
+    /// Labels whose values the environment of whoever applies gives.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stamps: BTreeMap<String, Stamp>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
     /// What it sees of networks.
@@ -47,6 +52,12 @@ pub struct ContainerSpec {
     pub stop_grace_period: Option<Span>,
     /// What it may use.
     pub limits: Limits,
+    /// What it may do.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub security: Security,
+    /// How it is run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub runtime: Runtime,
 }
 
 /// A container's whole configuration as an engine reports it, or would: image defaults included.
@@ -81,6 +92,12 @@ pub struct EffectiveSpec {
     pub stop_grace_period: Option<Span>,
     /// What it may use.
     pub limits: Limits,
+    /// What it may do.
+    #[serde(skip_serializing_if = "is_default")]
+    pub security: Security,
+    /// How it is run.
+    #[serde(skip_serializing_if = "is_default")]
+    pub runtime: Runtime,
 }
 
 impl ContainerSpec {
@@ -96,6 +113,7 @@ impl ContainerSpec {
             entrypoint,
             environment,
             labels,
+            stamps: _,
             ports,
             network,
             mounts,
@@ -106,6 +124,8 @@ impl ContainerSpec {
             logging,
             stop_grace_period,
             limits,
+            security,
+            runtime,
         } = self;
         // An empty command does not clear the image's: to an engine it is the same as none.
         let command = command.as_ref().filter(|words| !words.is_empty());
@@ -133,15 +153,29 @@ impl ContainerSpec {
             working_dir: cleaned(working_dir.as_ref().unwrap_or(&image.working_dir)),
             logging: logging.clone(),
             stop_grace_period: stop_grace_period.map(|span| Span::seconds(span.whole_seconds())),
-            limits: *limits,
+            limits: limits.clone().folded(),
+            security: security.clone().folded(runtime.shares_host()),
+            runtime: Runtime {
+                stop_signal: runtime::stop_signal(runtime.stop_signal.as_deref(), image.stop_signal.as_deref()),
+                ..runtime.clone()
+            },
         }
+    }
+
+    /// The same with its stamps made labels, as these values have them.
+    pub fn stamped(&self, values: &BTreeMap<String, String>) -> Self {
+        let mut spec = self.clone();
+        for (label, stamp) in std::mem::take(&mut spec.stamps) {
+            spec.labels.insert(label, stamp.fill(values));
+        }
+        spec
     }
 
     /// The names of the volumes that it mounts, as they are on a host.
     pub fn volumes(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter_map(|mount| match &mount.source {
             MountSource::Volume(name) => Some(name.as_str()),
-            MountSource::Bind(_) | MountSource::Anonymous => None,
+            MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
         })
     }
 
@@ -153,7 +187,15 @@ impl ContainerSpec {
     /// A digest over the whole spec; equal specs have equal fingerprints, on every machine.
     pub fn fingerprint(&self) -> Fingerprint {
         // A spec is plain data with text keys, so it always serialises; an empty text would only make the look slower.
-        let text = serde_json::to_string(self).unwrap_or_default();
+        let text = match self.stamps.is_empty() {
+            true => serde_json::to_string(self),
+            // What the environment holds is no part of what git wants.
+            false => serde_json::to_string(&Self {
+                stamps: BTreeMap::new(),
+                ..self.clone()
+            }),
+        };
+        let text = text.unwrap_or_default();
         let hash = Sha256::digest(text.as_bytes());
         Fingerprint(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
@@ -173,20 +215,6 @@ fn cleaned(path: &str) -> String {
         }
     }
     format!("/{}", parts.join("/"))
-}
-
-/// The ports that a container says it has, and its image for it, but for those that are published.
-pub fn exposed(
-    own: &BTreeSet<String>,
-    others: &BTreeSet<String>,
-    published: &BTreeSet<PortBinding>,
-) -> BTreeSet<String> {
-    let is_published = |port: &str| {
-        published
-            .iter()
-            .any(|one| format!("{}/{}", one.container, one.protocol) == port)
-    };
-    own.union(others).filter(|port| !is_published(port)).cloned().collect()
 }
 
 fn laid_over(below: &BTreeMap<String, String>, above: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -214,6 +242,7 @@ fn merged_health(wanted: Option<&Healthcheck>, image: Option<&Healthcheck>) -> O
             wanted.retries
         },
         start_period: or(wanted.start_period, image.start_period),
+        start_interval: or(wanted.start_interval, image.start_interval),
     })
 }
 

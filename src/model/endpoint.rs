@@ -27,6 +27,24 @@ impl fmt::Display for Address {
     }
 }
 
+/// How the user gets the right to the Docker socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Become {
+    /// It has it: it is root, or in the group `docker`.
+    #[default]
+    None,
+    /// By sudo, which asks for nothing.
+    Sudo,
+}
+
+impl Become {
+    /// Whether the user is right as it is.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
 /// What is said of SSH for one host; what is none is left to `~/.ssh/config` and ssh's own defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -40,6 +58,9 @@ pub struct Ssh {
     /// Jump hosts, as ssh's `-J` has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jump: Option<String>,
+    /// How the user gets the right to the Docker socket.
+    #[serde(skip_serializing_if = "Become::is_none")]
+    pub r#become: Become,
     /// A private key's path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<PathBuf>,

@@ -252,6 +252,9 @@ pub struct ImageDefaults {
     pub working_dir: String,
     /// Its `HEALTHCHECK`.
     pub healthcheck: Option<Healthcheck>,
+    /// Its `STOPSIGNAL`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_signal: Option<String>,
 }
 
 /// An image that lies on a host.

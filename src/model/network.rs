@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::setting::PortBinding;
+
 /// The network that an engine gives a container for which nobody says anything else.
 pub const BRIDGE: &str = "bridge";
 /// The host's own network, as Docker's network mode.
@@ -310,6 +312,20 @@ impl Networking {
         }
         all
     }
+}
+
+/// The ports that a container says it has, and its image for it, but for those that are published.
+pub fn exposed(
+    own: &BTreeSet<String>,
+    others: &BTreeSet<String>,
+    published: &BTreeSet<PortBinding>,
+) -> BTreeSet<String> {
+    let is_published = |port: &str| {
+        published
+            .iter()
+            .any(|one| format!("{}/{}", one.container, one.protocol) == port)
+    };
+    own.union(others).filter(|port| !is_published(port)).cloned().collect()
 }
 
 /// Whether a network is one that every engine has.

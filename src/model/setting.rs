@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::runtime::is_default;
 use crate::model::unit::{Bytes, Cpus, Span};
 
 /// The transport of a port.
@@ -68,6 +69,8 @@ pub enum MountSource {
     Volume(String),
     /// A volume that the engine makes for this container alone.
     Anonymous,
+    /// A file system in memory.
+    Tmpfs,
 }
 
 /// Something mounted into a container.
@@ -80,15 +83,74 @@ pub struct Mount {
     /// Whether the container may not write to it.
     #[serde(default)]
     pub read_only: bool,
+    /// What else is asked of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub options: MountOptions,
+}
+
+/// What is asked of a mount, each where its source takes it; what is none or empty is the engine's own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct MountOptions {
+    /// Of a bind mount: how mounts below it are shared with the host; `rprivate` unless given.
+    #[serde(skip_serializing_if = "is_default")]
+    pub propagation: Option<String>,
+    /// Of a bind mount: whether a path that is not there is made a folder.
+    #[serde(skip_serializing_if = "is_default")]
+    pub create_host_path: bool,
+    /// Of a bind mount or a volume: `z` or `Z`, the SELinux label that it gets.
+    #[serde(skip_serializing_if = "is_default")]
+    pub selinux: Option<String>,
+    /// Of a volume: whether it stays empty where the image has files.
+    #[serde(skip_serializing_if = "is_default")]
+    pub nocopy: bool,
+    /// Of a volume: the folder in it that is mounted.
+    #[serde(skip_serializing_if = "is_default")]
+    pub subpath: Option<String>,
+    /// Of a file system in memory: its size; zero is half of the host's memory.
+    #[serde(skip_serializing_if = "is_default")]
+    pub size: Bytes,
+    /// Of a file system in memory: its permissions; zero is 1777.
+    #[serde(skip_serializing_if = "is_default")]
+    pub mode: u32,
 }
 
 impl fmt::Display for Mount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MountOptions {
+            propagation,
+            create_host_path,
+            selinux,
+            nocopy,
+            subpath,
+            size,
+            mode,
+        } = &self.options;
         match &self.source {
-            MountSource::Bind(source) | MountSource::Volume(source) => write!(f, "{source}:{}", self.target)?,
-            MountSource::Anonymous => f.write_str(&self.target)?,
+            MountSource::Bind(source) | MountSource::Volume(source) => write!(f, "{source}")?,
+            MountSource::Anonymous => {}
+            MountSource::Tmpfs => write!(f, "tmpfs")?,
         }
-        f.write_str(if self.read_only { ":ro" } else { "" })
+        if let Some(subpath) = subpath {
+            write!(f, "/{subpath}")?;
+        }
+        let separator = if self.source == MountSource::Anonymous { "" } else { ":" };
+        write!(f, "{separator}{}", self.target)?;
+        let flag = |given: bool, word: &str| given.then(|| word.to_owned());
+        let words = [
+            flag(self.read_only, "ro"),
+            selinux.clone(),
+            propagation.clone(),
+            flag(*create_host_path, "create_host_path"),
+            flag(*nocopy, "nocopy"),
+            (*size != Bytes::default()).then(|| format!("size={size}")),
+            (*mode != 0).then(|| format!("mode={mode:o}")),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        if words.is_empty() {
+            return Ok(());
+        }
+        write!(f, ":{}", words.join(","))
     }
 }
 
@@ -106,6 +168,9 @@ pub struct Healthcheck {
     pub retries: u32,
     /// At the start, where failures don't count.
     pub start_period: Span,
+    /// Between two checks at the start; engines before 25 know nothing of it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub start_interval: Span,
 }
 
 impl Healthcheck {
@@ -122,6 +187,7 @@ impl fmt::Display for Healthcheck {
             ("every", self.interval),
             ("timeout", self.timeout),
             ("start", self.start_period),
+            ("at the start every", self.start_interval),
         ] {
             if span != Span::default() {
                 write!(f, ", {name} {span}")?;
@@ -219,12 +285,59 @@ impl fmt::Display for Logging {
     }
 }
 
-/// What a container may use at most; zero is no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+/// The total of memory and swap that a container may use, in bytes; -1 is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Swap(pub i64);
+
+impl fmt::Display for Swap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match u64::try_from(self.0) {
+            Ok(bytes) => fmt::Display::fmt(&Bytes(bytes), f),
+            Err(_) => f.pad("-1"),
+        }
+    }
+}
+
+/// What a container may use at most, and its share where there is not enough: all that an engine can change in place. Zero is no limit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Limits {
     /// CPU time.
     pub cpus: Cpus,
     /// Memory.
     pub memory: Bytes,
+    /// Processes and threads.
+    #[serde(skip_serializing_if = "is_default")]
+    pub pids: u64,
+    /// Memory and swap; none is twice the memory.
+    #[serde(skip_serializing_if = "is_default")]
+    pub memswap: Option<Swap>,
+    /// Its share of CPU time, beside the 1024 of others.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cpu_shares: u64,
+    /// The CPUs that it runs on: `0-2,4`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cpuset: String,
+    /// The kernel's period for CPU time, in microseconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cpu_period: u64,
+    /// CPU time in each period, in microseconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cpu_quota: u64,
+    /// The kernel's period for real-time CPU time, in microseconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cpu_rt_period: u64,
+    /// Real-time CPU time in each of its periods, in microseconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cpu_rt_runtime: u64,
+}
+
+impl Limits {
+    /// Without what says no more than the engine's own rule: swap as large as the memory.
+    pub fn folded(mut self) -> Self {
+        let twice = i64::try_from(self.memory.0.saturating_mul(2)).unwrap_or(i64::MAX);
+        self.memswap = self.memswap.filter(|swap| swap.0 != 0 && swap.0 != twice);
+        self
+    }
 }

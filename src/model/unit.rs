@@ -107,7 +107,7 @@ impl FromStr for Span {
             let mut scale = *size;
             for digit in part.chars() {
                 scale /= 10;
-                total += u128::from(digit.to_digit(10).ok_or_else(wrong)?) * scale;
+                total = total.saturating_add(u128::from(digit.to_digit(10).ok_or_else(wrong)?) * scale);
             }
             rest = tail;
         }

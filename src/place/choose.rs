@@ -217,7 +217,7 @@ impl<'a> Placer<'a> {
             room.take(seat.name, seat.service, &seat.kept);
         }
         let target = if seat.service.mode.is_global() {
-            if !is_lasting(obstacle) {
+            if !obstacle.is_lasting() {
                 return false;
             }
             self.done.unwanted.insert(seat.slot.clone(), obstacle.clone());
@@ -287,7 +287,7 @@ impl<'a> Placer<'a> {
                 }
                 self.assign(slot, host, ports, Reason::Global);
             }
-            Err(obstacle) if is_lasting(&obstacle) => {
+            Err(obstacle) if obstacle.is_lasting() => {
                 self.done.unwanted.insert(slot, obstacle);
             }
             Err(obstacle) => {
@@ -380,24 +380,5 @@ impl<'a> Placer<'a> {
             reason,
         };
         self.done.slots.insert(slot, assignment);
-    }
-}
-
-/// Whether a host that has this obstacle is none of a global service's, rather than one that it waits for.
-fn is_lasting(obstacle: &Obstacle) -> bool {
-    match obstacle {
-        Obstacle::Draining | Obstacle::Paused | Obstacle::Down | Obstacle::Constraint(_) => true,
-        Obstacle::Unreachable
-        | Obstacle::Image(_)
-        | Obstacle::Network(_)
-        | Obstacle::Volume(_)
-        | Obstacle::Foreign(..)
-        | Obstacle::MacAddress
-        | Obstacle::Full(_)
-        | Obstacle::Replicas(_)
-        | Obstacle::Cpus(_)
-        | Obstacle::Memory(_)
-        | Obstacle::Port(..)
-        | Obstacle::NoPortLeft => false,
     }
 }

@@ -175,7 +175,7 @@ fn has_data(service: &Service, state: &HostState) -> bool {
     written.into_iter().any(|mount| match &mount.source {
         MountSource::Bind(_) => true,
         MountSource::Volume(volume) => state.volumes.contains_key(volume),
-        MountSource::Anonymous => false,
+        MountSource::Anonymous | MountSource::Tmpfs => false,
     })
 }
 
@@ -184,7 +184,7 @@ pub(super) fn data(service: &Service) -> String {
     let names = service.data().filter_map(|source| match source {
         MountSource::Bind(path) => Some(path.clone()),
         MountSource::Volume(volume) => Some(format!("volume {volume}")),
-        MountSource::Anonymous => None,
+        MountSource::Anonymous | MountSource::Tmpfs => None,
     });
     names.min().unwrap_or_default()
 }

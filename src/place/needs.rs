@@ -71,7 +71,7 @@ fn version(text: &str) -> Option<(u32, u32)> {
 fn volumes(service: &Service) -> impl Iterator<Item = &str> {
     service.mounts.iter().filter_map(|mount| match &mount.source {
         MountSource::Volume(name) => Some(name.as_str()),
-        MountSource::Bind(_) | MountSource::Anonymous => None,
+        MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
     })
 }
 

@@ -46,6 +46,25 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
+    /// Whether a host that has this obstacle is none of a global service's, rather than one that it waits for.
+    pub(super) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Draining | Self::Paused | Self::Down | Self::Constraint(_) => true,
+            Self::Unreachable
+            | Self::Image(_)
+            | Self::Network(_)
+            | Self::Volume(_)
+            | Self::Foreign(..)
+            | Self::MacAddress
+            | Self::Full(_)
+            | Self::Replicas(_)
+            | Self::Cpus(_)
+            | Self::Memory(_)
+            | Self::Port(..)
+            | Self::NoPortLeft => false,
+        }
+    }
+
     /// The obstacle of so many hosts: `3 hosts lack label disk=ssd`, without the word where it is not the `first` of a list.
     fn of_hosts(&self, count: u32, first: bool) -> String {
         let one = count == 1;

@@ -289,7 +289,7 @@ pub(super) fn blank(host: &HostName, slot: Option<&Slot>, op: Op, why: &str) -> 
 }
 
 /// Whether a replica is worked on in its service's rollout.
-fn is_unit(verdict: &Verdict<'_>) -> bool {
+pub(super) fn is_unit(verdict: &Verdict<'_>) -> bool {
     match verdict {
         Verdict::Create { .. }
         | Verdict::Update { .. }

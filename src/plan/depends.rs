@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::Verdict;
+use crate::model::host::ObservedHost;
+use crate::model::image::{ImageRef, Resolution};
 use crate::model::journal::JournalRecord;
 use crate::model::name::{ServiceName, Slot};
 use crate::model::op::{ContainerOp, GateOp, Op};
 use crate::model::order::{Condition, Dependency};
 use crate::place::live::newest_record;
 use crate::plan::Input;
-use crate::plan::build::Builder;
+use crate::plan::build::{Builder, is_unit};
 use crate::plan::step::{Rollout, Step, StepId, Unit};
 
 /// What one service waits for of another, as steps.
@@ -221,4 +223,52 @@ fn wanted<'i>(input: Input<'i>) -> impl Iterator<Item = (ServiceName, BTreeSet<S
     let services = input.target.services.iter();
     let depend = services.filter(|(_, service)| !service.depends_on.is_empty());
     depend.map(|(name, service)| (name.clone(), service.depends_on.keys().cloned().collect()))
+}
+
+/// Services that others are about to wait for until they are healthy, and that have no health check, as far as is known: a
+/// sentence each.
+pub(super) fn unchecked(input: Input<'_>) -> Vec<String> {
+    let mut all = Vec::new();
+    for (name, service) in &input.target.services {
+        let slots = input.diff.services.get(name).into_iter().flat_map(|one| &one.slots);
+        if !slots.into_iter().any(|slot| is_unit(&slot.verdict)) {
+            continue;
+        }
+        let healthy = |link: &Dependency| link.condition == Condition::ServiceHealthy;
+        for to in service
+            .depends_on
+            .iter()
+            .filter(|(_, link)| healthy(link))
+            .map(|(to, _)| to)
+        {
+            if let Some(monitor) = input.target.services.get(to).map(|other| other.policy.monitor)
+                && has_no_check(input, to)
+            {
+                all.push(format!(
+                    "{name} waits until {to} is healthy, but neither git nor its image gives {to} a health check: it counts as healthy once it has run for {monitor}"
+                ));
+            }
+        }
+    }
+    all
+}
+
+/// Whether a host has the image of a service's replica, and it is seen that nothing checks its health.
+fn has_no_check(input: Input<'_>, name: &ServiceName) -> bool {
+    let resolution = |image: &ImageRef| input.observed.images.get(&image.to_string());
+    let specs = input.target.hosts.iter().flat_map(|(host, target)| {
+        let own = target.containers.iter().filter(|(slot, _)| slot.service == *name);
+        own.map(move |(_, spec)| (host, spec))
+    });
+    let mut known = specs.filter_map(|(host, spec)| {
+        let state = input.observed.hosts.get(host).and_then(ObservedHost::state)?;
+        let facts = state.images.values().find(|facts| match resolution(&spec.image) {
+            Some(Resolution::Digest(digest) | Resolution::Kept { digest, .. }) => facts.has_digest(digest),
+            Some(Resolution::Local | Resolution::Unknown(_)) | None => facts.is_named(&spec.image),
+        })?;
+        Some(spec.effective(&facts.defaults).healthcheck)
+    });
+    known
+        .next()
+        .is_some_and(|check| check.is_none_or(|check| check.is_none()))
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::field::Difference;
 use crate::diff::network::{NetworkDiff, NetworkVerdict};
+use crate::diff::{SlotDiff, Verdict};
 use crate::model::container::{ContainerState, LiveContainer};
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::name::{HostName, ServiceName, container_name};
@@ -214,6 +215,24 @@ impl Builder<'_> {
             why: why.to_owned(),
         });
     }
+}
+
+/// The containers that stand and that the work on a replica touches.
+pub(super) fn touched<'d, 'a>(diff: &'d SlotDiff<'a>) -> impl Iterator<Item = &'d Standing<'a>> {
+    let own: Vec<&Standing<'a>> = match &diff.verdict {
+        Verdict::Update { here, .. } | Verdict::Start { here } => vec![here],
+        Verdict::Replace { old, drop, .. } => old.iter().chain(drop).collect(),
+        Verdict::Remove { gone } => vec![gone],
+        Verdict::Keep
+        | Verdict::Create { .. }
+        | Verdict::Move { .. }
+        | Verdict::Waits { .. }
+        | Verdict::Doubled
+        | Verdict::Unknown
+        | Verdict::Unplaced => Vec::new(),
+        Verdict::Run { here, gone, .. } => here.iter().chain(gone).collect(),
+    };
+    own.into_iter().chain(&diff.extras)
 }
 
 fn networks(container: &LiveContainer) -> impl Iterator<Item = &str> {

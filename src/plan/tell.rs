@@ -13,6 +13,7 @@ use crate::observe::Observed;
 use crate::place::live::newest_record;
 use crate::place::{HostAnswer, Placement};
 use crate::plan::Input;
+use crate::plan::depends::unchecked;
 use crate::plan::network;
 use crate::plan::step::{Action, FieldChange, Guard, GuardKind, Note, Rollout, ServiceChange, SlotChange};
 use crate::render::Target;
@@ -163,6 +164,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
             notes.push(Note::Waits { service, why });
         }
     }
+    notes.extend(unchecked(input).into_iter().map(Note::Text));
     notes.extend(placement.notes.iter().cloned().map(Note::Text));
     notes.extend(network::notes(input));
     notes

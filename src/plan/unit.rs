@@ -10,6 +10,7 @@ use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Span;
 use crate::place::live::Standing;
 use crate::plan::build::{Builder, blank};
+use crate::plan::network::touched;
 use crate::plan::order::held;
 use crate::plan::step::{Precondition, Step, StepId, Unit};
 
@@ -119,7 +120,7 @@ impl<'i> Builder<'i> {
                 false
             }
             Verdict::Update { here, limits, restart } => {
-                self.update(&mut draft, here, *limits, *restart);
+                self.update(&mut draft, here, limits, *restart);
                 !extras.is_empty()
             }
             Verdict::Start { here } => {
@@ -158,6 +159,7 @@ impl<'i> Builder<'i> {
         } = &diff.verdict
             && *beside
             && !stop_first
+            && old.is_live()
             && let Some(gone) = draft.cleanup.iter().find(|gone| gone.standing == old)
         {
             let name = gone.name.clone();
@@ -167,14 +169,15 @@ impl<'i> Builder<'i> {
         Some(self.finish(draft, waits, policy.monitor))
     }
 
-    fn update(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, limits: Limits, restart: Restart) {
-        let update = |limits, restart| {
+    fn update(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, limits: &Limits, restart: Restart) {
+        let update = |limits: &Limits, restart| {
+            let limits = limits.clone();
             let name = here.name.clone().into_owned();
             Op::Container(ContainerOp::Update { name, limits, restart })
         };
         let before = here.container.spec.as_ref();
         let undo = before
-            .map(|spec| update(spec.limits, spec.restart))
+            .map(|spec| update(&spec.limits, spec.restart))
             .into_iter()
             .collect();
         self.act(draft, here.host, update(limits, restart), is(&here.name, here), undo);
@@ -381,24 +384,6 @@ impl<'i> Builder<'i> {
         };
         (unit, cleanup)
     }
-}
-
-/// The containers that stand and that the work on a replica touches.
-fn touched<'d, 'a>(diff: &'d SlotDiff<'a>) -> impl Iterator<Item = &'d Standing<'a>> {
-    let own: Vec<&Standing<'a>> = match &diff.verdict {
-        Verdict::Update { here, .. } | Verdict::Start { here } => vec![here],
-        Verdict::Replace { old, drop, .. } => old.iter().chain(drop).collect(),
-        Verdict::Remove { gone } => vec![gone],
-        Verdict::Keep
-        | Verdict::Create { .. }
-        | Verdict::Move { .. }
-        | Verdict::Waits { .. }
-        | Verdict::Doubled
-        | Verdict::Unknown
-        | Verdict::Unplaced => Vec::new(),
-        Verdict::Run { here, gone, .. } => here.iter().chain(gone).collect(),
-    };
-    own.into_iter().chain(&diff.extras)
 }
 
 /// Whether a container that runs keeps another on its host from starting.

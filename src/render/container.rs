@@ -82,6 +82,7 @@ impl<'a> Renderer<'a> {
             entrypoint: entrypoint?,
             environment: environment?,
             labels: labels?,
+            stamps: service.stamps.clone(),
             ports: assignment.ports.iter().cloned().collect(),
             network: network::networking(&service.network, slot, hostname),
             mounts: service.mounts.clone(),
@@ -91,7 +92,9 @@ impl<'a> Renderer<'a> {
             working_dir: service.working_dir.clone(),
             logging: service.logging.clone(),
             stop_grace_period: service.stop_grace_period,
-            limits: service.limits,
+            limits: service.limits.clone(),
+            security: service.security.clone(),
+            runtime: service.runtime.clone(),
         })
     }
 }

@@ -1,9 +1,11 @@
 //! Turns data into words: text, JSON, tables, progress. It decides nothing, reads no clock and writes only to what it is given.
 
 pub mod check;
+pub mod column;
 pub mod estimate;
 pub mod fields;
 pub mod hosts;
+pub mod init;
 pub mod json;
 pub mod mask;
 pub mod network;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::container::{ContainerState, Health};
 use crate::model::op::Op;
 use crate::plan::step::{Action, FieldChange, Note, PLAN_VERSION, Plan, PlanDocument, ServiceChange, SlotChange, Step};
+use crate::report::column::column;
 use crate::report::fields;
 use crate::report::json;
 use crate::report::network;
@@ -13,10 +14,6 @@ use crate::report::style::{Paint, Style, rune};
 use crate::report::summary::{counts, note, summary, tally};
 use crate::report::words::{clean, count, time};
 
-/// Where the text beside names begins, unless a name is longer.
-const COLUMN: usize = 17;
-/// Names longer than this push only their own line.
-const WIDEST: usize = 24;
 /// More hosts than these are counted, not named.
 const HOSTS_NAMED: usize = 8;
 
@@ -59,29 +56,6 @@ pub fn document(plan: Plan, at: String) -> PlanDocument {
 /// Where a value does not fit into JSON.
 pub fn json(document: &PlanDocument) -> Result<String, serde_json::Error> {
     json::pretty(document)
-}
-
-fn column(plan: &Plan) -> usize {
-    let services = plan.services.iter().map(|change| change.service.as_str().len() + 4);
-    let slots = plan
-        .services
-        .iter()
-        .flat_map(|change| &change.slots)
-        .map(|slot| slot.slot.to_string().len() + 8);
-    let fields = plan
-        .services
-        .iter()
-        .flat_map(|change| &change.fields)
-        .map(|change| change.field.len() + 6);
-    let networks = plan.networks.iter().map(|change| change.network.len() + 4);
-    services
-        .chain(networks)
-        .chain(slots)
-        .chain(fields)
-        .filter(|width| *width <= WIDEST)
-        .max()
-        .unwrap_or(0)
-        .max(COLUMN)
 }
 
 fn acts(action: Action) -> bool {

@@ -9,7 +9,7 @@ use crate::model::host::ObservedHost;
 use crate::model::journal::JournalEnd;
 use crate::model::name::{HostName, Slot, retired_name};
 use crate::observe::Observed;
-use crate::plan::step::{Action, Note, Plan};
+use crate::plan::step::{Action, Note, Plan, SlotChange};
 use crate::report::ps::{newest, state};
 use crate::report::style::{Paint, Style};
 use crate::report::summary;
@@ -81,9 +81,14 @@ pub fn status(observed: &Observed, plan: &Plan) -> Status {
         containers.iter().map(move |live| (host, live))
     });
     let present = live.filter(|(_, live)| live.name != retired_name(&plan.cluster, &live.owner.slot));
+    // Of a job whose wanted version has run, the container may be another version's, that failed.
+    let has_run = |live: &LiveContainer| {
+        let kept = |change: &SlotChange| change.slot == live.owner.slot && change.action == Action::Keep;
+        live.owner.job.is_some() && !live.state.is_live() && slots().any(kept)
+    };
     let (well, unwell): (Vec<_>, Vec<_>) = present
         .filter(|(_, live)| !goes(&live.owner.slot))
-        .partition(|(_, live)| is_well(live));
+        .partition(|(_, live)| is_well(live) || has_run(live));
     let unreachable: BTreeMap<HostName, String> = observed
         .hosts
         .iter()

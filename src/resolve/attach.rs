@@ -11,9 +11,7 @@ use crate::resolve::desired::{Mode, Network, Service, ServiceNetworking};
 use crate::resolve::network::plain;
 use crate::resolve::problems::{Problems, Segment, locate};
 use crate::resolve::service::Reading;
-use crate::resolve::shape::network::{
-    AttachmentShape, AttachmentsShape, ExposeShape, ExtraHostsShape, Mac, ModeShape, OneOrMany,
-};
+use crate::resolve::shape::attach::{AttachmentShape, Mac, ModeShape, NetworkingShape};
 use crate::resolve::shape::plain::Plain;
 use crate::resolve::suggest;
 use crate::resolve::template::Text;
@@ -24,34 +22,10 @@ const DEFAULT: &str = "default";
 /// The longest name that Linux takes for a machine.
 const LONGEST_NAME: usize = 63;
 
-/// What a service's shape says of networks.
-pub struct Words {
-    /// `networks`.
-    pub networks: Option<AttachmentsShape>,
-    /// `network_mode`.
-    pub network_mode: Option<ModeShape>,
-    /// `hostname`.
-    pub hostname: Option<Plain<String>>,
-    /// `domainname`.
-    pub domainname: Option<Plain<String>>,
-    /// `dns`.
-    pub dns: Option<OneOrMany<IpAddr>>,
-    /// `dns_opt`.
-    pub dns_opt: Option<Vec<Plain<String>>>,
-    /// `dns_search`.
-    pub dns_search: Option<OneOrMany<String>>,
-    /// `extra_hosts`.
-    pub extra_hosts: Option<ExtraHostsShape>,
-    /// `expose`.
-    pub expose: Option<Vec<Plain<ExposeShape>>>,
-    /// `mac_address`.
-    pub mac_address: Option<Mac>,
-}
-
 impl Reading<'_> {
     /// What the words mean.
-    pub fn networking(&mut self, words: Words) -> ServiceNetworking {
-        let Words {
+    pub fn networking(&mut self, shape: NetworkingShape) -> ServiceNetworking {
+        let NetworkingShape {
             networks,
             network_mode,
             hostname,
@@ -62,7 +36,7 @@ impl Reading<'_> {
             extra_hosts,
             expose,
             mac_address,
-        } = words;
+        } = shape;
         let networks = networks.map(|networks| networks.0).filter(|all| !all.is_empty());
         if networks.is_some() && network_mode.is_some() {
             let hint = "write the one or the other".to_owned();

@@ -10,6 +10,7 @@ use minijinja::value::Serde;
 use crate::model::name::ClusterName;
 use crate::model::problem::{Place, Problem};
 use crate::model::revision::Revision;
+use crate::model::stamp::Stamp;
 use crate::model::unit::PortRange;
 use crate::resolve::decode::{Decoded, decode, entries};
 use crate::resolve::desired::{Cluster, PasswordSource, Registry};
@@ -56,7 +57,15 @@ pub fn names(vars: Option<&Entry>, revision: &Revision, cluster: Option<&Entry>,
         ("vars".to_owned(), vars),
         ("git".to_owned(), Value::from(Serde(git))),
         ("cluster".to_owned(), minijinja::context! { name }),
+        ("env".to_owned(), Value::from(Serde(variables(cluster)))),
     ])
+}
+
+/// The variables that `cluster.env` lists, each with what stands for it until a container is made.
+fn variables(cluster: Option<&Entry>) -> BTreeMap<String, String> {
+    let listed = cluster.and_then(|section| section.value.get("env")?.list());
+    let names = listed.into_iter().flatten().filter_map(Node::text);
+    names.map(|name| (name.to_owned(), Stamp::mark(name))).collect()
 }
 
 /// `vars` hold plain values: a template there could need another, in a circle.
@@ -153,6 +162,7 @@ fn cluster(decoded: Decoded<ClusterShape>, key: &Place, problems: &mut Problems)
         name,
         cdk: _,
         include: _,
+        env: _,
         ssh: _,
         parallel,
         ports,

@@ -1,10 +1,13 @@
 //! From a tree to a type, with every problem and not only the first. What the types are is `shape`'s.
 
+use std::cell::Cell;
+
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Segment as Step, Track};
 
 use crate::model::problem::{Place, Problem};
 use crate::resolve::problems::{Problems, Segment, locate, locate_key, remove};
+use crate::resolve::tree::Tree;
 use crate::resolve::{not_in_force, schema, suggest};
 use crate::source::yaml::{Kind, Node};
 
@@ -77,8 +80,18 @@ pub fn decode<T: DeserializeOwned + Default>(
 type Attempt<T> = (Result<T, (Vec<Segment>, String)>, Vec<Vec<Segment>>);
 
 fn attempt<T: DeserializeOwned>(node: &Node) -> Attempt<T> {
+    let tree = Tree {
+        node,
+        ignored: &Cell::new(false),
+    };
+    // Mostly all is right; only where it is not, what and where is found out.
+    if let Ok(value) = T::deserialize(tree)
+        && !tree.ignored.get()
+    {
+        return (Ok(value), Vec::new());
+    }
     let (mut unknown, mut track) = (Vec::new(), Track::new());
-    let deserializer = serde_path_to_error::Deserializer::new(node.to_value(), &mut track);
+    let deserializer = serde_path_to_error::Deserializer::new(tree, &mut track);
     let result = serde_ignored::deserialize(deserializer, |path| unknown.push(ignored_path(&path)));
     let result = result.map_err(|error| {
         let steps = track.path();

@@ -14,7 +14,9 @@ use crate::model::network::{NetworkSpec, Networking};
 use crate::model::order::Dependency;
 use crate::model::policy::{PullPolicy, UpdatePolicy};
 use crate::model::revision::Revision;
+use crate::model::runtime::{Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Protocol, Restart};
+use crate::model::stamp::Stamp;
 use crate::model::unit::{Bytes, Cpus, PortRange, Span};
 use crate::model::volume::VolumeSpec;
 use crate::resolve::template::Text;
@@ -248,6 +250,8 @@ pub struct Service {
     pub environment: BTreeMap<String, Text>,
     /// Labels.
     pub labels: BTreeMap<String, Text>,
+    /// Labels whose values the environment of whoever applies gives.
+    pub stamps: BTreeMap<String, Stamp>,
     /// Ports.
     pub ports: BTreeSet<ServicePort>,
     /// Networks, and what belongs to them.
@@ -280,6 +284,12 @@ pub struct Service {
     pub max_replicas_per_node: Option<u32>,
     /// How replicas are replaced.
     pub update: UpdatePolicy,
+    /// What a replica may do.
+    #[serde(skip_serializing_if = "is_default")]
+    pub security: Security,
+    /// How a replica is run.
+    #[serde(skip_serializing_if = "is_default")]
+    pub runtime: Runtime,
 }
 
 impl Service {
@@ -294,7 +304,7 @@ impl Service {
         written.map(|mount| &mount.source).filter(|source| match source {
             MountSource::Bind(_) => true,
             MountSource::Volume(name) => !self.shared.contains(name),
-            MountSource::Anonymous => false,
+            MountSource::Anonymous | MountSource::Tmpfs => false,
         })
     }
 }

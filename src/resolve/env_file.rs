@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::model::problem::Problem;
+use crate::model::stamp::Stamp;
 use crate::resolve::dotenv;
 use crate::resolve::problems::{Segment, locate};
 use crate::resolve::service::Reading;
@@ -22,6 +23,21 @@ impl Reading<'_> {
         for (name, text) in all {
             pairs.entry(name).or_insert(text);
         }
+    }
+
+    /// Takes out the labels whose values the environment gives.
+    pub(super) fn stamps(labels: &mut BTreeMap<String, Text>) -> BTreeMap<String, Stamp> {
+        let mut stamps = BTreeMap::new();
+        labels.retain(|name, text| {
+            let stamp = match text {
+                Text::Plain(text) => Stamp::read(text),
+                Text::PerReplica { .. } => None,
+            };
+            let is_label = stamp.is_none();
+            stamps.extend(stamp.map(|stamp| (name.clone(), stamp)));
+            is_label
+        });
+        stamps
     }
 
     fn file(&mut self, key: &str, index: usize, file: &EnvFile) -> Vec<(String, Text)> {

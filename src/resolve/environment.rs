@@ -1,6 +1,8 @@
 //! Lays an environment's file over the rest of the repository, by Compose's rules for overriding (Compose Specification, 13-merge):
 //! maps are merged, lists joined, commands replaced, unique resources merged by what makes them unique. Pure.
 
+use std::borrow::Cow;
+
 use indexmap::map::Entry as Slot;
 
 use crate::model::problem::Problem;
@@ -12,16 +14,17 @@ use crate::source::manifest::Manifest;
 use crate::source::yaml::{Entry, Kind, Map, Node, Tag};
 
 /// All sections, the environment's over the others.
-pub fn sections(manifest: &Manifest, problems: &mut Problems) -> Map {
+pub fn sections<'m>(manifest: &'m Manifest, problems: &mut Problems) -> Cow<'m, Map> {
+    let Some(environment) = &manifest.environment else {
+        return Cow::Borrowed(&manifest.sections);
+    };
     let mut sections = manifest.sections.clone();
-    if let Some(environment) = &manifest.environment {
-        let mut overlay = Overlay {
-            path: Vec::new(),
-            problems,
-        };
-        overlay.maps(&mut sections, environment.sections.clone());
-    }
-    sections
+    let mut overlay = Overlay {
+        path: Vec::new(),
+        problems,
+    };
+    overlay.maps(&mut sections, environment.sections.clone());
+    Cow::Owned(sections)
 }
 
 /// What the cluster is called, as written, in the environment that was read.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::endpoint::{Address, Ssh};
+use crate::model::endpoint::{Address, Become, Ssh};
 use crate::model::name::HostName;
 use crate::model::problem::{Place, Problem};
 use crate::model::unit::Span;
@@ -15,7 +15,7 @@ use crate::resolve::decode::{Decoded, decode, entries};
 use crate::resolve::desired::{Availability, Host};
 use crate::resolve::problems::{Problems, Segment, locate};
 use crate::resolve::render::{Names, render};
-use crate::resolve::shape::cluster::{HostShape, SshShape, StateShape};
+use crate::resolve::shape::cluster::{BecomeShape, HostShape, SshShape, StateShape};
 use crate::source::yaml::{Entry, Kind, Map};
 
 /// The hosts, and what constraints may say of them.
@@ -174,6 +174,7 @@ fn ssh_over(below: &Ssh, own: &Decoded<SshShape>, root: &Path, problems: &mut Pr
         user,
         port,
         jump,
+        r#become,
         identity,
         config,
         connect_timeout,
@@ -209,6 +210,10 @@ fn ssh_over(below: &Ssh, own: &Decoded<SshShape>, root: &Path, problems: &mut Pr
         user: user.or_else(|| below.user.clone()),
         port: port.map(|port| port.0.0).or(below.port),
         jump: jump.or_else(|| below.jump.clone()),
+        r#become: r#become.map_or(below.r#become, |shape| match shape {
+            BecomeShape::Sudo => Become::Sudo,
+            BecomeShape::None => Become::None,
+        }),
         identity: identity.map(path).or_else(|| below.identity.clone()),
         config: config.map(path).or_else(|| below.config.clone()),
         connect_timeout: timeout.or(inherited).unwrap_or(Span::seconds(5)),

@@ -33,7 +33,12 @@ pub fn defaults(mut node: Node, problems: &mut Problems) -> Node {
 /// A service in one form, over the defaults.
 pub fn service(mut node: Node, defaults: Option<&Node>, problems: &mut Problems) -> Node {
     if let Kind::Map(map) = &mut node.kind {
-        for (name, is_label) in [("environment", false), ("labels", true)] {
+        for (name, is_label) in [
+            ("environment", false),
+            ("labels", true),
+            ("sysctls", false),
+            ("annotations", true),
+        ] {
             if let Some(entry) = map.get_mut(name) {
                 pairs(&mut entry.value, is_label, problems);
             }
@@ -175,7 +180,7 @@ pub fn problems_of_number(node: &Node, problems: &mut Problems) {
 /// One that is wholly one expression, or has statements in it, is rendered first.
 fn split(node: &mut Node) {
     let Kind::Text(text) = &node.kind else { return };
-    if !is_template(text) || text.contains("{%") || whole(&environment(), text).is_some() {
+    if !is_template(text) || text.contains("{%") || whole(environment(), text).is_some() {
         return;
     }
     let (mut masked, mut expressions, mut rest) = (String::new(), Vec::new(), text.as_str());

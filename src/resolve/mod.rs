@@ -12,16 +12,22 @@ pub mod environment;
 pub mod fitness;
 pub mod hosts;
 pub mod layers;
+pub mod limits;
 pub mod network;
 pub mod not_in_force;
+pub mod part;
 pub mod problems;
 pub mod render;
 pub mod requirement;
+pub mod runtime;
 pub mod schema;
 pub mod service;
 pub mod shape;
+pub mod simple;
 pub mod suggest;
 pub mod template;
+pub mod tree;
+pub mod undefined;
 pub mod unique;
 pub mod volume;
 
@@ -38,6 +44,7 @@ use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::hosts::Hosts;
 use crate::resolve::network::Networks;
+use crate::resolve::part::Parts;
 use crate::resolve::problems::Problems;
 use crate::resolve::render::{Names, Rendered, Sample, render};
 use crate::resolve::service::{Around, Reading};
@@ -90,7 +97,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         revision,
     } = manifest;
     let sections = environment::sections(manifest, problems);
-    for (name, entry) in &sections {
+    for (name, entry) in &*sections {
         if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
             problems.push(refuse_key("", name, entry.key.clone()).0);
         }
@@ -138,9 +145,13 @@ fn services(
     problems: &mut Problems,
 ) -> BTreeMap<ServiceName, Service> {
     let defaults = defaults.map(|defaults| layers::defaults(defaults, problems));
-    let map = section
-        .map(|section| entries("services", section.value.clone(), problems))
-        .unwrap_or_default();
+    let map = match section.map(|section| &section.value) {
+        Some(Node {
+            kind: Kind::Map(map), ..
+        }) => map,
+        Some(other) => &entries("services", other.clone(), problems),
+        None => &Map::new(),
+    };
     let (mut all, mut links) = (BTreeMap::new(), Vec::new());
     let written: BTreeSet<String> = map.keys().cloned().collect();
     if map.is_empty()
@@ -154,7 +165,15 @@ fn services(
             problems.push(Problem::at(Some(entry.key.clone()), error.to_string()));
         }
         let Ok(parsed) = parsed else { continue };
-        let service = one(&parsed, entry, defaults.as_ref(), names, around, &mut links, problems);
+        let service = one(
+            &parsed,
+            entry.clone(),
+            defaults.as_ref(),
+            names,
+            around,
+            &mut links,
+            problems,
+        );
         all.extend(service.map(|service| (parsed, service)));
     }
     depends::check(&links, &all, &written, problems);
@@ -205,18 +224,20 @@ fn one(
     let host = host.or_else(|| "host".parse().ok())?;
     let sample = Sample::new(name, &host, &around.hosts.labels);
     let Rendered { waiting, broken } = render(&mut node, &names, Some(sample), problems);
-    let decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    let parts = Parts::split(&mut node, problems);
+    let mut decoded: Decoded<ServiceShape> = decode(node, "services.*", broken, problems);
+    let node = std::mem::replace(&mut decoded.node, Node::new(key.clone(), Kind::Null));
     let mut reading = Reading {
         name: text,
         key: &key,
-        node: &decoded.node.clone(),
+        node: &parts.joined(node),
         waiting: &waiting,
         names: &names,
         around,
         links,
         problems,
     };
-    reading.service(decoded)
+    reading.service(decoded, parts)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Renders the templates of a whole tree, each scalar by itself, so that no template can break the YAML around it. Pure.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,8 +10,9 @@ use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::problem::{Place, Problem};
 use crate::model::secret::is_secret_name;
 use crate::resolve::problems::{Problems, Segment, remove};
-use crate::resolve::suggest;
+use crate::resolve::simple;
 use crate::resolve::template::{Replica, Text, environment};
+use crate::resolve::undefined::explain;
 use crate::source::named::NoContent;
 use crate::source::yaml::{Kind, Node};
 
@@ -48,10 +50,24 @@ impl Sample {
     }
 }
 
+impl Sample {
+    /// What a template of this replica may name.
+    fn names(&self, known: &Names) -> Names {
+        let Self { slot, host, labels } = self;
+        let mut names = known.clone();
+        names.insert("slot".to_owned(), Value::from(slot.to_string()));
+        let host = minijinja::context! { name => host.as_str(), address => "localhost", labels => labels };
+        names.insert("host".to_owned(), host);
+        names
+    }
+}
+
 /// Renders one part of the repository.
 pub struct Renderer<'a> {
-    environment: Environment<'static>,
+    environment: &'static Environment<'static>,
     names: Arc<Names>,
+    /// The same with the sample's own; empty without one.
+    sampled: Names,
     /// Where this is a service: the replica that templates are tried on. Then `$` is Compose's, too.
     sample: Option<Sample>,
     problems: &'a mut Problems,
@@ -80,6 +96,7 @@ pub fn render(node: &mut Node, names: &Arc<Names>, sample: Option<Sample>, probl
     let mut renderer = Renderer {
         environment: environment(),
         names: Arc::clone(names),
+        sampled: sample.as_ref().map(|sample| sample.names(names)).unwrap_or_default(),
         sample,
         problems,
         rendered: Rendered::default(),
@@ -132,7 +149,7 @@ impl Renderer<'_> {
 
     /// Whether the map that is being rendered has names of the user's own, so that `x-` means nothing in it.
     fn is_free_map(&self) -> bool {
-        matches!(self.path.last(), Some(Segment::Key(key)) if ["environment", "labels", "options"].contains(&key.as_str()))
+        matches!(self.path.last(), Some(Segment::Key(key)) if ["environment", "labels", "annotations", "options"].contains(&key.as_str()))
     }
 
     /// Whether what is being rendered belongs to a name that says that it is a secret.
@@ -145,44 +162,73 @@ impl Renderer<'_> {
     /// What becomes of a text; none where it stays as it is.
     fn scalar(&mut self, text: &str, place: &Place) -> Result<Option<Kind>, Box<Problem>> {
         let source = match &self.sample {
-            Some(_) if text.contains('$') => dollars(text).map_err(|(variable, hint)| {
+            Some(_) if text.contains('$') => Cow::Owned(dollars(text).map_err(|(variable, hint)| {
                 // What looks like a variable may be a piece of a password.
                 let shown = if self.is_secret() { "a variable" } else { &variable };
                 at(place, format!("{shown} would come from the shell, not from git"), hint)
-            })?,
-            _ => text.to_owned(),
+            })?),
+            _ => Cow::Borrowed(text),
         };
+        let kept = |source: Cow<'_, str>| (source != text).then(|| Kind::Text(source.into_owned()));
         if !is_template(&source) {
-            return Ok((source != text).then_some(Kind::Text(source)));
+            return Ok(kept(source));
         }
         if matches!(self.path.first(), Some(Segment::Key(key)) if ["env_file", "label_file"].contains(&key.as_str())) {
             let hint = NoContent::Template.hint();
             return Err(at(place, NoContent::Template.to_string(), hint));
         }
+        if let Some(value) = simple::render(&source, &self.names) {
+            return Ok(Some(kind(&value, place)));
+        }
+        let may_wait = matches!(self.path.first(), Some(Segment::Key(key)) if MAY_WAIT.contains(&key.as_str()));
+        if may_wait && simple::render(&source, &self.sampled).is_some() {
+            self.rendered.waiting.insert(self.path.clone());
+            return Ok(kept(source));
+        }
         let template = self.environment.template_from_str(&source);
         let used = template
             .map_err(|error| at(place, wrong_syntax(&error), QUOTE.to_owned()))?
             .undeclared_variables(true);
-        let uses = |root: &str| used.iter().find(|name| name.split('.').next() == Some(root));
+        let uses = |wanted: &str| used.iter().find(|name| root(name) == wanted);
         if let Some(name) = uses("env") {
-            let message = format!("`{name}` is not in force yet in this version of cdk");
-            return Err(at(
-                place,
-                message,
-                "write the value under `vars`, so that git says what runs".to_owned(),
-            ));
+            self.stamp(&source, name, uses("slot").or_else(|| uses("host")), place)?;
         }
         if let Some(name) = uses("slot").or_else(|| uses("host")) {
             self.wait(&source, name, place)?;
-            return Ok((source != text).then_some(Kind::Text(source)));
+            return Ok(kept(source));
         }
         self.now(&source, &used, place).map(Some)
+    }
+
+    /// Whether the environment of whoever applies may be named here, and is named as it may be.
+    fn stamp(&self, source: &str, name: &str, replica: Option<&String>, place: &Place) -> Result<(), Box<Problem>> {
+        let in_labels = matches!(self.path.as_slice(), [Segment::Key(key), Segment::Key(_)] if key == "labels");
+        if !in_labels || self.sample.is_none() {
+            let message = format!("`{name}` may stand in the labels of services only");
+            let hint = "it is not in git, so that no `git revert` would bring it back: write the value under `vars`";
+            return Err(at(place, message, hint.to_owned()));
+        }
+        if let Some(replica) = replica {
+            let message = format!("a label takes either `{name}` or `{replica}`, not both");
+            return Err(at(place, message, "make two labels of it".to_owned()));
+        }
+        let others = without_variables(source);
+        let left = self
+            .environment
+            .template_from_str(&others)
+            .map(|template| template.undeclared_variables(true));
+        if left.is_ok_and(|left| left.iter().any(|left| root(left) == "env")) {
+            let message = format!("`{name}` stands by itself: it takes no filter, and no part in a statement");
+            let hint = format!("its value is known only when a container is made: {{{{ {name} }}}}");
+            return Err(at(place, message, hint));
+        }
+        Ok(())
     }
 
     /// Renders what is known now.
     fn now(&self, source: &str, used: &std::collections::HashSet<String>, place: &Place) -> Result<Kind, Box<Problem>> {
         let explain = |error: &Error| explain(error, used, &self.names, place);
-        let Some(expression) = whole(&self.environment, source) else {
+        let Some(expression) = whole(self.environment, source) else {
             let rendered = self
                 .environment
                 .render_str(source, &*self.names)
@@ -197,13 +243,12 @@ impl Renderer<'_> {
         if value.is_undefined() {
             return Err(explain(&Error::from(ErrorKind::UndefinedError)));
         }
-        let value = serde_yaml::to_value(&value).unwrap_or_else(|_| serde_yaml::Value::String(value.to_string()));
-        Ok(Node::from_value(value, place).kind)
+        Ok(kind(&value, place))
     }
 
     /// Notes that a text waits for its replica, once it was tried on a sample.
     fn wait(&mut self, source: &str, name: &str, place: &Place) -> Result<(), Box<Problem>> {
-        let allowed = ["environment", "labels", "command", "entrypoint", "hostname"];
+        let allowed = MAY_WAIT;
         let (Some(sample), Some(Segment::Key(first))) = (&self.sample, self.path.first()) else {
             let message = format!("`{name}` is known of a service's replicas only");
             return Err(at(place, message, format!("it may stand in {}", allowed.join(", "))));
@@ -232,19 +277,50 @@ impl Renderer<'_> {
             labels,
         };
         if let Err(error) = text.render(replica) {
-            let mut names = Names::clone(&self.names);
-            names.insert("slot".to_owned(), Value::from(slot.to_string()));
-            let known = minijinja::context! { name => host.as_str(), address => "localhost", labels => labels };
-            names.insert("host".to_owned(), known);
             let used = self
                 .environment
                 .template_from_str(source)
                 .map(|template| template.undeclared_variables(true));
-            return Err(explain(&error, &used.unwrap_or_default(), &names, place));
+            return Err(explain(&error, &used.unwrap_or_default(), &self.sampled, place));
         }
         self.rendered.waiting.insert(self.path.clone());
         Ok(())
     }
+}
+
+/// The keys of a service whose texts may wait for their replica.
+const MAY_WAIT: [&str; 5] = ["environment", "labels", "command", "entrypoint", "hostname"];
+
+/// A template's value as one of the YAML's.
+fn kind(value: &Value, place: &Place) -> Kind {
+    if let Some(text) = value.as_str() {
+        return Kind::Text(text.to_owned());
+    }
+    let yaml = serde_yaml::to_value(value).unwrap_or_else(|_| serde_yaml::Value::String(value.to_string()));
+    Node::from_value(yaml, place).kind
+}
+
+/// The first part of a name: `vars` of `vars.tag`.
+fn root(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
+}
+
+/// The template without each `{{ env.NAME }}`.
+fn without_variables(source: &str) -> String {
+    let (mut out, mut rest) = (String::new(), source);
+    while let Some((before, behind)) = rest.split_once("{{") {
+        let Some((inner, after)) = behind.split_once("}}") else {
+            break;
+        };
+        out.push_str(before);
+        let name = inner.trim_start_matches('-').trim_end_matches('-').trim();
+        let is_name = |name: &str| name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
+        if !name.strip_prefix("env.").is_some_and(is_name) {
+            out.push_str(&format!("{{{{{inner}}}}}"));
+        }
+        rest = after;
+    }
+    out + rest
 }
 
 const QUOTE: &str = "a text that is to hold {{ itself writes it as {{ '{{' }}";
@@ -292,59 +368,6 @@ fn dollars(text: &str) -> Result<String, (String, String)> {
     Ok(out)
 }
 
-/// A rendering error in words, with the name that is missing and the one that was likely meant.
-fn explain(error: &Error, used: &std::collections::HashSet<String>, names: &Names, place: &Place) -> Box<Problem> {
-    let mut missing: Vec<&str> = used.iter().filter_map(|name| first_missing(names, name)).collect();
-    missing.sort_unstable();
-    let (ErrorKind::UndefinedError, Some(name)) = (error.kind(), missing.first()) else {
-        let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-        return Problem::at(
-            Some(place.clone()),
-            format!("this template cannot be rendered: {}{detail}", error.kind()),
-        )
-        .into();
-    };
-    let mut problem = Problem::at(Some(place.clone()), format!("`{name}` is not defined"));
-    problem.hint = missing_hint(name, names);
-    problem.into()
-}
-
-fn missing_hint(name: &str, names: &Names) -> Option<String> {
-    let (parent, last) = name.rsplit_once('.').unwrap_or(("", name));
-    if parent == "git" && ["commit", "short", "branch", "tag"].contains(&last) {
-        return Some(format!("the revision that was read has no {last}"));
-    }
-    let siblings: Vec<String> = if parent.is_empty() {
-        names.keys().cloned().collect()
-    } else {
-        let keys = lookup(names, parent).and_then(|value| value.try_iter().ok());
-        keys.into_iter().flatten().map(|key| key.to_string()).collect()
-    };
-    let near = suggest::nearest(last, siblings.iter().map(String::as_str));
-    match (near, parent) {
-        (Some(word), "") => Some(format!("did you mean `{word}`?")),
-        (Some(word), _) => Some(format!("did you mean `{parent}.{word}`?")),
-        (None, "vars") => Some(format!("define `{last}` under `vars`")),
-        (None, "host.labels") => Some("no host has this label".to_owned()),
-        (None, "") => suggest::hint(last, siblings.iter().map(String::as_str)),
-        (None, _) => None,
-    }
-}
-
-/// The name, up to the first part of it that is not there; none where all of it is.
-fn first_missing<'n>(names: &Names, name: &'n str) -> Option<&'n str> {
-    let ends = name.match_indices('.').map(|(index, _)| index).chain([name.len()]);
-    ends.map(|end| &name[..end]).find(|part| lookup(names, part).is_none())
-}
-
-fn lookup(names: &Names, name: &str) -> Option<Value> {
-    let mut parts = name.split('.');
-    let first = names.get(parts.next()?)?.clone();
-    parts.try_fold(first, |value, part| {
-        value.get_attr(part).ok().filter(|value| !value.is_undefined())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,9 +383,9 @@ mod tests {
     #[test]
     fn only_one_expression_keeps_its_type() {
         let environment = environment();
-        assert_eq!(whole(&environment, "{{ vars.count }}"), Some("vars.count"));
-        assert_eq!(whole(&environment, "{{- 1 + 1 -}}"), Some("1 + 1"));
-        assert_eq!(whole(&environment, "{{ a }}{{ b }}"), None);
-        assert_eq!(whole(&environment, "x{{ a }}"), None);
+        assert_eq!(whole(environment, "{{ vars.count }}"), Some("vars.count"));
+        assert_eq!(whole(environment, "{{- 1 + 1 -}}"), Some("1 + 1"));
+        assert_eq!(whole(environment, "{{ a }}{{ b }}"), None);
+        assert_eq!(whole(environment, "x{{ a }}"), None);
     }
 }

@@ -119,8 +119,20 @@ mod tests {
 
     #[test]
     fn the_schema_knows_the_keys_of_every_place() {
-        assert_eq!(keys("services.*.deploy.resources.limits"), ["cpus", "memory"]);
-        assert_eq!(keys("services.*.volumes.[]"), ["read_only", "source", "target", "type"]);
+        assert_eq!(keys("services.*.deploy.resources.limits"), ["cpus", "memory", "pids"]);
+        assert_eq!(
+            keys("services.*.volumes.[]"),
+            [
+                "bind",
+                "consistency",
+                "read_only",
+                "source",
+                "target",
+                "tmpfs",
+                "type",
+                "volume"
+            ]
+        );
         assert_eq!(keys("registries.*.password"), ["env", "file"]);
         assert_eq!(keys("nowhere"), [""; 0]);
     }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use crate::model::policy::{Order, UpdatePolicy};
 use crate::model::problem::{Place, Problem};
-use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Restart};
-use crate::model::unit::{Bytes, Cpus, Span};
-use crate::resolve::attach::Words as NetworkWords;
+use crate::model::setting::{Healthcheck, Logging, Mount, MountSource};
+use crate::model::unit::Span;
 use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::depends::Link;
 use crate::resolve::desired::{Constraint, Mode, Service};
 use crate::resolve::network::Networks;
+use crate::resolve::part::Parts;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
-use crate::resolve::shape::deploy::{AmountShape, DeployShape, ModeShape, OrderShape, PlacementShape, UpdateShape};
+use crate::resolve::shape::deploy::{DeployShape, ModeShape, OrderShape, PlacementShape, UpdateShape};
 use crate::resolve::shape::mount::{MountShape, SourceShape};
 use crate::resolve::shape::plain::{Count, Plain, Words};
 use crate::resolve::shape::service::{HealthShape, LoggingShape, ServiceShape};
@@ -58,7 +58,7 @@ pub struct Reading<'a> {
 }
 
 /// A path of keys, and an index behind it.
-fn path(keys: &[&str], index: Option<usize>) -> Vec<Segment> {
+pub fn path(keys: &[&str], index: Option<usize>) -> Vec<Segment> {
     keys.iter()
         .map(|key| Segment::from(*key))
         .chain(index.map(Segment::Index))
@@ -132,7 +132,7 @@ impl Reading<'_> {
     }
 
     /// What the shape means. None where something is missing that a service cannot be without.
-    pub fn service(&mut self, decoded: Decoded<ServiceShape>) -> Option<Service> {
+    pub fn service(&mut self, decoded: Decoded<ServiceShape>, parts: Parts) -> Option<Service> {
         self.need_image(&decoded);
         let lost = decoded.lost;
         let ServiceShape {
@@ -146,16 +146,6 @@ impl Reading<'_> {
             labels,
             label_file,
             ports,
-            networks,
-            network_mode,
-            hostname,
-            domainname,
-            dns,
-            dns_opt,
-            dns_search,
-            extra_hosts,
-            expose,
-            mac_address,
             volumes,
             healthcheck,
             restart,
@@ -164,6 +154,7 @@ impl Reading<'_> {
             logging,
             stop_grace_period,
             deploy,
+            scale,
         } = decoded.value;
         let DeployShape {
             mode,
@@ -171,33 +162,22 @@ impl Reading<'_> {
             placement,
             resources,
             update_config,
+            restart_policy,
         } = deploy.unwrap_or_default();
         let PlacementShape {
             constraints,
             max_replicas_per_node,
         } = placement.unwrap_or_default();
-        let resources = resources.unwrap_or_default();
-        let (limits, reserved) = (amount(resources.limits), amount(resources.reservations));
+        let (limits, reserved) = self.amounts(resources.unwrap_or_default(), parts.limits);
         let ports = self.ports(ports.unwrap_or_default());
-        let network = self.networking(NetworkWords {
-            networks,
-            network_mode,
-            hostname,
-            domainname,
-            dns,
-            dns_opt,
-            dns_search,
-            extra_hosts,
-            expose,
-            mac_address,
-        });
         let (mounts, shared) = self.mounts(volumes.unwrap_or_default());
         let working_dir = self.folder(working_dir);
         let mut environment = self.pairs("environment", environment);
         self.beneath("env_file", env_file, &mut environment);
         let mut labels = self.pairs("labels", labels);
+        let stamps = Self::stamps(&mut labels);
         self.beneath("label_file", label_file, &mut labels);
-        let mode = self.mode(mode, replicas);
+        let mode = self.mode(mode, replicas, scale);
         let service = Service {
             mode,
             depends_on: self.depends_on(depends_on, &lost),
@@ -205,16 +185,13 @@ impl Reading<'_> {
             entrypoint: self.words("entrypoint", entrypoint),
             environment,
             labels,
+            stamps,
             ports,
-            network,
+            network: self.networking(parts.networking),
             mounts,
             shared,
             healthcheck: healthcheck.and_then(health),
-            restart: restart.unwrap_or(if mode.is_job() {
-                Restart::No
-            } else {
-                Restart::UnlessStopped
-            }),
+            restart: self.restart(restart, restart_policy, mode),
             user: user.map(|user| user.0),
             working_dir,
             logging: log_words(logging.unwrap_or_default()),
@@ -225,6 +202,8 @@ impl Reading<'_> {
             constraints: self.constraints(constraints.unwrap_or_default()),
             max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
             update: update(update_config.unwrap_or_default(), mode.is_job()),
+            security: self.security(parts.security),
+            runtime: self.runtime(parts.runtime, reserved.devices),
             image: image?,
             pull_policy: pull_policy.map(|policy| policy.0).unwrap_or_default(),
         };
@@ -243,18 +222,32 @@ impl Reading<'_> {
         }
     }
 
-    fn mode(&mut self, mode: Option<ModeShape>, replicas: Option<Plain<Count<0>>>) -> Mode {
-        let count = replicas.map_or(1, |count| count.0.0);
+    fn mode(
+        &mut self,
+        mode: Option<ModeShape>,
+        replicas: Option<Plain<Count<0>>>,
+        scale: Option<Plain<Count<0>>>,
+    ) -> Mode {
+        let given = |count: &Option<Plain<Count<0>>>| count.as_ref().map(|count| count.0.0);
+        let key: &[&str] = match given(&replicas) {
+            Some(_) => &["deploy", "replicas"],
+            None => &["scale"],
+        };
+        let is_given = replicas.is_some() || scale.is_some();
+        let count = match is_given {
+            true => self.same("scale", given(&scale), &["deploy", "replicas"], given(&replicas)),
+            false => 1,
+        };
         let (mode, word) = match mode {
             Some(ModeShape::Global) => (Mode::Global, "global"),
             Some(ModeShape::GlobalJob) => (Mode::GlobalJob, "global-job"),
             Some(ModeShape::ReplicatedJob) => (Mode::ReplicatedJob(count), "replicated-job"),
             Some(ModeShape::Replicated) | None => (Mode::Replicated(count), "replicated"),
         };
-        if mode.is_global() && replicas.is_some() {
+        if mode.is_global() && is_given {
             let hint = "a global service has one replica on each host that fits".to_owned();
-            let message = format!("`replicas` says nothing with `mode: {word}`");
-            self.problem(&["deploy", "replicas"], None, message, Some(hint));
+            let message = format!("`{}` says nothing with `mode: {word}`", key.last().unwrap_or(&""));
+            self.problem(key, None, message, Some(hint));
         }
         mode
     }
@@ -282,6 +275,7 @@ impl Reading<'_> {
                 target,
                 source,
                 read_only,
+                options,
             },
         ) in shapes.into_iter().enumerate()
         {
@@ -293,6 +287,7 @@ impl Reading<'_> {
             let source = match source {
                 SourceShape::Bind(path) => MountSource::Bind(path),
                 SourceShape::Anonymous => MountSource::Anonymous,
+                SourceShape::Tmpfs => MountSource::Tmpfs,
                 SourceShape::Volume(name) => {
                     let known = &self.around.volumes.words;
                     if !known.contains(name.as_str()) {
@@ -311,6 +306,7 @@ impl Reading<'_> {
                 target,
                 source,
                 read_only,
+                options,
             });
         }
         (mounts, shared)
@@ -333,14 +329,6 @@ impl Reading<'_> {
             }
         }
         all
-    }
-}
-
-fn amount(shape: Option<AmountShape>) -> Limits {
-    let AmountShape { cpus, memory } = shape.unwrap_or_default();
-    Limits {
-        cpus: cpus.map_or(Cpus::default(), |cpus| cpus.0.0),
-        memory: memory.map_or(Bytes::default(), |memory| memory.0.0),
     }
 }
 
@@ -372,6 +360,7 @@ fn health(shape: HealthShape) -> Option<Healthcheck> {
         timeout,
         retries,
         start_period,
+        start_interval,
         disable,
     } = shape;
     if disable == Some(true) {
@@ -387,6 +376,7 @@ fn health(shape: HealthShape) -> Option<Healthcheck> {
         timeout: timeout.map_or(Span::default(), |span| span.0.0),
         retries: retries.map_or(0, |count| count.0.0),
         start_period: start_period.map_or(Span::default(), |span| span.0),
+        start_interval: start_interval.map_or(Span::default(), |span| span.0.0),
     };
     (own != Healthcheck::default()).then_some(own)
 }

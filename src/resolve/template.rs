@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::value::Object;
 use minijinja::{Environment, UndefinedBehavior, Value};
@@ -90,12 +90,15 @@ impl Object for Placeholder {
 }
 
 /// The one way that cdk sets minijinja up: strict, nothing escaped.
-pub fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_debug(true);
-    environment
+pub fn environment() -> &'static Environment<'static> {
+    static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment.set_debug(true);
+        environment
+    });
+    &ENVIRONMENT
 }
 
 impl PartialEq for Text {

@@ -250,7 +250,7 @@ impl Host for SimHost {
             .await
     }
 
-    async fn update(&self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError> {
+    async fn update(&self, name: &str, limits: &Limits, restart: Restart) -> Result<(), HostError> {
         let update = |state: &mut State| state.update(name, limits, restart);
         self.change(format!("update {name}"), Duration::ZERO, update).await
     }

@@ -151,8 +151,7 @@ impl State {
             MountSource::Volume(name) if !self.volumes.contains_key(name) => {
                 Some((name.clone(), LiveVolume::default()))
             }
-            MountSource::Volume(_) => None,
-            MountSource::Bind(_) | MountSource::Anonymous => None,
+            MountSource::Volume(_) | MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
         });
         let volumes: Vec<_> = volumes.collect();
         self.volumes.extend(volumes);
@@ -208,9 +207,9 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn update(&mut self, name: &str, limits: Limits, restart: Restart) -> Result<(), HostError> {
+    pub(super) fn update(&mut self, name: &str, limits: &Limits, restart: Restart) -> Result<(), HostError> {
         if let Some(spec) = self.existing(name)?.spec() {
-            spec.limits = limits;
+            spec.limits = limits.clone().folded();
             spec.restart = restart;
         }
         Ok(())

@@ -1,8 +1,9 @@
 //! A new repository: small, commented, and right by `check`. It writes new files only.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::name::ClusterName;
+use crate::model::name::{ClusterName, NameError};
 use crate::source::error::SourceError;
 
 const CLUSTER: &str = r#"# yaml-language-server: $schema=schemas/cluster.schema.json
@@ -17,7 +18,8 @@ vars:                       # used as {{ vars.web_tag }} in any text
   web_tag: 1.27-alpine
 "#;
 
-const HOSTS: &str = r#"# yaml-language-server: $schema=schemas/cluster.schema.json
+/// A hosts.yaml to begin with: this machine's own engine.
+pub const HOSTS: &str = r#"# yaml-language-server: $schema=schemas/cluster.schema.json
 # The hosts. `local` is this machine's own Docker socket; anything else is a name or an address for ssh.
 hosts:
   here:
@@ -60,16 +62,33 @@ pub fn write(dir: &Path, name: Option<&str>) -> Result<Vec<PathBuf>, SourceError
         ("hosts.yaml", HOSTS.to_owned()),
         ("services/web.yaml", SERVICE.to_owned()),
     ];
-    let files = files.map(|(path, text)| (dir.join(path), text));
-    let there: Vec<PathBuf> = files
-        .iter()
-        .map(|(path, _)| path.clone())
-        .filter(|path| path.exists())
-        .collect();
+    write_new(
+        dir,
+        &files
+            .map(|(path, text)| (PathBuf::from(path), text.into_bytes()))
+            .into(),
+    )
+}
+
+/// Writes files into `dir`, by their paths in it. A file that is there with this very content stays as it is.
+///
+/// # Errors
+/// Where one of them exists and holds something else, or the disk refuses. Then nothing is overwritten.
+pub fn write_new(dir: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) -> Result<Vec<PathBuf>, SourceError> {
+    let mut written = BTreeMap::new();
+    let mut there = Vec::new();
+    for (path, content) in files {
+        let path = dir.join(path);
+        if !path.exists() {
+            written.insert(path, content);
+        } else if std::fs::read(&path).ok().as_ref() != Some(content) {
+            there.push(path);
+        }
+    }
     if !there.is_empty() {
         return Err(SourceError::Exists(there));
     }
-    for (path, text) in &files {
+    for (path, text) in &written {
         let failed = |source| SourceError::Io {
             path: path.clone(),
             source,
@@ -79,22 +98,26 @@ pub fn write(dir: &Path, name: Option<&str>) -> Result<Vec<PathBuf>, SourceError
         }
         std::fs::write(path, text).map_err(failed)?;
     }
-    Ok(files.into_iter().map(|(path, _)| path).collect())
+    Ok(written.into_keys().collect())
 }
 
 /// A cluster name made of the folder's own; `shop` where nothing of that fits.
 fn named_after(dir: &Path) -> Result<ClusterName, SourceError> {
     let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let folder = whole
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_ascii_lowercase();
-    let dashed: String = folder
+    Ok(cluster_name(&whole.file_name().unwrap_or_default().to_string_lossy())?)
+}
+
+/// A cluster name made of any name; `shop` where nothing of it fits.
+///
+/// # Errors
+/// None that happen: what is left of it is a name.
+pub fn cluster_name(text: &str) -> Result<ClusterName, NameError> {
+    let dashed: String = text
+        .to_ascii_lowercase()
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .take(32)
         .collect();
     let trimmed = dashed.trim_matches('-');
-    Ok(if trimmed.is_empty() { "shop" } else { trimmed }.parse()?)
+    if trimmed.is_empty() { "shop" } else { trimmed }.parse()
 }

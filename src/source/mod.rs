@@ -1,5 +1,7 @@
 //! The YAML as written, from the work tree or from a git revision: `Manifest`. It reads files and git, and gives them no meaning.
 
+pub mod compose;
+pub mod edit;
 pub mod environment;
 pub mod error;
 pub mod files;

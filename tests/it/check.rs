@@ -16,12 +16,18 @@ use proptest::prelude::*;
 mod env_files;
 #[path = "check/environments.rs"]
 mod environments;
+#[path = "check/fuzz.rs"]
+mod fuzz;
 #[path = "check/meaning.rs"]
 mod meaning;
 #[path = "check/named.rs"]
 mod named;
 #[path = "check/revisions.rs"]
 mod revisions;
+#[path = "check/strangers.rs"]
+pub mod strangers;
+#[path = "check/yaml.rs"]
+mod yaml;
 
 /// What a case has where it does not say otherwise.
 const USUAL: [(&str, &str); 2] = [
@@ -139,7 +145,7 @@ fn the_schema_and_the_shapes_know_the_same_keys() {
 }
 
 /// Pieces that YAML, templates and the shapes are made of.
-fn pieces() -> impl Strategy<Value = String> {
+pub fn pieces() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "services:",
         "web:",

@@ -16,7 +16,10 @@ use cdk::model::host::HeldPort;
 use cdk::model::image::ImageDefaults;
 use cdk::model::name::ClusterName;
 use cdk::model::network::Networking;
-use cdk::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Protocol, Restart};
+use cdk::model::runtime::{Runtime, Security};
+use cdk::model::setting::{
+    Healthcheck, Limits, Logging, Mount, MountOptions, MountSource, PortBinding, Protocol, Restart,
+};
 use cdk::model::unit::{Bytes, Cpus, Span};
 use serde_json::{Value, json};
 
@@ -48,6 +51,7 @@ fn mount(target: &str, source: MountSource, read_only: bool) -> Mount {
         target: target.to_owned(),
         source,
         read_only,
+        options: MountOptions::default(),
     }
 }
 
@@ -67,6 +71,7 @@ fn plain() -> ContainerSpec {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
         ports: BTreeSet::new(),
         network: Networking::default(),
         mounts: BTreeSet::new(),
@@ -77,6 +82,8 @@ fn plain() -> ContainerSpec {
         logging: Logging::default(),
         stop_grace_period: None,
         limits: Limits::default(),
+        security: Security::default(),
+        runtime: Runtime::default(),
     }
 }
 
@@ -87,6 +94,7 @@ fn specs() -> BTreeMap<&'static str, ContainerSpec> {
         command: Some(words("/app x")),
         environment: pairs(&[("A", "b=c"), ("E", "")]),
         labels: pairs(&[("l", "1"), ("from", "git")]),
+        stamps: BTreeMap::new(),
         ports: BTreeSet::from([
             port(8080, Protocol::Tcp, None, 20001),
             port(8080, Protocol::Tcp, Some("127.0.0.1"), 20002),
@@ -116,6 +124,7 @@ fn specs() -> BTreeMap<&'static str, ContainerSpec> {
         limits: Limits {
             cpus: Cpus(500_000_000),
             memory: Bytes(64 << 20),
+            ..Limits::default()
         },
         ..plain()
     };

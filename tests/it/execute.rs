@@ -9,6 +9,8 @@ mod fixture;
 mod hosts;
 #[path = "execute/interrupts.rs"]
 mod interrupts;
+#[path = "execute/jobs.rs"]
+mod jobs;
 
 use cdk::execute::outcome::Event;
 use cdk::execute::stop::Stop;

@@ -164,7 +164,7 @@ impl Host for Scripted {
     async fn rename(&self, _: &str, _: &str) -> Result<(), HostError> {
         unreachable!("observe changes nothing")
     }
-    async fn update(&self, _: &str, _: Limits, _: Restart) -> Result<(), HostError> {
+    async fn update(&self, _: &str, _: &Limits, _: Restart) -> Result<(), HostError> {
         unreachable!("observe changes nothing")
     }
     async fn remove(&self, _: &str) -> Result<(), HostError> {

@@ -16,5 +16,7 @@ mod property;
 mod scenarios;
 #[path = "planner/sim.rs"]
 mod sim;
+#[path = "planner/strangers.rs"]
+mod strangers;
 #[path = "planner/world.rs"]
-mod world;
+pub mod world;

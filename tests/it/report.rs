@@ -153,6 +153,7 @@ fn saved_plans_read_back_and_hold_no_secret() {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
         ports: [].into(),
         mounts: [].into(),
         healthcheck: None,
@@ -162,6 +163,8 @@ fn saved_plans_read_back_and_hold_no_secret() {
         logging: Logging::default(),
         stop_grace_period: None,
         limits: Limits::default(),
+        security: Default::default(),
+        runtime: Default::default(),
     };
     let create = || {
         Op::Container(ContainerOp::Create {

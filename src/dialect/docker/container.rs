@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerConfig, ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum as Status,
-    ContainerSummary, EndpointSettings, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig,
-    Mount as EngineMount, MountType, PortMap, PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
+    ContainerSummary, EndpointSettings, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig, PortMap,
+    PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
 };
 
-use crate::dialect::docker::{Unreadable, label, network};
+use crate::dialect::docker::asked::{self, Asked};
+use crate::dialect::docker::{Unreadable, label, limits, mount, natural, network, runtime};
 use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
 use crate::model::host::HeldPort;
-use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Protocol, Restart};
-use crate::model::unit::{Bytes, Cpus, Span};
+use crate::model::setting::{Healthcheck, Logging, PortBinding, Protocol, Restart};
+use crate::model::unit::Span;
 
 /// A replica's container, from what the engine's `inspect` says.
 ///
@@ -91,6 +92,7 @@ pub fn healthcheck(config: HealthConfig) -> Healthcheck {
         timeout: span(config.timeout),
         retries: u32::try_from(config.retries.unwrap_or(0)).unwrap_or(0),
         start_period: span(config.start_period),
+        start_interval: span(config.start_interval),
     }
 }
 
@@ -108,27 +110,31 @@ pub fn environment(lines: Vec<String>) -> BTreeMap<String, String> {
 fn effective(
     id: &str,
     config: ContainerConfig,
-    host: HostConfig,
+    mut host: HostConfig,
     endpoints: &HashMap<String, EndpointSettings>,
     labels: HashMap<String, String>,
 ) -> EffectiveSpec {
     let ports = ports(host.port_bindings.clone().unwrap_or_default());
+    let network = network::networking(id, &config, &host, endpoints, &ports);
+    let asked = Asked::read(&labels);
+    let security = runtime::read_security(&mut host);
+    let runtime = runtime::read(&config, &mut host, &asked);
+    let limits = limits::read(&host, &asked);
+    let mounts = mount::read(&mut host);
+    let healthcheck = config.healthcheck.map(healthcheck).map(|check| Healthcheck {
+        start_interval: asked::kept(check.start_interval, asked.start_interval),
+        ..check
+    });
     EffectiveSpec {
-        network: network::networking(id, &config, &host, endpoints, &ports),
+        network,
         ports,
         command: config.cmd.unwrap_or_default(),
         entrypoint: config.entrypoint.unwrap_or_default(),
         environment: environment(config.env.unwrap_or_default()),
         logging: logging(host.log_config.unwrap_or_default(), label::asked_logging(&labels)),
         labels: label::without_own(labels),
-        mounts: host
-            .mounts
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(mount)
-            .chain(host.binds.unwrap_or_default().iter().map(|text| bind(text)))
-            .collect(),
-        healthcheck: config.healthcheck.map(healthcheck),
+        mounts,
+        healthcheck,
         restart: restart(host.restart_policy.unwrap_or_default()),
         user: config.user.unwrap_or_default(),
         working_dir: config.working_dir.unwrap_or_default(),
@@ -136,10 +142,9 @@ fn effective(
         stop_grace_period: config
             .stop_timeout
             .map(|seconds| Span::seconds(u64::try_from(seconds).unwrap_or(u32::MAX.into()))),
-        limits: Limits {
-            cpus: Cpus(natural(host.nano_cpus)),
-            memory: Bytes(natural(host.memory)),
-        },
+        limits,
+        security: security.folded(runtime.shares_host()),
+        runtime,
     }
 }
 
@@ -171,41 +176,6 @@ fn ports(bindings: PortMap) -> BTreeSet<PortBinding> {
         }
     }
     ports
-}
-
-/// What was asked to be mounted; none for kinds that cdk never asks for.
-fn mount(mount: EngineMount) -> Option<Mount> {
-    let source = mount.source.unwrap_or_default();
-    let source = match mount.typ? {
-        MountType::BIND => MountSource::Bind(source),
-        MountType::VOLUME if source.is_empty() => MountSource::Anonymous,
-        MountType::VOLUME => MountSource::Volume(source),
-        MountType::TMPFS | MountType::NPIPE | MountType::CLUSTER | MountType::IMAGE => return None,
-    };
-    Some(Mount {
-        target: mount.target.unwrap_or_default(),
-        source,
-        read_only: mount.read_only.unwrap_or(false),
-    })
-}
-
-/// `SOURCE:TARGET[:OPTIONS]`, the short form that `docker run -v` uses.
-fn bind(text: &str) -> Mount {
-    let mut parts = text.split(':');
-    let source = parts.next().unwrap_or_default().to_owned();
-    let target = parts.next().unwrap_or_default().to_owned();
-    let read_only = parts
-        .next()
-        .is_some_and(|options| options.split(',').any(|o| o == "ro"));
-    Mount {
-        target,
-        source: if source.starts_with('/') {
-            MountSource::Bind(source)
-        } else {
-            MountSource::Volume(source)
-        },
-        read_only,
-    }
 }
 
 fn restart(policy: RestartPolicy) -> Restart {
@@ -241,9 +211,4 @@ fn state_of(state: &EngineState) -> ContainerState {
         },
         Status::DEAD | Status::REMOVING => ContainerState::Dead,
     }
-}
-
-/// A count or size; what is negative (an engine's "no limit") counts as none.
-fn natural(number: Option<i64>) -> u64 {
-    u64::try_from(number.unwrap_or(0)).unwrap_or(0)
 }

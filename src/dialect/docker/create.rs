@@ -3,15 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bollard::models::{
-    ContainerCreateBody, ContainerUpdateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount as EngineMount,
-    MountType, NetworkingConfig, PortBinding as EnginePort, PortMap, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, ContainerUpdateBody, HealthConfig, HostConfig, HostConfigLogConfig, PortBinding as EnginePort,
+    PortMap, RestartPolicy, RestartPolicyNameEnum,
 };
 
-use crate::dialect::docker::{label, network};
+use crate::dialect::docker::{asked, label, limits, mount, network, runtime, signed};
 use crate::model::container::{ContainerSpec, Ownership};
 use crate::model::name::ClusterName;
-use crate::model::network::{Attachment, BRIDGE, Networking, is_predefined};
-use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
+use crate::model::setting::{Healthcheck, Limits, Logging, PortBinding, Restart};
 use crate::model::unit::Span;
 
 /// A replica's container, to be made from `image`: an engine's name or id of it. Where `all_networks` is false the engine
@@ -29,6 +28,8 @@ pub fn replica(
         entrypoint,
         environment,
         labels,
+        // Filled in before, by the executor.
+        stamps: _,
         ports,
         network: networking,
         mounts,
@@ -38,22 +39,23 @@ pub fn replica(
         working_dir,
         logging: log,
         stop_grace_period,
-        limits: Limits { cpus, memory },
+        limits,
+        security,
+        runtime,
     } = spec;
-    let Networking {
-        mode,
-        networks: _,
-        hostname,
-        domainname,
-        dns,
-        dns_opt,
-        dns_search,
-        extra_hosts,
-        expose,
-    } = networking;
     let mut all_labels: HashMap<String, String> = labels.clone().into_iter().collect();
     all_labels.extend(label::of_replica(cluster, owner, log, networking));
-    ContainerCreateBody {
+    all_labels.extend(asked::label(spec));
+    let mut host = HostConfig {
+        port_bindings: Some(bindings(ports)),
+        restart_policy: Some(restart(*policy)),
+        log_config: logging(log),
+        ..HostConfig::default()
+    };
+    mount::write(mounts, &mut host);
+    limits::write(&limits.clone().folded(), &mut host);
+    runtime::write_security(security, &mut host);
+    let mut body = ContainerCreateBody {
         image: Some(image.to_owned()),
         // One empty word is the API's way to say "no entrypoint"; none at all would mean the image's.
         entrypoint: entrypoint
@@ -67,10 +69,7 @@ pub fn replica(
                 .collect(),
         ),
         labels: Some(all_labels),
-        exposed_ports: Some(exposed(ports, expose)),
-        hostname: hostname.clone(),
-        domainname: domainname.clone(),
-        networking_config: Some(endpoints(networking, all_networks)),
+        exposed_ports: Some(exposed(ports, &networking.expose)),
         healthcheck: healthcheck.as_ref().map(health),
         user: user.clone(),
         working_dir: working_dir.clone(),
@@ -78,36 +77,20 @@ pub fn replica(
         attach_stdin: Some(false),
         attach_stdout: Some(false),
         attach_stderr: Some(false),
-        host_config: Some(HostConfig {
-            port_bindings: Some(bindings(ports)),
-            network_mode: (mode != BRIDGE).then(|| mode.clone()),
-            dns: Some(dns.iter().map(ToString::to_string).collect()),
-            dns_options: Some(dns_opt.iter().cloned().collect()),
-            dns_search: Some(dns_search.clone()),
-            extra_hosts: Some(extra_hosts.iter().cloned().collect()),
-            mounts: Some(mounts.iter().map(mount).collect()),
-            restart_policy: Some(restart(*policy)),
-            log_config: logging(log),
-            nano_cpus: (cpus.0 > 0).then_some(signed(cpus.0)),
-            memory: (memory.0 > 0).then_some(signed(memory.0)),
-            ..HostConfig::default()
-        }),
         ..ContainerCreateBody::default()
-    }
+    };
+    network::write(networking, all_networks, &mut body, &mut host);
+    runtime::write(runtime, &mut body, &mut host);
+    body.host_config = Some(host);
+    body
 }
 
 /// New limits and a new restart policy for a container that exists. A limit of zero leaves what is there: the API
 /// cannot lift one in place.
-pub fn update(limits: Limits, policy: Restart) -> ContainerUpdateBody {
-    let Limits { cpus, memory } = limits;
-    let memory = (memory.0 > 0).then_some(signed(memory.0));
+pub fn update(new: &Limits, policy: Restart) -> ContainerUpdateBody {
     ContainerUpdateBody {
-        nano_cpus: (cpus.0 > 0).then_some(signed(cpus.0)),
-        memory,
-        // The engine set twice the memory when the container was made, and refuses memory above it.
-        memory_swap: memory.map(|memory| memory.saturating_mul(2)),
         restart_policy: Some(restart(policy)),
-        ..ContainerUpdateBody::default()
+        ..limits::update(&new.clone().folded())
     }
 }
 
@@ -115,18 +98,6 @@ fn exposed(ports: &BTreeSet<PortBinding>, expose: &BTreeSet<String>) -> Vec<Stri
     let ports = ports.iter().map(|port| format!("{}/{}", port.container, port.protocol));
     let exposed: BTreeSet<String> = ports.chain(expose.iter().cloned()).collect();
     exposed.into_iter().collect()
-}
-
-/// How the container is attached. Of those that an engine attaches by itself nothing is said, unless there is something to say.
-fn endpoints(networking: &Networking, all: bool) -> NetworkingConfig {
-    let Networking { mode, networks, .. } = networking;
-    let said = networks.iter().filter(|(name, attachment)| {
-        (all || *name == mode) && (!is_predefined(name) || **attachment != Attachment::default())
-    });
-    let endpoints = said.map(|(name, attachment)| (name.clone(), network::endpoint(attachment)));
-    NetworkingConfig {
-        endpoints_config: Some(endpoints.collect()),
-    }
 }
 
 fn bindings(ports: &BTreeSet<PortBinding>) -> PortMap {
@@ -143,22 +114,6 @@ fn bindings(ports: &BTreeSet<PortBinding>) -> PortMap {
     all
 }
 
-/// In the long form, with which a bind to a path that is not there is an error, where `Binds` would make a folder of it.
-fn mount(mount: &Mount) -> EngineMount {
-    let (typ, source) = match &mount.source {
-        MountSource::Bind(path) => (MountType::BIND, Some(path.clone())),
-        MountSource::Volume(name) => (MountType::VOLUME, Some(name.clone())),
-        MountSource::Anonymous => (MountType::VOLUME, None),
-    };
-    EngineMount {
-        typ: Some(typ),
-        source,
-        target: Some(mount.target.clone()),
-        read_only: mount.read_only.then_some(true),
-        ..EngineMount::default()
-    }
-}
-
 fn health(check: &Healthcheck) -> HealthConfig {
     let Healthcheck {
         test,
@@ -166,6 +121,7 @@ fn health(check: &Healthcheck) -> HealthConfig {
         timeout,
         retries,
         start_period,
+        start_interval,
     } = check;
     let nanos = |span: &Span| (*span != Span::default()).then(|| span.nanos());
     HealthConfig {
@@ -174,7 +130,7 @@ fn health(check: &Healthcheck) -> HealthConfig {
         timeout: nanos(timeout),
         retries: (*retries > 0).then_some(i64::from(*retries)),
         start_period: nanos(start_period),
-        start_interval: None,
+        start_interval: nanos(start_interval),
     }
 }
 
@@ -202,8 +158,4 @@ fn logging(log: &Logging) -> Option<HostConfigLogConfig> {
 /// The API counts in whole seconds; rounded up, so that nothing is killed early.
 fn whole_seconds(span: Span) -> i64 {
     signed(span.whole_seconds())
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -102,6 +102,7 @@ pub fn image(answer: ImageInspect) -> ImageFacts {
             user: config.user.unwrap_or_default(),
             working_dir: config.working_dir.unwrap_or_default(),
             healthcheck: config.healthcheck.map(container::healthcheck),
+            stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
         },
     }
 }

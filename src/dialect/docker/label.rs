@@ -33,8 +33,10 @@ const DIGEST: &str = "cdk.digest";
 const JOB: &str = "cdk.job";
 const LOGGING: &str = "cdk.logging";
 const NETWORK: &str = "cdk.network";
+/// What `asked` keeps.
+pub(super) const ASKED: &str = "cdk.asked";
 
-const OWN: [&str; 12] = [
+const OWN: [&str; 13] = [
     CLUSTER,
     ROLE,
     VERSION,
@@ -47,6 +49,7 @@ const OWN: [&str; 12] = [
     JOB,
     LOGGING,
     NETWORK,
+    ASKED,
 ];
 
 /// The labels that mark a container or volume as cdk's own helper in this cluster.

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{
-    ContainerConfig, ContainerSummary, EndpointIpamConfig, EndpointSettings, HostConfig, Ipam, IpamConfig, Network,
-    NetworkCreateRequest,
+    ContainerConfig, ContainerCreateBody, ContainerSummary, EndpointIpamConfig, EndpointSettings, HostConfig, Ipam,
+    IpamConfig, Network, NetworkCreateRequest, NetworkingConfig,
 };
 
 use crate::dialect::docker::label::{self, AskedNetworking};
-use crate::model::container::exposed;
 use crate::model::name::ClusterName;
 use crate::model::network::{
-    Attachment, BRIDGE, HOST, LiveNetwork, NetworkSpec, Networking, Pool, Subnet, is_predefined,
+    Attachment, BRIDGE, HOST, LiveNetwork, NetworkSpec, Networking, Pool, Subnet, exposed, is_predefined,
 };
 use crate::model::setting::PortBinding;
 
@@ -103,6 +102,36 @@ pub fn listed(network: Network, cluster: &ClusterName) -> (String, LiveNetwork) 
 pub fn attached(summary: &ContainerSummary) -> Vec<String> {
     let networks = summary.network_settings.as_ref().and_then(|it| it.networks.as_ref());
     networks.into_iter().flat_map(HashMap::keys).cloned().collect()
+}
+
+/// What a container is to see of networks. Of those that an engine attaches by itself nothing is said, unless there is
+/// something to say.
+pub(super) fn write(networking: &Networking, all: bool, body: &mut ContainerCreateBody, host: &mut HostConfig) {
+    let Networking {
+        mode,
+        networks,
+        hostname,
+        domainname,
+        dns,
+        dns_opt,
+        dns_search,
+        extra_hosts,
+        expose: _,
+    } = networking;
+    let said = networks.iter().filter(|(name, attachment)| {
+        (all || *name == mode) && (!is_predefined(name) || **attachment != Attachment::default())
+    });
+    let endpoints = said.map(|(name, attachment)| (name.clone(), endpoint(attachment)));
+    body.networking_config = Some(NetworkingConfig {
+        endpoints_config: Some(endpoints.collect()),
+    });
+    body.hostname = hostname.clone();
+    body.domainname = domainname.clone();
+    host.network_mode = (mode != BRIDGE).then(|| mode.clone());
+    host.dns = Some(dns.iter().map(ToString::to_string).collect());
+    host.dns_options = Some(dns_opt.iter().cloned().collect());
+    host.dns_search = Some(dns_search.clone());
+    host.extra_hosts = Some(extra_hosts.iter().cloned().collect());
 }
 
 /// How a container is to be attached to a network.

@@ -13,7 +13,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use crate::model::name::ClusterName;
 use crate::model::unit::{PortRange, Span};
 use crate::resolve::decode;
-use crate::resolve::shape::plain::{Count, Plain, Port, Positive, pairs_schema};
+use crate::resolve::shape::plain::{Count, Plain, Port, Positive, VariableName, pairs_schema};
 use crate::resolve::shape::service::DefaultsShape;
 
 /// The cluster itself.
@@ -27,6 +27,8 @@ pub struct ClusterShape {
     pub cdk: Option<Plain<String>>,
     /// The files that belong to it: patterns, relative to cdk.yaml.
     pub include: Option<Vec<String>>,
+    /// The variables of the environment that labels may name, as `{{ env.NAME }}`.
+    pub env: Option<Vec<VariableName>>,
     /// How ssh gets to the hosts, unless a host says otherwise.
     pub ssh: Option<SshShape>,
     /// How many hosts are worked on at once, at most; 16 unless given.
@@ -49,12 +51,24 @@ pub struct SshShape {
     pub port: Option<Plain<Port>>,
     /// Jump hosts, as ssh's -J has them.
     pub jump: Option<String>,
+    /// How the user gets the right to the Docker socket: `sudo`, where it is neither root nor in the group `docker`.
+    pub r#become: Option<BecomeShape>,
     /// A private key's path: absolute, from `~/`, or relative to cdk.yaml.
     pub identity: Option<String>,
     /// A configuration file instead of ~/.ssh/config: absolute, or relative to cdk.yaml.
     pub config: Option<String>,
     /// How long a host may take to answer; 5s unless given.
     pub connect_timeout: Option<Plain<Positive<Span>>>,
+}
+
+/// How the user gets the right to the Docker socket.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BecomeShape {
+    /// By sudo, which must ask for nothing; the host needs the Docker CLI.
+    Sudo,
+    /// It has it.
+    None,
 }
 
 /// A host.

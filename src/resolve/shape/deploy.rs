@@ -5,6 +5,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
 use crate::model::unit::{Bytes, Cpus, Span};
+use crate::resolve::shape::device::RequestShape;
+use crate::resolve::shape::number::Within;
 use crate::resolve::shape::plain::{Count, Plain, Positive};
 
 /// How many replicas, where, and how they are replaced.
@@ -22,6 +24,35 @@ pub struct DeployShape {
     pub resources: Option<ResourcesShape>,
     /// How replicas are replaced.
     pub update_config: Option<UpdateShape>,
+    /// What the engine does when a container ends, in Swarm's words; it counts before the service's `restart`.
+    pub restart_policy: Option<RestartShape>,
+}
+
+/// What the engine does when a container ends.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
+pub struct RestartShape {
+    /// When it starts it again; `any` unless given.
+    pub condition: Option<ConditionShape>,
+    /// How often at most, with `on-failure`.
+    pub max_attempts: Option<Plain<Count<0>>>,
+    /// Accepted without effect: an engine has its own, growing delay.
+    pub delay: Option<Plain<Span>>,
+    /// Accepted without effect: an engine counts a container as well after ten seconds.
+    pub window: Option<Plain<Span>>,
+}
+
+/// When the engine starts a container again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConditionShape {
+    /// Never.
+    None,
+    /// Where it failed.
+    OnFailure,
+    /// Always.
+    Any,
 }
 
 /// How a service's replicas are counted.
@@ -71,20 +102,35 @@ pub struct PlacementShape {
 #[schemars(deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
 pub struct ResourcesShape {
     /// What it may use, at most.
-    pub limits: Option<AmountShape>,
+    pub limits: Option<LimitShape>,
     /// What it is promised: this counts for placement only.
-    pub reservations: Option<AmountShape>,
+    pub reservations: Option<ReservationShape>,
 }
 
-/// An amount of a host's resources.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+/// What a replica may use, at most.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
-pub struct AmountShape {
+pub struct LimitShape {
     /// CPUs.
     pub cpus: Option<Plain<Positive<Cpus>>>,
     /// Memory.
     pub memory: Option<Plain<Positive<Bytes>>>,
+    /// Processes and threads; -1 is no limit.
+    pub pids: Option<Plain<Within<-1, { i64::MAX }>>>,
+}
+
+/// What a replica is promised.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct ReservationShape {
+    /// CPUs.
+    pub cpus: Option<Plain<Positive<Cpus>>>,
+    /// Memory.
+    pub memory: Option<Plain<Positive<Bytes>>>,
+    /// Devices that the engine's drivers choose: GPUs.
+    pub devices: Option<Vec<RequestShape>>,
 }
 
 /// How replicas are replaced.

@@ -1,14 +1,19 @@
 //! The repository's words as serde types: what may stand where, in short and in long form. What they mean together is decided above.
 
+pub mod attach;
 pub mod cluster;
 pub mod depends;
 pub mod deploy;
+pub mod device;
 pub mod env_file;
+mod long_mount;
 pub mod mount;
 pub mod network;
+pub mod number;
 pub mod plain;
 pub mod port;
 pub mod pull;
+pub mod runtime;
 pub mod service;
 
 use std::collections::BTreeMap;
@@ -17,7 +22,7 @@ use schemars::JsonSchema;
 
 use crate::resolve::shape::cluster::{ClusterShape, HostShape, RegistryShape, VolumeShape};
 use crate::resolve::shape::network::NetworkShape;
-use crate::resolve::shape::service::ServiceShape;
+use crate::resolve::shape::service::WholeServiceShape;
 
 /// A file of a cdk repository: any of these sections, in any file.
 #[derive(Debug, Default, JsonSchema)]
@@ -32,7 +37,7 @@ pub struct FileShape {
     /// The hosts, by name.
     pub hosts: Option<BTreeMap<String, HostShape>>,
     /// The services, by name, as the Compose Specification writes them.
-    pub services: Option<BTreeMap<String, ServiceShape>>,
+    pub services: Option<BTreeMap<String, WholeServiceShape>>,
     /// The networks that services are attached to: one on each host that needs it.
     pub networks: Option<BTreeMap<String, Option<NetworkShape>>>,
     /// The named volumes that services mount.

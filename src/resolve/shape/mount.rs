@@ -9,7 +9,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use crate::model::name::VolumeName;
+use crate::model::setting::MountOptions;
 use crate::resolve::decode;
+use crate::resolve::shape::long_mount::LongMount;
 
 /// One entry under `volumes`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct MountShape {
     pub source: SourceShape,
     /// Whether the container may not write to it.
     pub read_only: bool,
+    /// What else is asked of it.
+    pub options: MountOptions,
 }
 
 /// What is mounted.
@@ -31,10 +35,17 @@ pub enum SourceShape {
     Volume(VolumeName),
     /// A volume of this container alone.
     Anonymous,
+    /// A file system in memory.
+    Tmpfs,
 }
 
 /// A message and a hint.
-type Wrong = (String, &'static str);
+pub(super) type Wrong = (String, &'static str);
+
+/// How mounts below a bind mount are shared with the host.
+pub(super) const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
+
+const OPTIONS: &str = "ro, rw, z, Z, nocopy and, of a bind mount, private, shared, slave and the same with r before it";
 
 const FORM: &str = "write it as VOLUME:/path, /host/path:/path or /path, with :ro behind it where it is read only";
 
@@ -63,7 +74,7 @@ impl<'de> Visitor<'de> for MountVisitor {
     }
 }
 
-/// `[SOURCE:]TARGET[:ro|rw]`
+/// `[SOURCE:]TARGET[:OPTIONS]`
 fn short(text: &str) -> Result<MountShape, Wrong> {
     let parts: Vec<&str> = text.split(':').collect();
     let (from, target, options) = match parts.as_slice() {
@@ -72,25 +83,63 @@ fn short(text: &str) -> Result<MountShape, Wrong> {
         [from, target, options] => (Some(*from), *target, *options),
         _ => return Err((format!("{text:?} is not a volume"), FORM)),
     };
-    let mut read_only = false;
-    for option in options.split(',').filter(|option| !option.is_empty()) {
-        match option {
-            "ro" => read_only = true,
-            "rw" => {}
-            other => {
-                let message = format!("the option `{other}` of a volume is not in force yet in this version of cdk");
-                return Err((message, "ro and rw are"));
-            }
-        }
-    }
-    Ok(MountShape {
+    let mut mount = MountShape {
         target: absolute(target)?,
         source: from.map(source).transpose()?.unwrap_or(SourceShape::Anonymous),
-        read_only,
-    })
+        read_only: false,
+        options: MountOptions::default(),
+    };
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        match option {
+            "ro" => mount.read_only = true,
+            // How files are kept the same between a virtual machine and its host, which a Linux host has no use for.
+            "rw" | "consistent" | "cached" | "delegated" => {}
+            "z" | "Z" => mount.options.selinux = Some(option.to_owned()),
+            "nocopy" => mount.options.nocopy = true,
+            other if PROPAGATIONS.contains(&other) => mount.options.propagation = propagation(other),
+            other => return Err((format!("`{other}` is no option of a volume"), OPTIONS)),
+        }
+    }
+    mount.fitting()
 }
 
-fn source(text: &str) -> Result<SourceShape, Wrong> {
+/// A propagation; none where it is the engine's own.
+pub(super) fn propagation(word: &str) -> Option<String> {
+    (word != "rprivate").then(|| word.to_owned())
+}
+
+impl MountShape {
+    /// Itself, unless it asks what its source does not have.
+    pub(super) fn fitting(self) -> Result<Self, Wrong> {
+        let MountOptions {
+            propagation,
+            create_host_path: _,
+            selinux,
+            nocopy,
+            subpath,
+            size: _,
+            mode: _,
+        } = &self.options;
+        let (is_bind, is_volume) = match &self.source {
+            SourceShape::Bind(_) => (true, false),
+            SourceShape::Volume(_) => (false, true),
+            SourceShape::Anonymous | SourceShape::Tmpfs => (false, false),
+        };
+        let wrong = |what: &str, of: &str| Err((format!("`{what}` is an option of {of}"), "leave it out here"));
+        match (propagation, selinux) {
+            (Some(word), _) if !is_bind => wrong(word, "bind mounts"),
+            (_, Some(word)) if !is_bind && !is_volume => wrong(word, "bind mounts and volumes"),
+            _ if *nocopy && !is_volume => wrong("nocopy", "named volumes"),
+            (_, Some(_)) if subpath.is_some() => Err((
+                "`selinux` and `subpath` can't stand together".to_owned(),
+                "an engine takes one of them",
+            )),
+            _ => Ok(self),
+        }
+    }
+}
+
+pub(super) fn source(text: &str) -> Result<SourceShape, Wrong> {
     if text.starts_with(['.', '~']) {
         let hint = "a relative path would be one of the machine that runs cdk: write the host's absolute path";
         return Err((format!("a host has no path {text:?}"), hint));
@@ -103,7 +152,7 @@ fn source(text: &str) -> Result<SourceShape, Wrong> {
 }
 
 /// An absolute path as an engine would clean it.
-fn absolute(path: &str) -> Result<String, Wrong> {
+pub(super) fn absolute(path: &str) -> Result<String, Wrong> {
     if !path.starts_with('/') {
         return Err((format!("{path:?} is not an absolute path"), FORM));
     }
@@ -117,89 +166,6 @@ fn absolute(path: &str) -> Result<String, Wrong> {
     Ok(format!("/{}", parts.join("/")))
 }
 
-/// A volume in long form.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-#[schemars(deny_unknown_fields)]
-struct LongMount {
-    /// What kind of mount it is. Required.
-    #[serde(rename = "type")]
-    kind: Option<MountType>,
-    /// The volume's name, or the host's path; a volume of the container alone unless given.
-    source: Option<String>,
-    /// The path in the container. Required.
-    target: Option<String>,
-    /// Whether the container may not write to it.
-    read_only: Option<bool>,
-}
-
-/// A kind of mount.
-#[derive(Debug, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum MountType {
-    /// A path of the host.
-    Bind,
-    /// A volume.
-    Volume,
-}
-
-impl<'de> Deserialize<'de> for MountType {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "bind" => Ok(Self::Bind),
-            "volume" => Ok(Self::Volume),
-            other @ ("tmpfs" | "npipe" | "cluster" | "image") => Err(decode::error(
-                format!("`{other}` is not in force yet in this version of cdk"),
-                "write `volume` or `bind`",
-            )),
-            other => Err(D::Error::custom(format!("expected `volume` or `bind`, not {other:?}"))),
-        }
-    }
-}
-
-impl LongMount {
-    fn mount(self) -> Result<MountShape, Wrong> {
-        let Self {
-            kind,
-            source: from,
-            target,
-            read_only,
-        } = self;
-        let missing = |what: &str| {
-            (
-                format!("a volume in long form needs `{what}`"),
-                "write {type, source, target}",
-            )
-        };
-        let kind = kind.ok_or_else(|| missing("type"))?;
-        let target = absolute(&target.ok_or_else(|| missing("target"))?)?;
-        let source = match (kind, from.map(|text| source(&text)).transpose()?) {
-            (MountType::Bind, Some(SourceShape::Bind(path))) => SourceShape::Bind(path),
-            (MountType::Volume, Some(SourceShape::Volume(name))) => SourceShape::Volume(name),
-            (MountType::Volume, None) => SourceShape::Anonymous,
-            (MountType::Bind, None) => return Err(missing("source")),
-            (MountType::Bind, Some(_)) => {
-                return Err((
-                    "a bind mount's source is an absolute path".to_owned(),
-                    "write `type: volume` for a volume",
-                ));
-            }
-            (MountType::Volume, Some(_)) => {
-                return Err((
-                    "a volume's source is its name".to_owned(),
-                    "write `type: bind` for a path of the host",
-                ));
-            }
-        };
-        let read_only = read_only.unwrap_or_default();
-        Ok(MountShape {
-            target,
-            source,
-            read_only,
-        })
-    }
-}
-
 impl JsonSchema for MountShape {
     fn schema_name() -> Cow<'static, str> {
         "MountShape".into()
@@ -207,6 +173,6 @@ impl JsonSchema for MountShape {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let long = generator.subschema_for::<LongMount>();
-        json_schema!({ "anyOf": [{ "type": "string", "description": "[SOURCE:]TARGET[:ro|rw]" }, long] })
+        json_schema!({ "anyOf": [{ "type": "string", "description": "[SOURCE:]TARGET[:OPTIONS]" }, long] })
     }
 }

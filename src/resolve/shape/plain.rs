@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use crate::resolve::decode;
 
@@ -128,6 +129,25 @@ impl JsonSchema for Port {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "integer", "minimum": 1, "maximum": 65535 })
+    }
+}
+
+/// The name of a variable of the environment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+pub struct VariableName(#[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))] pub String);
+
+impl TryFrom<String> for VariableName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let sound = text.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
+        match sound && text.starts_with(|c: char| !c.is_ascii_digit()) {
+            true => Ok(Self(text)),
+            false => Err(format!(
+                "{text:?} is not the name of a variable: letters, digits and `_`"
+            )),
+        }
     }
 }
 

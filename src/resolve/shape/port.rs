@@ -143,8 +143,12 @@ struct LongPort {
     protocol: Option<Protocol>,
     /// The host's address that it is bound to; all unless given.
     host_ip: Option<IpAddr>,
-    /// `host`, which is all there is.
+    /// `host`: on the host that the replica stands on; `ingress`: for the ingress, on a port that cdk hands out.
     mode: Option<PortMode>,
+    /// For people to read.
+    name: Option<String>,
+    /// For people to read: `http`.
+    app_protocol: Option<String>,
 }
 
 /// How a port is published.
@@ -153,17 +157,16 @@ struct LongPort {
 enum PortMode {
     /// On the host that the replica stands on.
     Host,
+    /// For the ingress.
+    Ingress,
 }
 
 impl<'de> Deserialize<'de> for PortMode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer)?.as_str() {
             "host" => Ok(Self::Host),
-            "ingress" => Err(decode::error(
-                "`ingress` is not in force yet in this version of cdk",
-                "ports are published on the replica's own host: write `host`, or leave it out",
-            )),
-            other => Err(D::Error::custom(format!("expected `host`, not {other:?}"))),
+            "ingress" => Ok(Self::Ingress),
+            other => Err(D::Error::custom(format!("expected `host` or `ingress`, not {other:?}"))),
         }
     }
 }
@@ -175,9 +178,14 @@ impl LongPort {
             published,
             protocol,
             host_ip,
-            mode: _,
+            mode,
+            name: _,
+            app_protocol: _,
         } = self;
         let target = target.ok_or("a port needs `target`: the port in the container")?.0;
+        if matches!(mode, Some(PortMode::Ingress)) && published.is_some() {
+            return Err("`mode: ingress` with `published` is Swarm's routing mesh, which cdk has not: write `mode: host`, or leave `published` out and route to it under `ingress`".to_owned());
+        }
         if host_ip.is_some() && published.is_none() {
             return Err("`host_ip` says nothing without `published`".to_owned());
         }

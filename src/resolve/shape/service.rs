@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -13,14 +12,15 @@ use crate::model::image::ImageRef;
 use crate::model::setting::Restart;
 use crate::model::unit::Span;
 use crate::resolve::decode;
+use crate::resolve::shape::attach::NetworkingShape;
 use crate::resolve::shape::depends::DependsShape;
 use crate::resolve::shape::deploy::{DeployShape, UpdateShape};
 use crate::resolve::shape::env_file::EnvFiles;
 use crate::resolve::shape::mount::MountShape;
-use crate::resolve::shape::network::{AttachmentsShape, ExposeShape, ExtraHostsShape, Mac, ModeShape, OneOrMany};
 use crate::resolve::shape::plain::{Count, Plain, Positive, Words, pairs_schema};
 use crate::resolve::shape::port::PortShape;
 use crate::resolve::shape::pull::PullShape;
+use crate::resolve::shape::runtime::{LimitsShape, RuntimeShape, SecurityShape};
 
 /// A service. Variables and labels stand here as a map; a list of them is made one before.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -50,26 +50,6 @@ pub struct ServiceShape {
     pub label_file: Option<EnvFiles>,
     /// Ports. A container's port alone gets a host port from cdk.
     pub ports: Option<Vec<PortShape>>,
-    /// The networks that it is attached to; the network `default` where there is one, unless given.
-    pub networks: Option<AttachmentsShape>,
-    /// Each host's default network, the host's own, or none, instead of `networks`.
-    pub network_mode: Option<ModeShape>,
-    /// What a container calls itself; its short id unless given.
-    pub hostname: Option<Plain<String>>,
-    /// The domain of it.
-    pub domainname: Option<Plain<String>>,
-    /// Whom it asks for names.
-    pub dns: Option<OneOrMany<IpAddr>>,
-    /// Options for its resolver.
-    pub dns_opt: Option<Vec<Plain<String>>>,
-    /// Domains in which it looks for short names.
-    pub dns_search: Option<OneOrMany<String>>,
-    /// Names of its own for addresses.
-    pub extra_hosts: Option<ExtraHostsShape>,
-    /// Ports that it says it has, without publishing them.
-    pub expose: Option<Vec<Plain<ExposeShape>>>,
-    /// A fixed hardware address, on its first network.
-    pub mac_address: Option<Mac>,
     /// Volumes and bind mounts.
     pub volumes: Option<Vec<MountShape>>,
     /// How the engine asks whether a replica is healthy.
@@ -86,6 +66,29 @@ pub struct ServiceShape {
     pub stop_grace_period: Option<Plain<Span>>,
     /// How many replicas, where, and how they are replaced.
     pub deploy: Option<DeployShape>,
+    /// As `deploy.replicas`.
+    pub scale: Option<Plain<Count<0>>>,
+}
+
+/// All words of a service.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename = "ServiceShape", default, deny_unknown_fields, extend("patternProperties" = {"^x-": true}))]
+pub struct WholeServiceShape {
+    /// What it is.
+    #[schemars(flatten)]
+    pub service: ServiceShape,
+    /// What its containers may do.
+    #[schemars(flatten)]
+    pub security: SecurityShape,
+    /// How they are run.
+    #[schemars(flatten)]
+    pub runtime: RuntimeShape,
+    /// What they may use.
+    #[schemars(flatten)]
+    pub limits: LimitsShape,
+    /// What they see of networks.
+    #[schemars(flatten)]
+    pub networking: NetworkingShape,
 }
 
 /// What lies beneath every service: any key of a service, and `update_config`, which means `deploy.update_config`.
@@ -94,7 +97,7 @@ pub struct ServiceShape {
 pub struct DefaultsShape {
     /// Any key of a service.
     #[schemars(flatten)]
-    pub service: ServiceShape,
+    pub service: WholeServiceShape,
     /// As `deploy.update_config`.
     pub update_config: Option<UpdateShape>,
 }
@@ -125,6 +128,8 @@ pub struct HealthShape {
     pub retries: Option<Plain<Count<1>>>,
     /// At the start, where failures don't count.
     pub start_period: Option<Plain<Span>>,
+    /// Between two checks at the start; engines before 25 know nothing of it.
+    pub start_interval: Option<Plain<Positive<Span>>>,
     /// Switches the image's own check off.
     pub disable: Option<bool>,
 }

@@ -139,6 +139,7 @@ fn every_key_in_force_arrives() {
         timeout: Span::seconds(1),
         retries: 4,
         start_period: Span::seconds(5),
+        start_interval: Span::default(),
     };
     assert_eq!((web.healthcheck, web.mode), (Some(check), Mode::Replicated(6)));
     let constraints: Vec<String> = web.constraints.iter().map(ToString::to_string).collect();

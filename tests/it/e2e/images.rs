@@ -158,12 +158,12 @@ fn without_its_registry_a_plan_shows_no_change_that_nobody_made() {
 
 #[test]
 fn an_image_is_named_by_its_digest_with_or_without_a_tag() {
-    let by_digest = push("pinned:1");
+    let with_tag = push("pinned:1");
+    let by_digest = with_tag.replace("pinned:1@", "pinned@");
     assert!(by_digest.starts_with("registry.lab:5000/pinned@sha256:"), "{by_digest}");
     let scene = scene("truth-pinned", &by_digest, "missing");
     scene.apply();
     scene.nothing_to_do();
-    let with_tag = by_digest.replace("pinned@", "pinned:1@");
     scene.edit("services/web.yaml", &by_digest, &with_tag);
     scene.commit("with its tag");
     scene.something_to_do().says("image");

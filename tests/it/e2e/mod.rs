@@ -1,16 +1,21 @@
 //! The built binary against real hosts: what a person would see. Every test has a cluster of its own, so that all run at once.
 
 mod drift;
+mod environments;
 mod faults;
 mod fleet;
 mod guards;
 mod images;
 mod interrupted;
+mod jenkins;
 mod lab;
 mod networks;
 mod offline;
+mod order;
 mod rolling;
 mod scene;
+mod strangers;
 mod table;
 mod unknown;
 mod unreachable;
+mod users;

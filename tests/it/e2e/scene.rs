@@ -1,7 +1,7 @@
 //! A scene: a cluster of its own with its git repository, its part of the lab's hosts, and the built binary to play it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -21,7 +21,8 @@ pub struct Run {
 }
 
 impl Run {
-    fn new(output: Output) -> Self {
+    /// What a process came to.
+    pub fn new(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Self {
             code: output.status.code(),
@@ -167,6 +168,21 @@ impl Scene {
     /// Runs cdk to its end.
     pub fn cdk(&self, args: &[&str]) -> Run {
         Run::new(self.command(env!("CARGO_BIN_EXE_cdk")).args(args).output().unwrap())
+    }
+
+    /// Runs cdk to its end, with these variables in its environment.
+    pub fn cdk_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Run {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cdk"));
+        Run::new(command.args(args).envs(variables.iter().copied()).output().unwrap())
+    }
+
+    /// A line of a pipeline as Jenkins runs it: in a folder of its own, without a terminal, the built cdk in PATH behind `first`.
+    pub fn line(&self, folder: &Path, first: &str, line: &str) -> Command {
+        let built = Path::new(env!("CARGO_BIN_EXE_cdk")).parent().unwrap();
+        let path = format!("{first}:{}:{}", built.display(), std::env::var("PATH").unwrap());
+        let mut command = self.command("sh");
+        command.current_dir(folder).env("PATH", path).args(["-xe", "-c", line]);
+        command
     }
 
     /// Starts cdk.

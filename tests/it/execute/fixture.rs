@@ -50,6 +50,7 @@ pub fn spec(image: &str) -> ContainerSpec {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
         ports: BTreeSet::new(),
         network: Networking::default(),
         mounts: BTreeSet::new(),
@@ -63,6 +64,8 @@ pub fn spec(image: &str) -> ContainerSpec {
         logging: Logging::default(),
         stop_grace_period: None,
         limits: Limits::default(),
+        security: Default::default(),
+        runtime: Default::default(),
     }
 }
 
@@ -139,6 +142,7 @@ impl Lab {
         let hosts = self.hosts.iter().map(as_host).collect();
         let options = Options {
             parallel,
+            variables: BTreeMap::new(),
             by: "ann@desk".to_owned(),
             at: Box::new(|| "2026-01-02T03:04:05Z".to_owned()),
         };

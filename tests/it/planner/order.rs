@@ -168,6 +168,7 @@ fn only_what_a_job_runs_makes_another_version() {
         one.limits = Limits {
             cpus: Cpus::default(),
             memory: Bytes(64 << 20),
+            ..Limits::default()
         };
         one.restart = Restart::OnFailure(3);
         one.logging.options.insert("max-size".to_owned(), "1m".to_owned());
@@ -398,6 +399,27 @@ fn what_stays_as_it_is_is_waited_for_where_it_is_not_well_yet() {
     go(&desired, &mut seen);
     // Nobody begins: nobody waits.
     set(&mut seen, "shop.db.2", ContainerState::Running { health });
+    assert!(planned(&desired, &seen).is_empty());
+}
+
+#[test]
+fn a_wait_for_health_that_nobody_checks_is_told() {
+    let web = needs(service("web:1", 1), &[("db", WELL)]);
+    let mut desired = desired(&["h1"], vec![("db", service("db:1", 1)), ("web", web)]);
+    let told = "web waits until db is healthy, but neither git nor its image gives db a health check: it counts as healthy once it has run for 5s";
+    let nothing = "hosts: {h1: {}}";
+    assert!(
+        texts(&planned(&desired, &observed(nothing))).is_empty(),
+        "the image may have one"
+    );
+    let image = "hosts: {h1: {images: {i: {tags: ['db:1']}}}}";
+    assert_eq!(texts(&planned(&desired, &observed(image))), [told]);
+    let check = "hosts: {h1: {images: {i: {tags: ['db:1'], defaults: {healthcheck: {test: [CMD, 'true']}}}}}}";
+    assert!(texts(&planned(&desired, &observed(check))).is_empty());
+    let mut seen = observed(image);
+    go(&desired, &mut seen);
+    assert!(texts(&planned(&desired, &seen)).is_empty(), "nobody waits");
+    desired.services.values_mut().for_each(|one| one.depends_on.clear());
     assert!(planned(&desired, &seen).is_empty());
 }
 

@@ -3,7 +3,7 @@
 use cdk::model::name::HostName;
 use cdk::model::policy::Order;
 use cdk::model::setting::Limits;
-use cdk::model::unit::{Bytes, Cpus};
+use cdk::model::unit::Bytes;
 use cdk::observe::Observed;
 use cdk::plan::step::{Action, Plan};
 use cdk::resolve::desired::{Availability, Desired, Mode};
@@ -303,8 +303,8 @@ fn what_git_no_longer_has_goes_and_says_why() {
 #[test]
 fn limits_change_in_place_but_none_needs_a_new_container() {
     let limits = |memory: u64| Limits {
-        cpus: Cpus::default(),
         memory: Bytes(memory << 20),
+        ..Limits::default()
     };
     let mut desired = desired(&["h1"], vec![("web", service("web:1", 1))]);
     let mut seen = live(&desired, "hosts: {h1: {}}");

@@ -56,6 +56,7 @@ pub fn service(image: &str, replicas: u32) -> Service {
         entrypoint: None,
         environment: BTreeMap::new(),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
         ports: BTreeSet::new(),
         network: ServiceNetworking {
             hostname: None,
@@ -84,6 +85,8 @@ pub fn service(image: &str, replicas: u32) -> Service {
             monitor: Span::seconds(5),
             timeout: Span::seconds(120),
         },
+        security: Default::default(),
+        runtime: Default::default(),
     }
 }
 
@@ -119,6 +122,7 @@ pub fn volume(name: &str) -> Mount {
         target: "/data".to_owned(),
         source: MountSource::Volume(name.to_owned()),
         read_only: false,
+        options: Default::default(),
     }
 }
 

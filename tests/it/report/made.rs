@@ -198,6 +198,26 @@ pub fn everything() -> Plan {
                     .map(|name| replica(name, Action::Remove, Some("bj-01"), "no longer in git"))
                     .into(),
             ),
+            service(
+                "migrate",
+                "runs once per version",
+                Vec::new(),
+                vec![replica(
+                    "migrate.1",
+                    Action::Run,
+                    Some("bj-03"),
+                    "this version has not run yet",
+                )],
+            ),
+            service(
+                "proxy",
+                "",
+                Vec::new(),
+                vec![
+                    replica("proxy.1", Action::Wait, Some("bj-01"), "waits for load.1"),
+                    replica("proxy.2", Action::Wait, None, "waits for load.1"),
+                ],
+            ),
             web,
         ],
         notes: vec![
@@ -214,6 +234,10 @@ pub fn everything() -> Plan {
             Note::Unplaced {
                 slot: slot("web.6"),
                 why: "4 hosts: 4 full".to_owned(),
+            },
+            Note::Waits {
+                service: "proxy".parse().unwrap(),
+                why: "waits for load.1: 4 hosts are full".to_owned(),
             },
             Note::Interrupted { steps: 12 },
             Note::Text("The tag web:1.5.0 stands for itself".to_owned()),

@@ -53,6 +53,7 @@ fn web() -> Service {
             ("LOG_LEVEL".to_owned(), plain("info")),
         ]),
         labels: BTreeMap::new(),
+        stamps: BTreeMap::new(),
         ports: [].into(),
         mounts: [].into(),
         healthcheck: None,
@@ -73,6 +74,8 @@ fn web() -> Service {
             monitor: Span::seconds(5),
             timeout: Span::seconds(120),
         },
+        security: Default::default(),
+        runtime: Default::default(),
     }
 }
 

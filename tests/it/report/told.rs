@@ -145,7 +145,7 @@ fn outcomes_as_data() {
         value["failed"][0],
         serde_json::json!({"step": 1, "what": "web.1", "host": "bj-01", "error": "no"})
     );
-    assert_eq!(value["left"].as_array().unwrap().len(), 3);
+    assert_eq!(value["left"].as_array().unwrap().len(), 4);
     assert_eq!(value["took_ms"], 72_000);
 }
 

@@ -61,6 +61,8 @@ build_image() {
     include=systemd,systemd-sysv,dbus,openssh-server,docker.io,nftables,iptables,iproute2,procps,sudo,ca-certificates,curl,iputils-ping
     # One image serves as the registry too.
     ((debian != 12)) || include+=,docker-registry
+    # A part of docker.io before Debian 13.
+    ((debian != 13)) || include+=,docker-cli
     debootstrap --variant=minbase --include="$include" "$(suite_of "$debian")" "$root" "$(debian_mirror)" >"$log" 2>&1 ||
         die "debootstrap of Debian $debian failed: $(tail -n 5 "$log" "$root/debootstrap/debootstrap.log" 2>/dev/null)"
     cp "$here/host/setup" "$root/setup"
