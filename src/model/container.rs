@@ -165,7 +165,7 @@ impl ContainerSpec {
             ports: ports.clone(),
             network: network.effective(exposed(&network.expose, &image.exposed, ports)),
             mounts: mounts.clone(),
-            healthcheck: merged_health(healthcheck.as_ref(), image.healthcheck.as_ref()),
+            healthcheck: Healthcheck::merged(healthcheck.as_ref(), image.healthcheck.as_ref()),
             restart: *restart,
             user: user.clone().unwrap_or_else(|| image.user.clone()),
             working_dir: cleaned(working_dir.as_ref().unwrap_or(&image.working_dir)),
@@ -239,29 +239,6 @@ fn laid_over(below: &BTreeMap<String, String>, above: &BTreeMap<String, String>)
     let mut all = below.clone();
     all.extend(above.iter().map(|(key, value)| (key.clone(), value.clone())));
     all
-}
-
-fn merged_health(wanted: Option<&Healthcheck>, image: Option<&Healthcheck>) -> Option<Healthcheck> {
-    let (Some(wanted), Some(image)) = (wanted, image) else {
-        return wanted.or(image).cloned();
-    };
-    let or = |own: Span, other: Span| if own == Span::default() { other } else { own };
-    Some(Healthcheck {
-        test: if wanted.test.is_empty() {
-            image.test.clone()
-        } else {
-            wanted.test.clone()
-        },
-        interval: or(wanted.interval, image.interval),
-        timeout: or(wanted.timeout, image.timeout),
-        retries: if wanted.retries == 0 {
-            image.retries
-        } else {
-            wanted.retries
-        },
-        start_period: or(wanted.start_period, image.start_period),
-        start_interval: or(wanted.start_interval, image.start_interval),
-    })
 }
 
 /// The digest of a wanted spec, 16 hexadecimal digits; kept in a label of the container made from it.

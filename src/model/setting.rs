@@ -174,6 +174,30 @@ pub struct Healthcheck {
 }
 
 impl Healthcheck {
+    /// One laid over the image's own, field by field, as an engine does it.
+    pub fn merged(wanted: Option<&Self>, image: Option<&Self>) -> Option<Self> {
+        let (Some(wanted), Some(image)) = (wanted, image) else {
+            return wanted.or(image).cloned();
+        };
+        let or = |own: Span, other: Span| if own == Span::default() { other } else { own };
+        Some(Self {
+            test: if wanted.test.is_empty() {
+                image.test.clone()
+            } else {
+                wanted.test.clone()
+            },
+            interval: or(wanted.interval, image.interval),
+            timeout: or(wanted.timeout, image.timeout),
+            retries: if wanted.retries == 0 {
+                image.retries
+            } else {
+                wanted.retries
+            },
+            start_period: or(wanted.start_period, image.start_period),
+            start_interval: or(wanted.start_interval, image.start_interval),
+        })
+    }
+
     /// Whether it switches health checks off.
     pub fn is_none(&self) -> bool {
         self.test.first().is_some_and(|word| word == "NONE")

@@ -8,6 +8,7 @@ mod depends;
 mod file;
 mod images;
 mod network;
+mod ops;
 mod order;
 mod tell;
 mod unit;

@@ -11,6 +11,7 @@ use crate::model::unit::Span;
 use crate::place::live::Standing;
 use crate::plan::build::{Builder, blank};
 use crate::plan::network::touched;
+use crate::plan::ops::{remove, rename, start, stop};
 use crate::plan::order::held;
 use crate::plan::step::{Precondition, Step, StepId, Unit};
 
@@ -37,23 +38,6 @@ pub(super) struct Draft<'d, 'a> {
 struct Gone<'d, 'a> {
     standing: &'d Standing<'a>,
     name: String,
-}
-
-fn start(name: &str) -> Op {
-    Op::Container(ContainerOp::Start { name: name.to_owned() })
-}
-
-fn stop(name: &str) -> Op {
-    Op::Container(ContainerOp::Stop { name: name.to_owned() })
-}
-
-fn remove(name: &str) -> Op {
-    Op::Container(ContainerOp::Remove { name: name.to_owned() })
-}
-
-fn rename(name: &str, to: &str) -> Op {
-    let (name, to) = (name.to_owned(), to.to_owned());
-    Op::Container(ContainerOp::Rename { name, to })
 }
 
 /// The container of that name is the one that was seen; what was written by hand has no id to hold it to.

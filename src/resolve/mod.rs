@@ -58,15 +58,12 @@ use crate::resolve::constraint::HostWords;
 use crate::resolve::decode::{Decoded, clear, decode, entries, refuse_key};
 use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
-use crate::resolve::hosts::Hosts;
-use crate::resolve::network::Networks;
 use crate::resolve::part::Parts;
 use crate::resolve::problems::Problems;
 use crate::resolve::render::{Names, Rendered, Sample, render};
 use crate::resolve::service::{Around, Reading};
 use crate::resolve::shape::service::ServiceShape;
 use crate::resolve::try_templates::try_templates;
-use crate::resolve::volume::Volumes;
 use crate::source::manifest::Manifest;
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
@@ -128,11 +125,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         complete,
     } = manifest;
     let sections = environment::sections(manifest, problems);
-    for (name, entry) in &*sections {
-        if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
-            problems.push(refuse_key("", name, entry.key.clone()).0);
-        }
-    }
+    refuse_others(&sections, problems);
     let section = |name: &str| sections.get(name);
     let names = Arc::new(cluster::names(section("vars"), revision, section("cluster"), problems));
     let head = cluster::head(section("cluster"), &names, problems);
@@ -186,23 +179,26 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     for name in ["firewall", "ingress"] {
         accepted::tell_section(name, section(name), problems);
     }
-    let Hosts { all: hosts, words: _ } = hosts;
-    let Networks {
-        all: networks,
-        words: _,
-    } = networks;
-    let Volumes { all: volumes, words: _ } = volumes;
     Some(Desired {
         revision: revision.clone(),
         cluster: head.cluster?,
-        hosts,
+        hosts: hosts.all,
         services,
-        networks,
-        volumes,
+        networks: networks.all,
+        volumes: volumes.all,
         registries,
         secrets: configs.secrets,
         not_in_force: problems.take_told(),
     })
+}
+
+/// Refuses sections that no file may have.
+fn refuse_others(sections: &Map, problems: &mut Problems) {
+    for (name, entry) in sections {
+        if !SECTIONS.contains(&name.as_str()) && !name.starts_with("x-") {
+            problems.push(refuse_key("", name, entry.key.clone()).0);
+        }
+    }
 }
 
 /// The names in a section, as they are written.
