@@ -108,7 +108,8 @@ impl Builder<'_> {
         let on_it = state.containers.iter().filter(|container| {
             container.state != ContainerState::Dead && networks(container).any(|network| network == name)
         });
-        let on_it: Vec<(&LiveContainer, String)> = on_it.map(|it| (it, self.name_of(it))).collect();
+        let mut on_it: Vec<(&LiveContainer, String)> = on_it.map(|it| (it, self.name_of(it))).collect();
+        on_it.sort_by(|a, b| a.1.cmp(&b.1));
         let mut parted = before.clone();
         for (live, container) in &on_it {
             let (name, container) = (name.to_owned(), container.clone());
