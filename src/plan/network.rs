@@ -68,9 +68,10 @@ impl Builder<'_> {
     }
 
     /// Makes networks anew whose words have changed: their containers are parted from the old one and attached to the new
-    /// one as they run. One host after the other, so that a network that cannot be made takes down one host's alone.
+    /// one as they run. One after the other, so that one that cannot be made takes down one host's alone; and since an engine
+    /// attaches a container to nothing while another of its networks is gone.
     pub(super) fn renew_networks(&mut self) {
-        let mut before: BTreeMap<&str, Vec<StepId>> = BTreeMap::new();
+        let mut before: Vec<StepId> = Vec::new();
         let diff = self.input.diff;
         for NetworkDiff {
             host,
@@ -83,15 +84,9 @@ impl Builder<'_> {
                 continue;
             };
             let Some(state) = self.state(host) else { continue };
-            let ready = self.renew(
-                host,
-                state,
-                name,
-                (was, spec),
-                before.remove(name.as_str()).unwrap_or_default(),
-            );
+            let ready = self.renew(host, state, name, (was, spec), before);
             self.told(host, name, Action::Replace, fields, "it differs");
-            before.insert(name, ready.clone());
+            before = ready.clone();
             self.networks.ready.insert((host.clone(), name.clone()), ready);
         }
     }

@@ -9,6 +9,7 @@ use cdk::render::network::{clashes, hosts_to_ask};
 use cdk::render::render;
 use cdk::resolve::desired::Desired;
 
+use super::order::{at, waits};
 use super::sim::{apply, state};
 use super::world::*;
 
@@ -96,6 +97,28 @@ fn a_changed_network_is_made_anew_under_its_containers_host_after_host() {
     );
     let kept = plan.services.iter().flat_map(|service| &service.slots);
     assert!(kept.clone().all(|slot| slot.action == Action::Keep));
+}
+
+#[test]
+fn of_two_changed_networks_one_stands_again_before_the_other_goes() {
+    // An engine attaches a container to nothing while the network that it was made with is gone.
+    let both = |subnets: [&str; 2]| {
+        let mut web = service("web:1", 1);
+        attach(&mut web, &["back", "front"]);
+        let mut all = desired(&["h1"], vec![("web", web)]);
+        let [back, front] = subnets.map(with_subnet);
+        all.networks = [network("back", back), network("front", front)].into();
+        all
+    };
+    let mut seen = observed("hosts: {h1: {}}");
+    go(&both(["10.1.0.0/24", "10.3.0.0/24"]), &mut seen);
+    let plan = go(&both(["10.2.0.0/24", "10.4.0.0/24"]), &mut seen);
+    let first = at(&plan, "h1: connect shop.web.1 to shop.back");
+    assert!(waits(
+        &plan,
+        at(&plan, "h1: disconnect shop.web.1 from shop.front"),
+        first
+    ));
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn go(desired: &Desired, observed: &mut Observed) -> Plan {
     plan
 }
 
-fn at(plan: &Plan, words: &str) -> StepId {
+pub(super) fn at(plan: &Plan, words: &str) -> StepId {
     let found = plan
         .steps
         .iter()
@@ -64,7 +64,7 @@ fn at(plan: &Plan, words: &str) -> StepId {
 }
 
 /// Whether a step waits for another, by however many others.
-fn waits(plan: &Plan, step: StepId, other: StepId) -> bool {
+pub(super) fn waits(plan: &Plan, step: StepId, other: StepId) -> bool {
     let step = plan.step(step).unwrap();
     let mut before = step.after.iter().chain(&step.settled);
     before.any(|id| *id == other || waits(plan, *id, other))
