@@ -12,6 +12,8 @@ mod lints;
 mod networks;
 #[path = "planner/order.rs"]
 mod order;
+#[path = "planner/platforms.rs"]
+mod platforms;
 #[path = "planner/property.rs"]
 mod property;
 #[path = "planner/scenarios.rs"]

@@ -1,0 +1,45 @@
+//! Constraints on what only a host itself can say: its platform and its engine's labels; and on its address.
+
+use cdk::resolve::constraint::parse;
+
+use super::world::{desired, observed, placed, service};
+
+/// The hosts that take a replica of a service with this constraint.
+fn taken(constraint: &str) -> Vec<String> {
+    let mut web = service("web:1", 6);
+    web.constraints = vec![parse(constraint).unwrap()];
+    let mut desired = desired(&["a", "b", "c"], vec![("web", web)]);
+    for (host, address) in desired.hosts.values_mut().zip(["10.0.0.1", "10.0.0.2", "10.9.0.3"]) {
+        host.private_address = address.parse().ok();
+    }
+    let observed = observed(
+        "hosts:
+  a: {facts: {os: linux, arch: x86_64, engine_labels: {gpu: a100}}}
+  b: {facts: {os: linux, arch: aarch64}}
+  c: {facts: {}}
+",
+    );
+    let placement = placed(&desired, &observed);
+    let mut hosts: Vec<String> = placement.slots.values().map(|one| one.host.to_string()).collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+#[test]
+fn a_host_is_known_by_its_platform_its_address_and_its_engine() {
+    for (constraint, hosts) in [
+        ("node.platform.os == Linux", "a b c"),
+        // What a host does not say is no reason against it.
+        ("node.platform.os == windows", "c"),
+        ("node.platform.arch == amd64", "a c"),
+        ("node.platform.arch == x86_64", "a c"),
+        ("node.platform.arch != arm64", "a c"),
+        ("engine.labels.gpu == a100", "a"),
+        ("engine.labels.gpu != a100", "b c"),
+        ("node.ip == 10.0.0.0/16", "a b"),
+        ("node.ip != 10.0.0.2", "a c"),
+    ] {
+        assert_eq!(taken(constraint).join(" "), hosts, "{constraint}");
+    }
+}
