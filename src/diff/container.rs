@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::diff::field::{self, Changes, Difference};
 use crate::diff::file::Files;
-use crate::diff::{SlotDiff, Verdict, image};
+use crate::diff::{SlotDiff, Verdict, image, plain};
 use crate::model::container::{ContainerSpec, ContainerState, Health, LiveContainer};
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::ImageDefaults;
@@ -274,16 +274,7 @@ fn kept<'a>(here: &Standing<'a>, has_extras: bool) -> (Verdict<'a>, String) {
 }
 
 pub(super) fn entry<'a>(slot: &Slot, host: &HostName, verdict: Verdict<'a>, why: String) -> SlotDiff<'a> {
-    SlotDiff {
-        slot: slot.clone(),
-        verdict,
-        host: Some(host.clone()),
-        from: None,
-        fields: Vec::<Difference>::new(),
-        why,
-        extras: Vec::new(),
-        state: None,
-    }
+    plain(slot, verdict, Some(host.clone()), why)
 }
 
 fn doubled<'a>(slot: &Slot, host: &HostName, one: &Standing<'a>) -> SlotDiff<'a> {

@@ -51,13 +51,7 @@ pub(super) fn limits(changes: &mut Changes, live: &Limits, wanted: &Limits) {
     changes.value("deploy.resources.limits.cpus", &live.cpus, cpus);
     changes.value("deploy.resources.limits.memory", &live.memory, memory);
     changes.value("deploy.resources.limits.pids", &live.pids, pids);
-    let swap = |swap: Option<&dyn Display>| swap.map(ToString::to_string);
-    let (old, new) = (live.memswap.as_ref(), memswap.as_ref());
-    changes.text(
-        "memswap_limit",
-        swap(old.map(|one| one as _)),
-        swap(new.map(|one| one as _)),
-    );
+    changes.given("memswap_limit", &live.memswap, memswap);
     changes.value("cpu_shares", &live.cpu_shares, cpu_shares);
     changes.value("cpuset", &live.cpuset, cpuset);
     changes.value("cpu_period", &live.cpu_period, cpu_period);

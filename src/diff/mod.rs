@@ -18,7 +18,7 @@ use crate::diff::container::Judge;
 use crate::diff::depends::{Grounds, Unsettled, hold};
 use crate::diff::field::Difference;
 use crate::diff::network::NetworkDiff;
-use crate::model::blob::FileWrite;
+use crate::model::blob::{FileKind, FileWrite};
 use crate::model::container::{ContainerSpec, ContainerState};
 use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
 use crate::model::setting::{Limits, Restart};
@@ -153,6 +153,19 @@ pub struct Diff<'a> {
     pub networks: Vec<NetworkDiff>,
     /// Containers that stay as they are, but for which others wait until they are well.
     pub unsettled: BTreeSet<Unsettled>,
+}
+
+impl Diff<'_> {
+    /// Whether the content of a config or a secret differs anywhere.
+    pub fn has_files(&self) -> bool {
+        let files = [FileKind::Config, FileKind::Secret].map(FileKind::key);
+        let services = self.services.values();
+        let mut fields = services.flat_map(|service| {
+            let own = service.slots.iter().flat_map(|slot| &slot.fields);
+            own.chain(&service.fields)
+        });
+        fields.any(|field| files.contains(&field.field))
+    }
 }
 
 /// Compares what is wanted with what was seen.

@@ -87,7 +87,7 @@ impl Changes {
     }
 
     /// A value that may not be given at all.
-    fn given<T: Display>(&mut self, field: &'static str, old: &Option<T>, new: &Option<T>) {
+    pub(super) fn given<T: Display>(&mut self, field: &'static str, old: &Option<T>, new: &Option<T>) {
         let shown = |value: &Option<T>| value.as_ref().map(ToString::to_string);
         self.text(field, shown(old), shown(new));
     }

@@ -73,17 +73,21 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         .into());
     }
     let mut encrypted = past::encrypted(&desired);
-    for earlier in past(settings, &target, &observed) {
-        let rendered = render(
-            &earlier,
-            &place(&earlier, &observed, &self::counts(&earlier, &observed)),
-        );
-        target
-            .past
-            .extend(rendered.map(|target| target.blobs).unwrap_or_default());
-        encrypted.extend(past::encrypted(&earlier));
-    }
     let mut difference = diff(&target, &placement, &observed);
+    // Reading earlier revisions takes time, which only a file that differs is worth.
+    if difference.has_files() {
+        for earlier in past(settings, &target, &observed) {
+            let rendered = render(
+                &earlier,
+                &place(&earlier, &observed, &self::counts(&earlier, &observed)),
+            );
+            target
+                .past
+                .extend(rendered.map(|target| target.blobs).unwrap_or_default());
+            encrypted.extend(past::encrypted(&earlier));
+        }
+        difference = diff(&target, &placement, &observed);
+    }
     if !settings.services.is_empty() || !settings.hosts.is_empty() {
         let whole = difference.clone();
         narrow(settings, &mut difference);

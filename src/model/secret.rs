@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::container::EffectiveSpec;
 use crate::model::image::ImageDefaults;
+use crate::model::setting::Healthcheck;
 
 /// The words that make a name a secret's.
 const WORDS: [&str; 4] = ["password", "secret", "token", "key"];
@@ -75,6 +76,16 @@ pub fn mask_values(map: &mut BTreeMap<String, String>) {
     }
 }
 
+/// Masks what a container runs, wherever that is said.
+fn mask_commands(command: &mut Vec<String>, entrypoint: &mut Vec<String>, check: Option<&mut Healthcheck>) {
+    for words in [command, entrypoint]
+        .into_iter()
+        .chain(check.map(|check| &mut check.test))
+    {
+        *words = masked_words(words);
+    }
+}
+
 impl EffectiveSpec {
     /// The same with its secrets masked.
     #[must_use]
@@ -82,11 +93,7 @@ impl EffectiveSpec {
         [&mut self.environment, &mut self.labels, &mut self.logging.options]
             .into_iter()
             .for_each(mask_values);
-        self.command = masked_words(&self.command);
-        self.entrypoint = masked_words(&self.entrypoint);
-        if let Some(check) = &mut self.healthcheck {
-            check.test = masked_words(&check.test);
-        }
+        mask_commands(&mut self.command, &mut self.entrypoint, self.healthcheck.as_mut());
         self
     }
 }
@@ -98,11 +105,7 @@ impl ImageDefaults {
         [&mut self.environment, &mut self.labels]
             .into_iter()
             .for_each(mask_values);
-        self.command = masked_words(&self.command);
-        self.entrypoint = masked_words(&self.entrypoint);
-        if let Some(check) = &mut self.healthcheck {
-            check.test = masked_words(&check.test);
-        }
+        mask_commands(&mut self.command, &mut self.entrypoint, self.healthcheck.as_mut());
         self
     }
 }
