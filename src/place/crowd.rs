@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::model::name::HostName;
-use crate::resolve::desired::{Desired, Group, Host};
+use crate::resolve::desired::{Desired, Host};
+use crate::resolve::wish::Group;
 
 /// A host's place in the order of names; services are counted likewise.
 pub(super) type Index = usize;

@@ -12,7 +12,8 @@ use crate::place::kind::Kind;
 use crate::place::near::Bonds;
 use crate::place::reason::Reason;
 use crate::place::tree::Groups;
-use crate::resolve::desired::{Mode, Strategy};
+use crate::resolve::desired::Mode;
+use crate::resolve::wish::Strategy;
 
 /// A move that evens something out.
 struct Move {

@@ -9,7 +9,8 @@ use crate::place::kind::Kind;
 use crate::place::ports::{Pool, Ports};
 use crate::place::reason::Obstacle;
 use crate::resolve::constraint::{holds, holds_of};
-use crate::resolve::desired::{Attribute, Availability, Constraint, Host};
+use crate::resolve::desired::{Availability, Host};
+use crate::resolve::wish::{Attribute, Constraint};
 
 /// CPU time in billionths of one CPU, and bytes of memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

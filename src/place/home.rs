@@ -13,7 +13,7 @@ use crate::place::crowd::Index;
 use crate::place::kind::Kind;
 use crate::place::live::Standing;
 use crate::place::reason::Obstacle;
-use crate::resolve::desired::{HostPort, Service};
+use crate::resolve::desired::{HostPort, Mode, Service};
 
 /// Where a wanted replica stands.
 pub(super) enum Home<'a> {
@@ -173,10 +173,15 @@ impl<'a> Known<'a> {
             Some(HostAnswer::Silent(_)) => true,
             Some(HostAnswer::Answers | HostAnswer::Down | HostAnswer::Gone(_)) | None => false,
         };
-        silent && self.failover && !kind.is_stateful && !kind.service.mode.is_global()
+        let bound = match kind.service.mode {
+            Mode::Replicated(_) => kind.is_stateful,
+            // A run may have ended there, and must not be done twice.
+            Mode::ReplicatedJob(_) | Mode::Global | Mode::GlobalJob => true,
+        };
+        silent && self.failover && !bound
     }
 
-    fn is_silent(&self, host: &HostName) -> bool {
+    pub(super) fn is_silent(&self, host: &HostName) -> bool {
         match self.hosts.get(host) {
             Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) => true,
             Some(HostAnswer::Answers | HostAnswer::Down) | None => false,

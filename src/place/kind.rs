@@ -10,7 +10,8 @@ use crate::observe::Observed;
 use crate::place::crowd::Index;
 use crate::place::live::keeps_failing;
 use crate::place::needs::Outside;
-use crate::resolve::desired::{Affinity, Constraint, Desired, Service, Strength};
+use crate::resolve::desired::{Desired, Service};
+use crate::resolve::wish::{Affinity, Constraint, Strength};
 
 /// A service, and what its replicas need.
 pub(super) struct Kind<'a> {

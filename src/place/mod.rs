@@ -8,6 +8,7 @@ mod choose;
 mod crowd;
 mod even;
 mod filter;
+mod fresh;
 mod home;
 mod kind;
 mod near;

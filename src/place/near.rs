@@ -1,5 +1,6 @@
-//! Affinity and anti-affinity: whether the replicas near a host let another one come there, and how well it would stand. No choosing.
+//! Affinity and anti-affinity, to replicas and to data: whether what stands near a host lets another one come there, and how well it would stand. No choosing.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::model::name::ServiceName;
@@ -7,11 +8,14 @@ use crate::place::choose::Placer;
 use crate::place::crowd::{Grouping, Index};
 use crate::place::kind::Kind;
 use crate::place::reason::Obstacle;
-use crate::resolve::desired::{Affinity, Group, Strength};
+use crate::resolve::wish::{Affinity, Group, Strength};
 
 /// What a service's replicas are to stand near to, and apart from, as replicas stand at this moment.
 pub(super) struct Bonds<'a> {
     all: Vec<Bond<'a>>,
+    /// The hosts where its data lies and waits: while there are such, a replica goes nowhere else.
+    data: BTreeSet<Index>,
+    volume: Option<&'a str>,
 }
 
 struct Bond<'a> {
@@ -35,7 +39,11 @@ impl Bond<'_> {
 
 impl<'a> Bonds<'a> {
     pub(super) fn new(placer: &Placer<'a>, kind: &Kind<'a>) -> Self {
-        let mut bonds = Self { all: Vec::new() };
+        let mut bonds = Self {
+            all: Vec::new(),
+            data: BTreeSet::new(),
+            volume: kind.data.first().copied(),
+        };
         if !kind.is_bonded() {
             return bonds;
         }
@@ -53,6 +61,11 @@ impl<'a> Bonds<'a> {
             }
         }
         bonds
+    }
+
+    /// With the hosts where its data lies and waits.
+    pub(super) fn with_data(self, data: BTreeSet<Index>) -> Self {
+        Self { data, ..self }
     }
 
     fn push(
@@ -83,6 +96,12 @@ impl<'a> Bonds<'a> {
 
     /// Whether what must be so is so on a host.
     pub(super) fn allow(&self, host: Index) -> Result<(), Obstacle> {
+        if let Some(volume) = self
+            .volume
+            .filter(|_| !self.data.is_empty() && !self.data.contains(&host))
+        {
+            return Err(Obstacle::Elsewhere(volume.to_owned()));
+        }
         let required = self.all.iter().filter(|bond| bond.strength == Strength::Required);
         for bond in required {
             let (service, per) = (bond.other.clone(), bond.per.clone());
@@ -117,6 +136,7 @@ impl<'a> Bonds<'a> {
 
     /// One more of the service's own replicas stands on a host.
     pub(super) fn take(&mut self, host: Index) {
+        self.data.remove(&host);
         self.change(host, |count| count + 1);
     }
 

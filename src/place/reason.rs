@@ -6,7 +6,7 @@ use crate::model::journal::PlacedSlot;
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::setting::Protocol;
 use crate::model::unit::{Bytes, Cpus};
-use crate::resolve::desired::{Attribute, Constraint, Group, Strategy};
+use crate::resolve::wish::{Attribute, Constraint, Group, Strategy};
 
 /// Why a host does not take a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use crate::model::name::{ClusterName, HostName, Slot, SlotKey};
 use crate::place::filter::{Amount, Room};
 use crate::place::kind::Kind;
-use crate::resolve::desired::Strategy;
+use crate::resolve::wish::Strategy;
 
 /// What makes one host better than another within its group; the lower, the better. Ties go by the host's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

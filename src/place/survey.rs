@@ -27,10 +27,12 @@ pub(super) struct Survey<'a> {
 }
 
 impl<'a> Placer<'a> {
-    /// Notes what the journal says of hosts that do not answer, or are gone; a job that has run holds nothing there.
+    /// Notes what the journal says of hosts that do not answer, or are gone, once all is placed: a job that has run holds nothing
+    /// there, nor does what failed over.
     pub(super) fn note_held(&mut self, known: &Known<'_>) {
         for (slot, placed) in known.record.iter().flat_map(|record| &record.placement) {
-            let waits = !self.done.finished.contains(slot);
+            let elsewhere = self.done.slots.get(slot).is_some_and(|now| now.host != placed.host);
+            let waits = !self.done.finished.contains(slot) && !elsewhere;
             if let Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) = known.hosts.get(&placed.host).filter(|_| waits) {
                 self.done
                     .held

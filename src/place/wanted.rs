@@ -12,7 +12,7 @@ use crate::place::home::{Home, Known};
 use crate::place::kind::Kind;
 use crate::place::near::Bonds;
 use crate::place::tree::Groups;
-use crate::resolve::desired::Strategy;
+use crate::resolve::wish::Strategy;
 
 /// How dispensable a replica is, by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -45,6 +45,7 @@ pub mod undefined;
 pub mod unique;
 pub mod update;
 pub mod volume;
+pub mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

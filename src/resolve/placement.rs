@@ -3,12 +3,12 @@
 use crate::model::name::ServiceName;
 use crate::model::problem::{Place, Problem};
 use crate::resolve::circle;
-use crate::resolve::desired::{Affinity, Group, Placing, Strategy, Strength};
 use crate::resolve::problems::{Problems, Segment, locate};
 use crate::resolve::reader::steps;
 use crate::resolve::service::Reading;
 use crate::resolve::shape::placement::{AffinityShape, PreferenceShape, StrategyShape};
 use crate::resolve::suggest;
+use crate::resolve::wish::{Affinity, Group, Placing, Strategy, Strength};
 
 const AT: [&str; 2] = ["deploy", "placement"];
 

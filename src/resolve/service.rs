@@ -10,7 +10,7 @@ use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::depends::Link;
 use crate::resolve::deploy;
-use crate::resolve::desired::{Constraint, Mode, Service};
+use crate::resolve::desired::{Mode, Service};
 use crate::resolve::file::Files;
 use crate::resolve::network::Networks;
 use crate::resolve::part::Parts;
@@ -25,6 +25,7 @@ use crate::resolve::suggest;
 use crate::resolve::template::Text;
 use crate::resolve::update;
 use crate::resolve::volume::Volumes;
+use crate::resolve::wish::Constraint;
 use crate::source::named::Named;
 use crate::source::yaml::Node;
 

@@ -18,10 +18,10 @@ use cdk::plan::step::{Action, Note, Plan};
 use cdk::plan::{Input, plan};
 use cdk::render::render;
 use cdk::resolve::desired::{
-    Attribute, Availability, Cluster, Constraint, Desired, Host, HostPort, Mode, Network, Service, ServiceNetworking,
-    ServicePort, Volume,
+    Availability, Cluster, Desired, Host, HostPort, Mode, Network, Service, ServiceNetworking, ServicePort, Volume,
 };
 use cdk::resolve::template::Text;
+use cdk::resolve::wish::{Attribute, Constraint};
 use cdk::scale::counts;
 
 pub fn host_name(name: &str) -> HostName {
