@@ -242,6 +242,32 @@ impl fmt::Display for Cpus {
 
 as_text!(Cpus, "a number of CPUs as a decimal, such as \"0.5\"");
 
+/// CPU time and memory that a container is promised, or several are: it counts for placement only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
+pub struct Reserved {
+    /// CPUs.
+    pub cpus: Cpus,
+    /// Memory.
+    pub memory: Bytes,
+}
+
+impl Reserved {
+    /// Whether nothing is promised.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl std::iter::Sum for Reserved {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            cpus: Cpus(sum.cpus.0.saturating_add(one.cpus.0)),
+            memory: Bytes(sum.memory.0.saturating_add(one.memory.0)),
+        })
+    }
+}
+
 /// A range of ports, both ends in it: `20000-29999`, or one port alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

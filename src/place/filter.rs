@@ -166,6 +166,7 @@ impl<'a> Room<'a> {
         let Some(state) = self.state else { return true };
         let facts = &state.facts;
         match &constraint.attribute {
+            Attribute::Id => facts.machine_id.is_empty() || holds_of(constraint, Some(&facts.machine_id)),
             Attribute::Os => facts.os.is_empty() || holds_of(constraint, Some(&facts.os)),
             Attribute::Arch => {
                 let wanted = Constraint {

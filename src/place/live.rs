@@ -59,6 +59,28 @@ impl<'a> Standing<'a> {
     }
 }
 
+/// How often a container was started again by its engine until it counts as one that keeps failing: as often as Swarm lets a task
+/// fail before it puts the node last (`maxFailures` in swarmkit, `manager/scheduler/nodeinfo.go`).
+const RESTARTS: u64 = 5;
+
+/// Whether a container keeps failing where it is: it is between two starts, half removed, ended with an error though it is no job's,
+/// or was restarted too often and isn't healthy since.
+///
+/// Swarm counts the failures of five minutes. Here is neither a state nor a clock: without a health check nobody can tell an old row of
+/// restarts from a new one, so they count until the container is made anew, or started by hand.
+pub fn keeps_failing(container: &LiveContainer) -> bool {
+    let often = container.restarts >= RESTARTS;
+    match container.state {
+        ContainerState::Restarting | ContainerState::Dead => true,
+        ContainerState::Exited { code } => code != 0 && container.owner.job.is_none(),
+        ContainerState::Running { health } => match health {
+            Some(Health::Healthy) => false,
+            None | Some(Health::Starting | Health::Unhealthy) => often,
+        },
+        ContainerState::Created | ContainerState::Paused => often,
+    }
+}
+
 /// Everything of the cluster that stands on a host which answers, by slot and then by host and name.
 pub fn standing<'a>(
     cluster: &ClusterName,

@@ -278,6 +278,7 @@ pub fn owner(of: &str) -> Ownership {
         image: None,
         digest: None,
         job: None,
+        reserved: Default::default(),
     }
 }
 
