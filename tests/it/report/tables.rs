@@ -181,7 +181,7 @@ fn observed() -> Observed {
         containers: vec![retired, container("shop.web.1", "2026-01-02T03:04:05.5Z")],
         other_containers: 3,
         reserved: Reserved {
-            cpus: Cpus(250_000_000),
+            cpus: Cpus(500_000_000),
             memory: Bytes(256 << 20),
         },
         journal: vec![
