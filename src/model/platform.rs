@@ -50,6 +50,11 @@ impl Platform {
         self.os == image.os && processor
     }
 
+    /// Whether a host of this platform runs an image that is there for these. Where none of them is known there is no reason against it.
+    pub fn runs_one_of(&self, platforms: &BTreeSet<Self>) -> bool {
+        platforms.is_empty() || platforms.iter().any(|platform| self.runs(platform))
+    }
+
     fn version(&self) -> Option<u32> {
         self.variant.as_deref()?.strip_prefix('v')?.parse().ok()
     }
@@ -63,8 +68,7 @@ impl HostFacts {
 
     /// Whether the host runs an image that is there for these platforms. Where either is not known there is no reason against it.
     pub fn runs_one_of(&self, platforms: &BTreeSet<Platform>) -> bool {
-        let Some(own) = self.platform() else { return true };
-        platforms.is_empty() || platforms.iter().any(|platform| own.runs(platform))
+        self.platform().is_none_or(|own| own.runs_one_of(platforms))
     }
 }
 

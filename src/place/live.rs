@@ -77,7 +77,7 @@ pub fn keeps_failing(container: &LiveContainer) -> bool {
             Some(Health::Healthy) => false,
             None | Some(Health::Starting | Health::Unhealthy) => often,
         },
-        ContainerState::Created | ContainerState::Paused => often,
+        ContainerState::Created | ContainerState::Paused => false,
     }
 }
 

@@ -218,7 +218,7 @@ impl Mode {
 }
 
 /// What a constraint looks at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attribute {
     /// `node.id`: the engine's own id, as `docker info` and `cdk hosts -o json` say it.
@@ -240,7 +240,7 @@ pub enum Attribute {
 }
 
 /// A demand on a host, in Swarm's syntax: `node.labels.type == large`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Constraint {
     /// What it looks at.
     pub attribute: Attribute,
@@ -264,6 +264,63 @@ impl fmt::Display for Constraint {
         }
         write!(f, " {} {}", if self.equal { "==" } else { "!=" }, self.value)
     }
+}
+
+/// Which of the hosts that fit is the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// The one with the fewest of the service's replicas, then of all containers.
+    #[default]
+    Spread,
+    /// The one that is the fullest.
+    Binpack,
+    /// Any, by a seed of the cluster and the slot.
+    Random,
+}
+
+/// What makes hosts a group.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// Each is one by itself.
+    Host,
+    /// Those with the same value of this label; those without it are one too.
+    Label(String),
+}
+
+/// How much a wish counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strength {
+    /// It must be so.
+    Required,
+    /// It is better so: 1 to 100.
+    Weight(u8),
+}
+
+/// Nearness to the replicas of a service, or distance from them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Affinity {
+    /// The service.
+    pub service: ServiceName,
+    /// What is near.
+    pub per: Group,
+    /// How much it counts.
+    pub strength: Strength,
+}
+
+/// What is wished of a service's place, beyond what must be so.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Placing {
+    /// Which host is the best.
+    pub strategy: Strategy,
+    /// The labels whose groups replicas are spread over, the first one first.
+    pub preferences: Vec<String>,
+    /// The services that it stands near to.
+    pub affinity: Vec<Affinity>,
+    /// The services that it stands apart from; its own replicas perhaps.
+    pub anti_affinity: Vec<Affinity>,
 }
 
 /// A port of a service's containers, and which port of the host it gets.
@@ -345,6 +402,9 @@ pub struct Service {
     pub constraints: Vec<Constraint>,
     /// How many of its replicas one host may hold, at most.
     pub max_replicas_per_node: Option<u32>,
+    /// What is wished of their place besides.
+    #[serde(skip_serializing_if = "is_default")]
+    pub placing: Placing,
     /// How replicas are replaced.
     pub update: UpdatePolicy,
     /// What a replica may do.

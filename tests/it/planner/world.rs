@@ -12,6 +12,7 @@ use cdk::model::setting::{Limits, Logging, Mount, MountSource, Protocol, Restart
 use cdk::model::unit::{Bytes, Cpus, Span};
 use cdk::model::volume::VolumeSpec;
 use cdk::observe::{ObservationDocument, Observed};
+use cdk::place::asked::Asked;
 use cdk::place::{Placement, place};
 use cdk::plan::step::{Action, Note, Plan};
 use cdk::plan::{Input, plan};
@@ -79,6 +80,7 @@ pub fn service(image: &str, replicas: u32) -> Service {
         reserved_memory: Bytes::default(),
         constraints: Vec::new(),
         max_replicas_per_node: None,
+        placing: Default::default(),
         update: UpdatePolicy {
             parallelism: 1,
             delay: Span::default(),
@@ -186,7 +188,7 @@ pub fn observed(yaml: &str) -> Observed {
 }
 
 pub fn placed(desired: &Desired, observed: &Observed) -> Placement {
-    place(desired, observed, &counts(desired, observed))
+    place(desired, observed, &counts(desired, observed), &Asked::default())
 }
 
 /// The pure floors, one after the other.
