@@ -10,6 +10,7 @@ pub mod name;
 pub mod network;
 pub mod op;
 pub mod order;
+pub mod platform;
 pub mod policy;
 pub mod problem;
 pub mod revision;

@@ -59,18 +59,25 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// From how many restarts on a container counts as one that keeps failing; swarmkit's scheduler counts so many failures.
-const MANY: u32 = 5;
+/// How often a container was started again by its engine until it counts as one that keeps failing: as often as Swarm lets a task
+/// fail before it puts the node last (`maxFailures` in swarmkit, `manager/scheduler/nodeinfo.go`).
+const RESTARTS: u64 = 5;
 
-/// Whether a container keeps failing: its host is then the last choice for another replica of the same version.
+/// Whether a container keeps failing where it is: it is between two starts, half removed, ended with an error though it is no job's,
+/// or was restarted too often and isn't healthy since.
+///
+/// Swarm counts the failures of five minutes. Here is neither a state nor a clock: without a health check nobody can tell an old row of
+/// restarts from a new one, so they count until the container is made anew, or started by hand.
 pub fn keeps_failing(container: &LiveContainer) -> bool {
+    let often = container.restarts >= RESTARTS;
     match container.state {
         ContainerState::Restarting | ContainerState::Dead => true,
-        ContainerState::Exited { code } => code != 0,
-        ContainerState::Running { health } => {
-            health != Some(Health::Healthy) && u64::from(container.restarts) >= u64::from(MANY)
-        }
-        ContainerState::Paused | ContainerState::Created => false,
+        ContainerState::Exited { code } => code != 0 && container.owner.job.is_none(),
+        ContainerState::Running { health } => match health {
+            Some(Health::Healthy) => false,
+            None | Some(Health::Starting | Health::Unhealthy) => often,
+        },
+        ContainerState::Created | ContainerState::Paused => false,
     }
 }
 

@@ -161,6 +161,7 @@ impl<'i> Builder<'i> {
 
     /// What goes into the labels of a new container.
     pub(super) fn owner(&self, slot: &Slot, spec: &ContainerSpec) -> Ownership {
+        let service = self.input.target.services.get(&slot.service);
         Ownership {
             slot: slot.clone(),
             fingerprint: Some(spec.fingerprint()),
@@ -168,6 +169,7 @@ impl<'i> Builder<'i> {
             image: Some(spec.image.clone()),
             digest: self.digest(&spec.image),
             job: self.job(&slot.service).cloned(),
+            reserved: service.map(|service| service.reserved).unwrap_or_default(),
         }
     }
 

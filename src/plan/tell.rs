@@ -8,6 +8,7 @@ use crate::model::host::ObservedHost;
 use crate::model::image::Digest;
 use crate::model::journal::{EarlierVersion, JOURNAL_VERSIONS, JournalEnd, Memory, PlacedSlot};
 use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::platform::Platform;
 use crate::model::runtime::is_default;
 use crate::model::unit::Span;
 use crate::observe::Observed;
@@ -286,10 +287,32 @@ pub(super) fn digests(target: &Target, observed: &Observed) -> BTreeMap<String, 
 
 /// What later applies must know: the hosts, and what images stood for in earlier versions.
 pub(super) fn memory(target: &Target, placement: &Placement, observed: &Observed) -> Memory {
+    let versions = versions(target, observed);
     Memory {
-        versions: versions(target, observed),
+        platforms: platforms(target, observed, &versions),
+        versions,
         ..placement.memory.clone()
     }
+}
+
+/// The platforms of the images in use, as far as they are known, and of those of earlier versions.
+fn platforms(
+    target: &Target,
+    observed: &Observed,
+    versions: &[EarlierVersion],
+) -> BTreeMap<Digest, BTreeSet<Platform>> {
+    let now = digests(target, observed);
+    let earlier = versions.iter().flat_map(|version| version.digests.values());
+    let used: BTreeSet<&Digest> = now.values().chain(earlier).collect();
+    let recorded = newest_record(observed)
+        .into_iter()
+        .flat_map(|last| &last.memory.platforms);
+    let told = now
+        .iter()
+        .filter_map(|(image, digest)| Some((digest, observed.platforms.get(image)?)));
+    let all = recorded.filter(|(digest, _)| used.contains(digest)).chain(told);
+    all.map(|(digest, platforms)| (digest.clone(), platforms.clone()))
+        .collect()
 }
 
 /// The earlier versions, the newest first; each says only what the next newer one does not.

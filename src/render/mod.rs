@@ -16,6 +16,7 @@ use crate::model::order::{Dependency, JobVersion};
 use crate::model::policy::UpdatePolicy;
 use crate::model::problem::Problem;
 use crate::model::revision::Revision;
+use crate::model::unit::Reserved;
 use crate::model::volume::VolumeSpec;
 use crate::place::{HostAnswer, Placement};
 use crate::render::container::Renderer;
@@ -43,6 +44,8 @@ pub struct ServiceTarget {
     pub depends_on: BTreeMap<ServiceName, Dependency>,
     /// The version that is to run, where it is a job.
     pub job: Option<JobVersion>,
+    /// What a replica is promised.
+    pub reserved: Reserved,
     /// Whether its replicas write to their host, and so are never doubled there nor moved.
     pub stateful: bool,
 }
@@ -95,6 +98,10 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
             policy: service.update,
             depends_on: service.depends_on.clone(),
             job: placement.jobs.versions.get(name).cloned(),
+            reserved: Reserved {
+                cpus: service.reserved_cpus,
+                memory: service.reserved_memory,
+            },
             stateful: service.is_stateful(),
         };
         target.services.insert(name.clone(), service);

@@ -5,6 +5,8 @@
 
 #[path = "dialect/networks.rs"]
 mod networks;
+#[path = "dialect/promises.rs"]
+mod promises;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -179,6 +181,7 @@ fn owner(spec: &ContainerSpec) -> Ownership {
         image: Some(spec.image.clone()),
         digest: None,
         job: None,
+        reserved: Default::default(),
     }
 }
 

@@ -79,6 +79,7 @@ fn owner(of: &Slot, image: &str) -> Ownership {
         image: Some(image.parse().unwrap()),
         digest: None,
         job: None,
+        reserved: Default::default(),
     }
 }
 

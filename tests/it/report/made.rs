@@ -279,6 +279,7 @@ pub fn owner(of: &str) -> Ownership {
         image: None,
         digest: None,
         job: None,
+        reserved: Default::default(),
     }
 }
 
