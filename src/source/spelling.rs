@@ -26,14 +26,22 @@ pub fn in_place(text: &str, node: &Node, new: &str) -> Option<(Range<usize>, Str
 /// Where a scalar ends: behind its quote, or before what is blank behind it.
 pub fn end_of_scalar(text: &str, node: &Node) -> usize {
     let (start, _) = behind_properties(text, node.place.start);
-    let end = node.place.end.max(start);
-    let written = text.get(start..end).unwrap_or_default();
-    let length = match written.chars().next() {
-        Some('"') => end_of_double(written),
-        Some('\'') => end_of_single(written),
-        Some(_) | None => written.trim_end().len(),
+    let written = text.get(start..node.place.end).unwrap_or_default();
+    if node.is_null() && scalar::plain(written) != Kind::Null {
+        // What is not written has the place of what comes next.
+        return node.place.start;
+    }
+    let quoted = match written.chars().next() {
+        Some('"') => Some(end_of_double(written)),
+        Some('\'') => Some(end_of_single(written)),
+        Some(_) | None => None,
     };
-    start + length
+    // A block of text may begin with a quote, too.
+    let ends_there = |end: &usize| {
+        let behind = written.get(*end..).unwrap_or_default().trim_start();
+        behind.is_empty() || behind.starts_with('#')
+    };
+    start + quoted.filter(ends_there).unwrap_or(written.trim_end().len())
 }
 
 /// Where a value comes that is nothing yet, though its key is there, and what: behind the colon, or in the place of `~`.
