@@ -34,7 +34,10 @@ struct OneFile(String);
 impl Files for OneFile {
     fn list(&self, folder: &Path) -> Result<BTreeMap<String, Listed>, SourceError> {
         let is_root = folder.as_os_str().is_empty();
-        Ok(is_root.then(|| ("cdk.yaml".to_owned(), Listed::File)).into_iter().collect())
+        Ok(is_root
+            .then(|| ("cdk.yaml".to_owned(), Listed::File))
+            .into_iter()
+            .collect())
     }
 
     fn read(&self, file: &Path) -> Result<Option<Vec<u8>>, SourceError> {

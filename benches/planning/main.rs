@@ -162,12 +162,7 @@ fn measure(size: Size) -> Result<(), String> {
 }
 
 /// Plans until it has taken two seconds; the median of each floor. The memory is the first round's.
-fn rounds(
-    size: Size,
-    way: Way,
-    desired: &Desired,
-    observed: &Observed,
-) -> Result<(Measured, Plan, Target), String> {
+fn rounds(size: Size, way: Way, desired: &Desired, observed: &Observed) -> Result<(Measured, Plan, Target), String> {
     let begun = Instant::now();
     forget_peak()?;
     let mut first = one(desired, observed)?;

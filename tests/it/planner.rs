@@ -14,6 +14,8 @@ mod networks;
 mod order;
 #[path = "planner/platforms.rs"]
 mod platforms;
+#[path = "planner/promises.rs"]
+mod promises;
 #[path = "planner/property.rs"]
 mod property;
 #[path = "planner/scenarios.rs"]
