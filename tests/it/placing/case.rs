@@ -28,6 +28,9 @@ pub struct Case {
     /// Other sections of the repository.
     #[serde(default)]
     more: Value,
+    /// What the observation says beside the hosts.
+    #[serde(default)]
+    seen: Value,
     /// Arguments of `cdk plan`.
     #[serde(default)]
     args: Vec<String>,
@@ -71,6 +74,7 @@ struct World {
     hosts: Map<String, Value>,
     services: Map<String, Value>,
     more: Value,
+    seen: Value,
     /// What the newest plan placed; none before the first.
     placement: Option<Value>,
 }
@@ -81,6 +85,7 @@ impl World {
             hosts: Map::new(),
             services: Map::new(),
             more: case.more.clone(),
+            seen: case.seen.clone(),
             placement: None,
         };
         lay(&mut world.hosts, &case.hosts);
@@ -122,6 +127,7 @@ impl World {
             hosts: self.hosts.clone(),
             services: self.services.clone(),
             more: self.more.clone(),
+            seen: self.seen.clone(),
             placement: self.placement.clone(),
         };
         after.change(&Stage {
@@ -217,7 +223,9 @@ impl World {
             }
             (name.clone(), seen.into())
         });
-        json!({"hosts": hosts.collect::<Map<_, _>>()})
+        let mut observation = Map::from_iter([("hosts".to_owned(), hosts.collect())]);
+        observation.extend(self.seen.as_object().cloned().unwrap_or_default());
+        observation.into()
     }
 
     fn placed_on(&self, host: &str) -> Value {

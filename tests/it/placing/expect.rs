@@ -174,7 +174,12 @@ impl Expect {
             }
         }
         let unplaced: BTreeMap<&str, &str> = got.does("unplaced").map(|slot| (&*slot.name, &*slot.why)).collect();
-        same("unplaced: ", format!("{unplaced:?}"), format!("{:?}", self.unplaced));
+        let said = |slot: &str| unplaced.get(slot).map(ToString::to_string).unwrap_or_default();
+        let expected = self.unplaced.iter();
+        let expected: BTreeMap<&String, String> = expected
+            .map(|(slot, why)| (slot, why.clone().unwrap_or_else(|| said(slot))))
+            .collect();
+        same("unplaced: ", format!("{unplaced:?}"), format!("{expected:?}"));
         let removed: BTreeSet<&str> = got.does("remove").map(|slot| &*slot.name).collect();
         same("removed: ", format!("{removed:?}"), format!("{:?}", self.removed));
         let moved: BTreeMap<&str, &str> = got.does("move").map(|slot| (&*slot.name, &*slot.host)).collect();

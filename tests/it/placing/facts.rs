@@ -70,7 +70,12 @@ fn there_are_enough_facts_each_with_a_name_of_its_own_and_a_source() {
     let mut names = BTreeSet::new();
     for (topic, cases) in &topics {
         for case in cases {
-            assert_ne!(case.differs.as_deref().map(str::trim), Some(""), "{topic}: {}: why does it differ?", case.name);
+            assert_ne!(
+                case.differs.as_deref().map(str::trim),
+                Some(""),
+                "{topic}: {}: why does it differ?",
+                case.name
+            );
             assert!(names.insert(&case.name), "{topic}: there are two called {}", case.name);
             let known = [
                 "moby/swarmkit ",
