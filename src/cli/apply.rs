@@ -40,6 +40,9 @@ pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ende
         Some(saved) => saved.pinned,
         None => args.rev.is_some(),
     };
+    if let Some(saved) = &saved {
+        settings.asked = saved.asked.clone();
+    }
     settings.forget = match &saved {
         Some(saved) => saved.forgets.iter().cloned().chain(args.forget).collect(),
         None => args.forget,

@@ -9,6 +9,7 @@ use jiff::{Timestamp, Unit};
 use crate::cli::args::{Color, Global, Output};
 use crate::cli::exit::Ended;
 use crate::flow::Settings;
+use crate::place::asked::Asked;
 use crate::report::style::Style;
 
 /// One command's surroundings.
@@ -61,6 +62,7 @@ impl Context {
                 parallel: global.parallel.map(Into::into),
                 keep_connections: !ci,
                 forget: Vec::new(),
+                asked: Asked::default(),
                 pinned: false,
             },
         })

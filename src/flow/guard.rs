@@ -73,7 +73,7 @@ pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
             GuardKind::Dirty => !allowed.dirty,
             GuardKind::Removals => !allowed.removals,
             GuardKind::NewCluster => !allowed.new_cluster,
-            GuardKind::Gone | GuardKind::Older | GuardKind::Password => true,
+            GuardKind::Gone | GuardKind::Older | GuardKind::Password | GuardKind::Asked => true,
         })
         .map(|Guard { kind: _, why, cure }| format!("{why}: {cure}"))
         .collect();

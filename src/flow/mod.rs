@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::name::{HostName, ServiceName};
 use crate::observe::{Observed, read_document};
+use crate::place::asked::Asked;
 use crate::resolve::desired::Desired;
 
 pub use apply::Session;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub keep_connections: bool,
     /// Hosts that are gone from hosts.yaml and given up.
     pub forget: Vec<HostName>,
+    /// What a person asks for beside what git says.
+    pub asked: Asked,
     /// Whether the revision was named by a person, and not simply is what a saved plan was made from: it may be older.
     pub pinned: bool,
 }

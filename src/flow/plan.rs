@@ -59,7 +59,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         }
     }
     let counts = counts(&desired, &observed);
-    let placement = place(&desired, &observed, &counts);
+    let placement = place(&desired, &observed, &counts, &settings.asked);
     let mut target = render(&desired, &placement).map_err(|problems| Rejected {
         problems,
         texts: BTreeMap::new(),
@@ -79,7 +79,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         for earlier in past(settings, &target, &observed) {
             let rendered = render(
                 &earlier,
-                &place(&earlier, &observed, &self::counts(&earlier, &observed)),
+                &place(&earlier, &observed, &self::counts(&earlier, &observed), &settings.asked),
             );
             target
                 .past
@@ -105,6 +105,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         diff: &difference,
     });
     plan.pinned = settings.pinned;
+    plan.asked = settings.asked.clone();
     plan.forgets = forgets;
     plan.notes.extend(told(&desired));
     let missing_notes = missing

@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use crate::host::Hosts;
 use crate::model::host::ObservedHost;
 use crate::observe::Observed;
+use crate::place::asked::Asked;
 use crate::place::place;
 use crate::render::network::hosts_to_ask;
 use crate::render::render;
@@ -17,7 +18,7 @@ pub(super) async fn ask(desired: &Desired, observed: &mut Observed, links: &Host
     if own.all(|network| network.spec.pools.is_empty()) {
         return;
     }
-    let placement = place(desired, observed, &counts(desired, observed));
+    let placement = place(desired, observed, &counts(desired, observed), &Asked::default());
     let Ok(target) = render(desired, &placement) else {
         return;
     };

@@ -1,40 +1,47 @@
-//! Placing itself: first what stands, then what must leave its host, then what is new. The checks are `filter`'s.
+//! Placing itself: first what stands, then what must leave its host, then what is new. Filters, scores and groups are their own files'.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::model::host::ObservedHost;
-use crate::model::journal::{JournalRecord, PlacedSlot};
+use crate::model::journal::JournalRecord;
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::policy::Order;
 use crate::model::setting::PortBinding;
 use crate::observe::Observed;
-use crate::place::filter::{Pool, Room};
-use crate::place::home::{Known, Seat, data};
+use crate::place::asked::Asked;
+use crate::place::crowd::{Crowds, Groupings, Index};
+use crate::place::filter::Room;
+use crate::place::home::{Known, Seat};
+use crate::place::kind::{Kind, kinds};
 use crate::place::live::{Standing, standing};
-use crate::place::needs::Outside;
-use crate::place::reason::{Obstacle, Reason, Refusal, Why};
+use crate::place::near::Bonds;
+use crate::place::ports::Pool;
+use crate::place::reason::{Obstacle, Reason};
 use crate::place::roll::Roll;
-use crate::place::survey::{Survey, answer, is_wanted};
+use crate::place::settle::Leaving;
+use crate::place::survey::{Survey, answer};
 use crate::place::{Assignment, HostAnswer, Placement};
-use crate::resolve::desired::{Desired, HostPort, Service};
+use crate::resolve::desired::Desired;
 use crate::scale::job::Jobs;
 
 /// All that placing works on.
 pub(super) struct Placer<'a> {
     pub(super) desired: &'a Desired,
     pub(super) observed: &'a Observed,
+    pub(super) asked: &'a Asked,
     record: Option<&'a JournalRecord>,
     pub(super) forgotten: &'a BTreeSet<HostName>,
+    /// The hosts, by name.
     pub(super) rooms: Vec<Room<'a>>,
+    /// The services, by name.
+    pub(super) kinds: Vec<Rc<Kind<'a>>>,
+    /// Whether each distinct constraint holds on each host.
+    verdicts: Vec<Vec<bool>>,
+    pub(super) groupings: Groupings<'a>,
+    pub(super) crowds: Crowds,
     pool: Pool,
-    pub(super) outside: Outside<'a>,
     pub(super) done: Placement,
-}
-
-/// A replica that must leave its host, and why.
-struct Leaving<'a> {
-    seat: Seat<'a>,
-    obstacle: Obstacle,
 }
 
 impl<'a> Placer<'a> {
@@ -43,6 +50,7 @@ impl<'a> Placer<'a> {
         observed: &'a Observed,
         counts: &BTreeMap<ServiceName, u32>,
         roll: &'a Roll,
+        asked: &'a Asked,
     ) -> Self {
         let mut hosts: BTreeMap<_, _> = desired
             .hosts
@@ -50,27 +58,27 @@ impl<'a> Placer<'a> {
             .map(|(name, host)| (name.clone(), answer(host.state, observed.hosts.get(name))))
             .collect();
         hosts.extend(roll.gone.clone());
+        let pool = Pool::new(desired);
         let rooms = desired.hosts.iter().map(|(name, host)| {
             let state = observed.hosts.get(name).and_then(ObservedHost::state);
             let state = state.filter(|_| hosts.get(name) == Some(&HostAnswer::Answers));
-            Room::new(name, host, state, |slot| is_wanted(desired, counts, slot))
+            Room::new(name, host, state, &pool)
         });
-        let ports = desired.services.values().flat_map(|service| &service.ports);
-        let published = ports.filter_map(|port| match &port.host {
-            HostPort::Assigned => None,
-            HostPort::Published { ports, .. } => Some(ports.ports().map(|number| (port.protocol, number))),
-        });
+        let rooms: Vec<Room<'_>> = rooms.collect();
+        let (kinds, constraints) = kinds(desired, observed);
+        let holds = |constraint| rooms.iter().map(|room| room.holds(constraint)).collect();
         Self {
             desired,
             observed,
+            asked,
             record: roll.record.as_ref(),
             forgotten: &roll.forgotten,
-            rooms: rooms.collect(),
-            pool: Pool {
-                range: desired.cluster.ports,
-                published: published.flatten().collect(),
-            },
-            outside: Outside::new(desired),
+            verdicts: constraints.into_iter().map(holds).collect(),
+            rooms,
+            crowds: Crowds::new(kinds.len()),
+            kinds,
+            groupings: Groupings::new(desired),
+            pool,
             done: Placement {
                 slots: BTreeMap::new(),
                 unplaced: BTreeMap::new(),
@@ -81,6 +89,7 @@ impl<'a> Placer<'a> {
                 hosts,
                 held: BTreeMap::new(),
                 notes: roll.notes(),
+                denied: Vec::new(),
                 renamed: roll.renamed.clone(),
                 memory: roll.memory(desired, observed),
             },
@@ -96,270 +105,160 @@ impl<'a> Placer<'a> {
             standing,
             record: self.record,
             by_name: names.into_iter().enumerate().map(|(at, name)| (name, at)).collect(),
+            failover: self.asked.failover,
         };
         let Survey {
             mut seats,
             fresh,
             globals,
         } = self.survey(&known);
-        self.note_held(&known);
+        self.note_ports(&known, &seats);
         // Who has the ports that it wants goes before who wants others.
         seats.sort_by_cached_key(|seat| (!seat.keeps_ports(), seat.slot.clone()));
-        let mut leaving = Vec::new();
+        let mut bound: BTreeMap<Index, Vec<Seat<'a>>> = BTreeMap::new();
+        let (moved, seats): (Vec<_>, Vec<_>) = seats.into_iter().partition(|seat| self.is_moved(seat));
+        let mut leaving: Vec<Leaving<'a>> = Vec::new();
         for seat in seats {
-            leaving.extend(self.stay(seat));
+            leaving.extend(self.stay(seat, &mut bound));
         }
-        self.leave(leaving);
-        for (slot, room) in globals {
-            self.place_global(slot, room, &known);
+        leaving.extend(self.move_asked(moved, &known));
+        let (followers, others): (Vec<_>, Vec<_>) = self.kinds.iter().cloned().partition(|kind| kind.follows());
+        for kind in &others {
+            leaving.extend(self.part(kind, &mut bound));
         }
-        for (name, slots) in fresh {
-            self.place_new(name, slots, &known);
+        let (later, now): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|one| one.seat.kind.follows());
+        self.leave(now);
+        for (kind, slot) in globals {
+            self.place_global(&kind, slot, &known);
         }
+        let (follow, fresh): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|(kind, _)| kind.follows());
+        for (kind, slots) in fresh {
+            self.place_new(&kind, slots, &known);
+        }
+        self.follow(followers, later, follow, bound, &known);
+        self.even_out(&known);
+        self.note_held(&known);
         self.set_spares(&known);
         self.note_missing();
         self.done
     }
 
-    /// Leaves a replica where it stands, if it still fits there; gives it back where it must go.
-    fn stay(&mut self, seat: Seat<'a>) -> Option<Leaving<'a>> {
-        match self.try_seat(&seat) {
-            Ok(ports) => {
-                self.sit(&seat, ports);
-                None
-            }
-            Err(obstacle) => {
-                let room = self.rooms.get_mut(seat.room)?;
-                room.take(seat.name, seat.service, &seat.kept);
-                Some(Leaving { seat, obstacle })
+    /// The services that are to be near others, each after those.
+    fn follow(
+        &mut self,
+        mut followers: Vec<Rc<Kind<'a>>>,
+        mut later: Vec<Leaving<'a>>,
+        mut fresh: Vec<(Rc<Kind<'a>>, Vec<Slot>)>,
+        mut bound: BTreeMap<Index, Vec<Seat<'a>>>,
+        known: &Known<'a>,
+    ) {
+        followers.sort_by_key(|kind| kind.rank);
+        for kind in followers {
+            let (mut own, others): (Vec<_>, Vec<_>) = later.into_iter().partition(|one| one.seat.kind.at == kind.at);
+            later = others;
+            own.extend(self.part(&kind, &mut bound));
+            self.leave(own);
+            let (own, others): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|(other, _)| other.at == kind.at);
+            fresh = others;
+            for (kind, slots) in own {
+                self.place_new(&kind, slots, known);
             }
         }
     }
 
-    /// The ports that a replica has where it stands, or why it can't stay there.
-    fn try_seat(&self, seat: &Seat<'_>) -> Result<Vec<PortBinding>, Obstacle> {
-        let room = self.rooms.get(seat.room).ok_or(Obstacle::Down)?;
-        room.keeps()?;
-        room.meets(seat.service)?;
-        if !seat.has_image() {
-            let image = &seat.service.image;
-            room.image(image, self.observed.images.get(&image.to_string()))?;
-        }
-        room.has(seat.service, &self.outside)?;
-        room.fits(seat.name, seat.service, false)?;
-        let running = seat.live.as_ref().is_some_and(Standing::is_live);
-        room.bind(seat.service, &self.pool, &seat.kept, running)
+    /// A service, as the placer sees it.
+    pub(super) fn kind(&self, name: &ServiceName) -> Option<Rc<Kind<'a>>> {
+        let at = self.kinds.binary_search_by(|kind| kind.name.cmp(name)).ok()?;
+        self.kinds.get(at).cloned()
     }
 
-    fn sit(&mut self, seat: &Seat<'a>, ports: Vec<PortBinding>) {
-        let Some(room) = self.rooms.get_mut(seat.room) else {
-            return;
+    /// Whether a host meets a service's constraints.
+    pub(super) fn meets(&self, kind: &Kind<'_>, host: Index) -> Result<(), Obstacle> {
+        let holds = |number: &Index| {
+            let verdict = self.verdicts.get(*number).and_then(|hosts| hosts.get(host));
+            verdict.copied().unwrap_or_default()
         };
-        room.take(seat.name, seat.service, &ports);
-        let host = room.name.clone();
-        let reason = if seat.live.is_some() {
-            Reason::Stays
-        } else {
-            Reason::Data
-        };
-        self.assign(seat.slot.clone(), host, ports, reason);
-    }
-
-    /// Finds other hosts for those that must leave theirs, again and again while that makes room for another.
-    fn leave(&mut self, mut leaving: Vec<Leaving<'a>>) {
-        let mut progress = true;
-        while progress {
-            progress = false;
-            let mut waiting = Vec::new();
-            for one in leaving {
-                match self.move_away(&one) {
-                    true => progress = true,
-                    false => waiting.push(one),
-                }
-            }
-            leaving = waiting;
-        }
-        for Leaving { seat, obstacle } in leaving {
-            let Some(host) = self.rooms.get(seat.room).map(|room| room.name.clone()) else {
-                continue;
-            };
-            let stays = Some(PlacedSlot {
-                host: host.clone(),
-                ports: seat.kept.clone(),
-            });
-            let why = if seat.service.mode.is_global() {
-                Why::Global { host, obstacle }
-            } else if seat.service.is_stateful() {
-                Why::Bound {
-                    host,
-                    obstacle: Some(obstacle),
-                    data: data(seat.service),
-                }
-            } else {
-                self.nowhere(seat.name, seat.service)
-            };
-            self.done.unplaced.insert(seat.slot, Refusal { why, stays });
+        let mut constraints = kind.constraints.iter().zip(&kind.service.constraints);
+        match constraints.find(|(number, _)| !holds(number)) {
+            Some((_, constraint)) => Err(Obstacle::Constraint(constraint.clone())),
+            None => Ok(()),
         }
     }
 
-    /// Settles one replica, and says whether that went: back where it stood since there is room now, gone elsewhere, or (of a
-    /// global service) not wanted.
-    fn move_away(&mut self, one: &Leaving<'a>) -> bool {
-        let Leaving { seat, obstacle } = one;
-        if let Some(room) = self.rooms.get_mut(seat.room) {
-            room.release(seat.name, seat.service, &seat.kept);
+    /// Takes a replica in on a host.
+    pub(super) fn take(&mut self, host: Index, kind: &Kind<'_>, ports: &[PortBinding]) {
+        if let Some(room) = self.rooms.get_mut(host) {
+            room.take(kind, ports);
+            self.crowds.add(kind.at, host);
         }
-        if let Ok(ports) = self.try_seat(seat) {
-            self.sit(seat, ports);
-            return true;
-        }
-        if let Some(room) = self.rooms.get_mut(seat.room) {
-            room.take(seat.name, seat.service, &seat.kept);
-        }
-        let target = if seat.service.mode.is_global() {
-            if !obstacle.is_lasting() {
-                return false;
-            }
-            self.done.unwanted.insert(seat.slot.clone(), obstacle.clone());
-            None
-        } else if seat.service.is_stateful() {
-            return false;
-        } else {
-            match self.best(seat.name, seat.service) {
-                Some(target) => Some(target),
-                None => return false,
-            }
-        };
-        let from = self.rooms.get_mut(seat.room).map(|room| {
-            room.release(seat.name, seat.service, &seat.kept);
-            room.name.clone()
-        });
-        if let (Some((at, ports)), Some(from)) = (target, from)
-            && let Some(room) = self.rooms.get_mut(at)
-        {
-            room.take(seat.name, seat.service, &ports);
-            let (host, obstacle) = (room.name.clone(), obstacle.clone());
-            self.assign(seat.slot.clone(), host, ports, Reason::Left { host: from, obstacle });
-        }
-        true
     }
 
-    /// The best of the hosts that fit: the fewest replicas of the service, then the fewest containers, then by name.
-    fn best(&self, name: &ServiceName, service: &Service) -> Option<(usize, Vec<PortBinding>)> {
-        let fitting = self.rooms.iter().enumerate().filter_map(|(at, room)| {
-            let ports = self.try_room(room, name, service, &[]).ok()?;
-            Some(((room.replicas_of(name), room.containers_in_all(), at), ports))
-        });
-        let ((_, _, at), ports) = fitting.min_by_key(|(score, _)| *score)?;
-        Some((at, ports))
+    /// Lets a replica go that had been taken in.
+    pub(super) fn release(&mut self, host: Index, kind: &Kind<'_>, ports: &[PortBinding]) {
+        if let Some(room) = self.rooms.get_mut(host) {
+            room.release(kind, ports);
+            self.crowds.remove(kind.at, host);
+        }
     }
 
     /// The ports that a new replica would have on a host, or why it does not fit.
-    fn try_room(
+    pub(super) fn try_room(
         &self,
-        room: &Room<'_>,
-        name: &ServiceName,
-        service: &Service,
+        host: Index,
+        kind: &Kind<'_>,
+        bonds: &Bonds<'_>,
         kept: &[PortBinding],
     ) -> Result<Vec<PortBinding>, Obstacle> {
+        let room = self.rooms.get(host).ok_or(Obstacle::Down)?;
         room.admits()?;
-        room.meets(service)?;
-        room.image(&service.image, self.observed.images.get(&service.image.to_string()))?;
-        room.has(service, &self.outside)?;
-        room.is_alone(service)?;
-        room.fits(name, service, true)?;
-        room.bind(service, &self.pool, kept, false)
+        self.meets(kind, host)?;
+        room.image(kind)?;
+        room.has(kind)?;
+        room.is_alone(kind)?;
+        bonds.allow(host)?;
+        room.fits(kind, self.crowds.on(kind.at, host), true)?;
+        room.ports.bind(kind.service, &self.pool, kept, false)
     }
 
-    fn place_global(&mut self, slot: Slot, at: usize, known: &Known<'a>) {
-        let Some((name, service)) = self.desired.services.get_key_value(&slot.service) else {
-            return;
-        };
-        let Some(room) = self.rooms.get(at) else {
-            return;
-        };
-        let host = room.name.clone();
-        let kept = known.ports(&slot, &host, None);
-        match self.try_room(room, name, service, &kept) {
-            Ok(ports) => {
-                if let Some(room) = self.rooms.get_mut(at) {
-                    room.take(name, service, &ports);
-                }
-                self.assign(slot, host, ports, Reason::Global);
-            }
-            Err(obstacle) if obstacle.is_lasting() => {
-                self.done.unwanted.insert(slot, obstacle);
-            }
-            Err(obstacle) => {
-                let why = Why::Global { host, obstacle };
-                self.done.unplaced.insert(slot, Refusal { why, stays: None });
-            }
+    /// The ports that a replica has where it stands, or why it can't stay there.
+    pub(super) fn try_seat(&self, seat: &Seat<'_>) -> Result<Vec<PortBinding>, Obstacle> {
+        let room = self.rooms.get(seat.host).ok_or(Obstacle::Down)?;
+        room.keeps()?;
+        self.meets(&seat.kind, seat.host)?;
+        if !seat.has_image() {
+            room.image(&seat.kind)?;
         }
+        room.has(&seat.kind)?;
+        room.fits(&seat.kind, self.crowds.on(seat.kind.at, seat.host), false)?;
+        let running = seat.live.as_ref().is_some_and(Standing::is_live);
+        room.ports.bind(seat.kind.service, &self.pool, &seat.kept, running)
     }
 
-    /// Places a service's new replicas. A host that does not fit one of them fits none after it.
-    fn place_new(&mut self, name: &'a ServiceName, slots: Vec<Slot>, known: &Known<'a>) {
-        let Some(service) = self.desired.services.get(name).filter(|_| !slots.is_empty()) else {
-            return;
-        };
-        let score = |room: &Room<'_>| (room.replicas_of(name), room.containers_in_all());
-        let mut queue: BTreeSet<((u32, u32), usize)> = BTreeSet::new();
-        for (at, room) in self.rooms.iter().enumerate() {
-            if room.admits().is_ok() && room.meets(service).is_ok() {
-                queue.insert((score(room), at));
-            }
-        }
-        let mut nowhere = None;
-        for slot in slots {
-            let mut placed = false;
-            while let Some(((replicas, _), at)) = queue.pop_first() {
-                let Some(room) = self.rooms.get(at) else {
+    /// Notes which ports containers have there now: those of wanted replicas are busy.
+    fn note_ports(&mut self, known: &Known<'a>, seats: &[Seat<'a>]) {
+        let settled = self.done.slots.keys().chain(&self.done.finished);
+        let wanted: BTreeSet<&Slot> = seats.iter().map(|seat| &seat.slot).chain(settled).collect();
+        for (slot, standings) in &known.standing {
+            for one in standings {
+                let ports = one.container.spec.iter().flat_map(|spec| &spec.ports);
+                let Some(at) = known.by_name.get(one.host).copied() else {
                     continue;
                 };
-                let kept = known.ports(&slot, room.name, None);
-                let Ok(ports) = self.try_room(room, name, service, &kept) else {
-                    continue;
-                };
-                let host = room.name.clone();
+                let busy = one.is_live() && wanted.contains(*slot);
                 if let Some(room) = self.rooms.get_mut(at) {
-                    room.take(name, service, &ports);
-                    queue.insert((score(room), at));
+                    room.ports.note(ports, busy);
                 }
-                let lost = known.recorded(&slot).map(|placed| &placed.host);
-                let lost = lost.filter(|host| !matches!(known.hosts.get(*host), Some(HostAnswer::Answers)));
-                let reason = lost.map_or(Reason::Fewest(replicas), |host| Reason::Lost(host.clone()));
-                self.assign(slot.clone(), host, ports, reason);
-                placed = true;
-                break;
-            }
-            if !placed {
-                let why = nowhere.get_or_insert_with(|| self.nowhere(name, service)).clone();
-                self.done.unplaced.insert(slot, Refusal { why, stays: None });
             }
         }
-    }
-
-    /// Why a replica of this service fits nowhere: hosts by their first obstacle.
-    fn nowhere(&self, name: &ServiceName, service: &Service) -> Why {
-        let mut counts: Vec<(Obstacle, u32)> = Vec::new();
-        for room in &self.rooms {
-            let Err(obstacle) = self.try_room(room, name, service, &[]) else {
-                continue;
-            };
-            match counts.iter_mut().find(|(known, _)| *known == obstacle) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((obstacle, 1)),
-            }
-        }
-        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        Why::NoHost(counts)
     }
 
     /// Finds ports for successors that start beside what stands, once everything else has its own.
     fn set_spares(&mut self, known: &Known<'a>) {
         for (slot, assignment) in &mut self.done.slots {
-            let beside = |service: &&Service| service.update.order == Order::StartFirst && !service.is_stateful();
-            let Some(service) = self.desired.services.get(&slot.service).filter(beside) else {
+            let kind = self.kinds.binary_search_by(|kind| kind.name.cmp(&slot.service)).ok();
+            let kind = kind.and_then(|at| self.kinds.get(at));
+            let beside = |kind: &&Rc<Kind<'_>>| kind.service.update.order == Order::StartFirst && !kind.is_stateful;
+            let Some(kind) = kind.filter(beside) else {
                 continue;
             };
             let here = known.standing.get(slot).into_iter().flatten();
@@ -367,7 +266,7 @@ impl<'a> Placer<'a> {
             let room = known.by_name.get(&assignment.host);
             let room = room.and_then(|at| self.rooms.get_mut(*at));
             if let Some(room) = room.filter(|_| here > 0) {
-                assignment.spare = room.spare(service, &self.pool);
+                assignment.spare = room.ports.spare(kind.service, &self.pool);
             }
         }
     }

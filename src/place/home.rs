@@ -1,16 +1,19 @@
 //! Where a wanted replica stands before anything is done: alive, by the journal, by its data, or nowhere. No placing.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::model::host::HostState;
 use crate::model::journal::{JournalRecord, PlacedSlot};
-use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::name::{HostName, Slot};
 use crate::model::setting::{MountSource, PortBinding};
 use crate::place::HostAnswer;
-use crate::place::filter::Room;
+use crate::place::choose::Placer;
+use crate::place::crowd::Index;
+use crate::place::kind::Kind;
 use crate::place::live::Standing;
 use crate::place::reason::Obstacle;
-use crate::resolve::desired::{HostPort, Service};
+use crate::resolve::desired::{HostPort, Mode, Service};
 
 /// Where a wanted replica stands.
 pub(super) enum Home<'a> {
@@ -27,10 +30,9 @@ pub(super) enum Home<'a> {
 /// A replica's place on a host that answers.
 pub(super) struct Seat<'a> {
     pub(super) slot: Slot,
-    pub(super) name: &'a ServiceName,
-    pub(super) service: &'a Service,
-    /// The host's room.
-    pub(super) room: usize,
+    pub(super) kind: Rc<Kind<'a>>,
+    /// The host.
+    pub(super) host: Index,
     /// The ports that it has, or had.
     pub(super) kept: Vec<PortBinding>,
     /// Its container; none where only its data is there.
@@ -40,7 +42,7 @@ pub(super) struct Seat<'a> {
 impl Seat<'_> {
     /// Whether the ports that it has are still those that git publishes.
     pub(super) fn keeps_ports(&self) -> bool {
-        self.service.ports.iter().all(|port| match &port.host {
+        self.kind.service.ports.iter().all(|port| match &port.host {
             HostPort::Assigned => true,
             HostPort::Published { ports, .. } => self.kept.iter().any(|old| {
                 old.container == port.container && old.protocol == port.protocol && ports.ports().contains(&old.host)
@@ -53,7 +55,7 @@ impl Seat<'_> {
         self.live
             .as_ref()
             .is_some_and(|live| match &live.container.owner.image {
-                Some(image) => *image == self.service.image,
+                Some(image) => *image == self.kind.service.image,
                 None => true,
             })
     }
@@ -64,8 +66,10 @@ pub(super) struct Known<'a> {
     pub(super) hosts: BTreeMap<HostName, HostAnswer>,
     pub(super) standing: BTreeMap<&'a Slot, Vec<Standing<'a>>>,
     pub(super) record: Option<&'a JournalRecord>,
-    /// The hosts' rooms, by name.
-    pub(super) by_name: BTreeMap<&'a HostName, usize>,
+    /// The hosts' places in the order of names.
+    pub(super) by_name: BTreeMap<&'a HostName, Index>,
+    /// Whether what hosts hold that do not answer is made elsewhere.
+    pub(super) failover: bool,
 }
 
 impl<'a> Known<'a> {
@@ -87,14 +91,13 @@ impl<'a> Known<'a> {
     }
 
     /// Where a wanted replica of this service stands.
-    pub(super) fn home(&self, slot: Slot, name: &'a ServiceName, service: &'a Service, rooms: &[Room<'a>]) -> Home<'a> {
+    pub(super) fn home(&self, slot: Slot, kind: &Rc<Kind<'a>>, placer: &Placer<'a>) -> Home<'a> {
         let recorded = self.recorded(&slot);
         let standings = self.standing.get(&slot).map(Vec::as_slice).unwrap_or_default();
-        let room = |host: &HostName| self.by_name.get(host).copied();
+        let host = |host: &HostName| self.by_name.get(host).copied();
         let fits = |standing: &Standing<'_>| {
-            room(standing.host)
-                .and_then(|room| rooms.get(room))
-                .is_some_and(|room| room.keeps().is_ok() && room.meets(service).is_ok())
+            let room = host(standing.host).and_then(|at| Some((at, placer.rooms.get(at)?)));
+            room.is_some_and(|(at, room)| room.keeps().is_ok() && placer.meets(kind, at).is_ok())
         };
         // Of several, one that fits, is well, runs, stands where the journal says, and bears the right name; then by name.
         let rank = |standing: &&Standing<'_>| {
@@ -106,53 +109,55 @@ impl<'a> Known<'a> {
                 standing.in_place,
             )
         };
-        let best = standings.iter().rev().max_by_key(rank);
+        let best = match standings {
+            [one] => Some(one),
+            several => several.iter().rev().max_by_key(rank),
+        };
         if let Some(silent) = recorded.filter(|placed| self.is_silent(&placed.host))
             && !best.is_some_and(fits)
+            && !self.fails_over(&silent.host, kind)
         {
             return Home::Held(silent);
         }
-        if let Some((live, room)) = best.and_then(|live| Some((live, room(live.host)?))) {
+        if let Some((live, at)) = best.and_then(|live| Some((live, host(live.host)?))) {
             let kept = self.ports(&slot, live.host, Some(live));
             return Home::At(Seat {
                 slot,
-                name,
-                service,
-                room,
+                kind: Rc::clone(kind),
+                host: at,
                 kept,
                 live: Some(live.clone()),
             });
         }
-        self.absent(slot, name, service, rooms, recorded)
+        self.absent(slot, kind, placer, recorded)
     }
 
     fn absent(
         &self,
         slot: Slot,
-        name: &'a ServiceName,
-        service: &'a Service,
-        rooms: &[Room<'a>],
+        kind: &Rc<Kind<'a>>,
+        placer: &Placer<'a>,
         recorded: Option<&'a PlacedSlot>,
     ) -> Home<'a> {
         let Some(placed) = recorded else {
             return Home::Nowhere(None);
         };
-        let bound = service.is_stateful();
+        let bound = kind.is_stateful;
         match self.hosts.get(&placed.host) {
             None if bound => Home::Lost(placed, None),
             Some(HostAnswer::Down) if bound => Home::Lost(placed, Some(Obstacle::Down)),
             None | Some(HostAnswer::Down) => Home::Nowhere(Some(&placed.host)),
+            Some(HostAnswer::Silent(_)) if self.fails_over(&placed.host, kind) => Home::Nowhere(Some(&placed.host)),
             Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) => Home::Held(placed),
             Some(HostAnswer::Answers) => {
-                let room = self.by_name.get(&placed.host).copied();
-                let state = room.and_then(|room| rooms.get(room)).and_then(|room| room.state);
-                match (room, state) {
-                    (Some(room), Some(state)) if has_data(service, state) => Home::At(Seat {
+                let at = self.by_name.get(&placed.host).copied();
+                let state = at.and_then(|at| placer.rooms.get(at)).and_then(|room| room.state);
+                match (at, state) {
+                    (Some(host), Some(state)) if has_data(kind.service, state) => Home::At(Seat {
                         kept: placed.ports.clone(),
                         slot,
-                        name,
-                        service,
-                        room,
+                        kind: Rc::clone(kind),
+                        host,
                         live: None,
                     }),
                     (Some(_) | None, Some(_) | None) => Home::Nowhere(None),
@@ -161,7 +166,22 @@ impl<'a> Known<'a> {
         }
     }
 
-    fn is_silent(&self, host: &HostName) -> bool {
+    /// Whether what this host holds of a service is made elsewhere, as a person asked, because it does not answer. What writes
+    /// to it is not: the data stays there.
+    fn fails_over(&self, host: &HostName, kind: &Kind<'_>) -> bool {
+        let silent = match self.hosts.get(host) {
+            Some(HostAnswer::Silent(_)) => true,
+            Some(HostAnswer::Answers | HostAnswer::Down | HostAnswer::Gone(_)) | None => false,
+        };
+        let bound = match kind.service.mode {
+            Mode::Replicated(_) => kind.is_stateful,
+            // A run may have ended there, and must not be done twice.
+            Mode::ReplicatedJob(_) | Mode::Global | Mode::GlobalJob => true,
+        };
+        silent && self.failover && !bound
+    }
+
+    pub(super) fn is_silent(&self, host: &HostName) -> bool {
         match self.hosts.get(host) {
             Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) => true,
             Some(HostAnswer::Answers | HostAnswer::Down) | None => false,

@@ -59,6 +59,21 @@ impl<'a> Standing<'a> {
     }
 }
 
+/// From how many restarts on a container counts as one that keeps failing; swarmkit's scheduler counts so many failures.
+const MANY: u32 = 5;
+
+/// Whether a container keeps failing: its host is then the last choice for another replica of the same version.
+pub fn keeps_failing(container: &LiveContainer) -> bool {
+    match container.state {
+        ContainerState::Restarting | ContainerState::Dead => true,
+        ContainerState::Exited { code } => code != 0,
+        ContainerState::Running { health } => {
+            health != Some(Health::Healthy) && u64::from(container.restarts) >= u64::from(MANY)
+        }
+        ContainerState::Paused | ContainerState::Created => false,
+    }
+}
+
 /// Everything of the cluster that stands on a host which answers, by slot and then by host and name.
 pub fn standing<'a>(
     cluster: &ClusterName,

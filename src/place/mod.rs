@@ -1,14 +1,25 @@
 //! Where each replica goes: `Placement`, slot → host and ports, with the reason for each and for each refusal. Pure.
 
+pub mod asked;
 pub mod live;
 pub mod reason;
 
 mod choose;
+mod crowd;
+mod even;
 mod filter;
+mod fresh;
 mod home;
+mod kind;
+mod near;
 mod needs;
+mod ports;
 mod roll;
+mod score;
+mod settle;
 mod survey;
+mod tree;
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +27,7 @@ use crate::model::journal::Memory;
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::setting::PortBinding;
 use crate::observe::Observed;
+use crate::place::asked::Asked;
 use crate::place::choose::Placer;
 use crate::place::reason::{Obstacle, Reason, Refusal};
 use crate::place::roll::Roll;
@@ -73,14 +85,25 @@ pub struct Placement {
     pub held: BTreeMap<HostName, Vec<Slot>>,
     /// What a person should know, in sentences.
     pub notes: Vec<String>,
+    /// What a person asked for that can't be: why, and what to do.
+    pub denied: Vec<Denial>,
     /// Hosts that bear another name now: the old one → the new one.
     pub renamed: BTreeMap<HostName, HostName>,
     /// What the journal is told of the hosts.
     pub memory: Memory,
 }
 
-/// Gives each replica its host and its ports. What stands and still fits is left where it is.
-pub fn place(desired: &Desired, observed: &Observed, counts: &BTreeMap<ServiceName, u32>) -> Placement {
+/// What a person asked for that can't be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// Why, in a sentence.
+    pub why: String,
+    /// What to do.
+    pub cure: String,
+}
+
+/// Gives each replica its host and its ports. What stands and still fits is left where it is, but for what a person `asked`.
+pub fn place(desired: &Desired, observed: &Observed, counts: &BTreeMap<ServiceName, u32>, asked: &Asked) -> Placement {
     let roll = Roll::new(desired, observed);
-    Placer::new(desired, observed, counts, &roll).place()
+    Placer::new(desired, observed, counts, &roll, asked).place()
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::setting::MountSource;
 use crate::place::choose::Placer;
 use crate::place::filter::Room;
+use crate::place::kind::Kind;
 use crate::place::reason::{Obstacle, Why};
 use crate::resolve::desired::{Desired, Service};
 
@@ -26,39 +27,47 @@ impl<'a> Outside<'a> {
             volumes: volumes.map(|volume| volume.name.as_str()).collect(),
         }
     }
+
+    /// Those that a service is attached to.
+    pub(super) fn networks<'s>(&self, service: &'s Service) -> impl Iterator<Item = &'s str> {
+        let all = service.network.rest.networks.keys().map(String::as_str);
+        all.filter(|name| self.networks.contains(name))
+    }
+
+    /// Those that a service mounts.
+    pub(super) fn volumes<'s>(&self, service: &'s Service) -> impl Iterator<Item = &'s str> {
+        let all = service.mounts.iter().filter_map(|mount| match &mount.source {
+            MountSource::Volume(name) => Some(name.as_str()),
+            MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
+        });
+        all.filter(|name| self.volumes.contains(name))
+    }
 }
 
 impl Room<'_> {
     /// Whether everything is there that a replica needs and cdk does not make.
-    pub(super) fn has(&self, service: &Service, outside: &Outside<'_>) -> Result<(), Obstacle> {
+    pub(super) fn has(&self, kind: &Kind<'_>) -> Result<(), Obstacle> {
         let Some(state) = self.state else { return Ok(()) };
-        let networks = &service.network.rest.networks;
-        let mut missing = networks.keys().filter(|name| outside.networks.contains(name.as_str()));
-        if let Some(name) = missing.find(|name| !state.networks.contains_key(*name)) {
-            return Err(Obstacle::Network(name.clone()));
+        if let Some(name) = kind.networks.iter().find(|name| !state.networks.contains_key(**name)) {
+            return Err(Obstacle::Network((*name).to_owned()));
         }
-        let mut missing = volumes(service).filter(|name| outside.volumes.contains(name));
-        if let Some(name) = missing.find(|name| !state.volumes.contains_key(*name)) {
-            return Err(Obstacle::Volume(name.to_owned()));
+        if let Some(name) = kind.volumes.iter().find(|name| !state.volumes.contains_key(**name)) {
+            return Err(Obstacle::Volume((*name).to_owned()));
         }
-        let wants_mac = networks.values().any(|how| how.mac.is_some());
-        if wants_mac && version(&state.facts.api).is_some_and(|api| api < MAC_ADDRESSES) {
+        if kind.wants_mac && version(&state.facts.api).is_some_and(|api| api < MAC_ADDRESSES) {
             return Err(Obstacle::MacAddress);
         }
         Ok(())
     }
 
     /// Whether the volumes that a new replica would write to are nobody else's.
-    pub(super) fn is_alone(&self, service: &Service) -> Result<(), Obstacle> {
+    pub(super) fn is_alone(&self, kind: &Kind<'_>) -> Result<(), Obstacle> {
         let Some(state) = self.state else { return Ok(()) };
-        for source in service.data() {
-            if let MountSource::Volume(name) = source
-                && let Some(by) = state.foreign.volumes.get(name)
-            {
-                return Err(Obstacle::Foreign(name.clone(), by.clone()));
-            }
+        let foreign = &state.foreign.volumes;
+        match kind.data.iter().find_map(|name| foreign.get_key_value(*name)) {
+            Some((name, by)) => Err(Obstacle::Foreign(name.clone(), by.clone())),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -68,19 +77,12 @@ fn version(text: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-fn volumes(service: &Service) -> impl Iterator<Item = &str> {
-    service.mounts.iter().filter_map(|mount| match &mount.source {
-        MountSource::Volume(name) => Some(name.as_str()),
-        MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
-    })
-}
-
 impl Placer<'_> {
     /// Names the hosts that lack what is not cdk's, where a replica has no place for it.
     pub(super) fn note_missing(&mut self) {
         let mut missing: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
         for (slot, refusal) in &self.done.unplaced {
-            let Some(service) = self.desired.services.get(&slot.service) else {
+            let Some(kind) = self.kind(&slot.service) else {
                 continue;
             };
             match &refusal.why {
@@ -88,12 +90,10 @@ impl Placer<'_> {
                 // Their hosts are named already.
                 Why::Bound { .. } | Why::Global { .. } => continue,
             }
-            let fitting = self
-                .rooms
-                .iter()
-                .filter(|room| room.admits().is_ok() && room.meets(service).is_ok());
-            for room in fitting {
-                let what = match room.has(service, &self.outside).and_then(|()| room.is_alone(service)) {
+            let rooms = self.rooms.iter().enumerate();
+            let fitting = rooms.filter(|(at, room)| room.admits().is_ok() && self.meets(&kind, *at).is_ok());
+            for (_, room) in fitting {
+                let what = match room.has(&kind).and_then(|()| room.is_alone(&kind)) {
                     Err(Obstacle::Network(name)) => format!("network {name}, which is external, is not on"),
                     Err(Obstacle::Volume(name)) => format!("volume {name}, which is external, is not on"),
                     Err(Obstacle::Foreign(name, by)) => {

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use crate::model::journal::PlacedSlot;
-use crate::model::name::HostName;
+use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::setting::Protocol;
 use crate::model::unit::{Bytes, Cpus};
-use crate::resolve::desired::{Attribute, Constraint};
+use crate::resolve::wish::{Attribute, Constraint, Group, Strategy};
 
 /// Why a host does not take a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,12 @@ pub enum Obstacle {
     Full(u32),
     /// It holds as many replicas of this service as one host may.
     Replicas(u32),
+    /// What the replica would write to lies on other hosts: the volume.
+    Elsewhere(String),
+    /// No replica of a service that it must be near is there.
+    NotNear(ServiceName, Group),
+    /// A replica is there that it must not be near.
+    NotApart(ServiceName, Group),
     /// It has less CPU left than the replica is promised.
     Cpus(Cpus),
     /// Likewise, memory.
@@ -56,6 +62,9 @@ impl Obstacle {
             | Self::Volume(_)
             | Self::Foreign(..)
             | Self::MacAddress
+            | Self::Elsewhere(_)
+            | Self::NotNear(..)
+            | Self::NotApart(..)
             | Self::Full(_)
             | Self::Replicas(_)
             | Self::Cpus(_)
@@ -100,7 +109,16 @@ impl Obstacle {
             Self::Full(max) => format!("{} full ({max} containers at most)", verb("is", "are")),
             Self::Replicas(max) => format!("{} {max} of its replicas already", verb("holds", "hold")),
             Self::Cpus(cpus) => format!("{} {cpus} CPUs", verb("lacks", "lack")),
-            Self::Memory(memory) => format!("{} {memory} of memory", verb("lacks", "lack")),
+            Self::Memory(memory) => format!("{} {}", verb("lacks", "lack"), binary(*memory)),
+            Self::Elsewhere(name) => format!("{} volume {name}, which lies elsewhere", verb("lacks", "lack")),
+            Self::NotNear(service, Group::Host) => format!("{} no replica of {service}", verb("holds", "hold")),
+            Self::NotNear(service, Group::Label(label)) => {
+                format!("{} in a {} without {service}", verb("is", "are"), short(label))
+            }
+            Self::NotApart(service, Group::Host) => format!("{} a replica of {service}", verb("holds", "hold")),
+            Self::NotApart(service, Group::Label(label)) => {
+                format!("{} in a {} with {service}", verb("is", "are"), short(label))
+            }
             Self::Port(port, protocol) => format!("{} no port {port}/{protocol} free", verb("has", "have")),
             Self::NoPortLeft => format!("{} no port of cluster.ports free", verb("has", "have")),
         };
@@ -118,6 +136,59 @@ impl Obstacle {
     }
 }
 
+/// A label's name without what is before its last dot.
+fn short(label: &str) -> &str {
+    label.rsplit('.').next().unwrap_or(label)
+}
+
+/// Bytes as people read them: `256 MiB`.
+fn binary(bytes: Bytes) -> String {
+    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let whole = units
+        .into_iter()
+        .find(|(_, shift)| bytes.0 != 0 && bytes.0.is_multiple_of(1 << shift));
+    match whole {
+        Some((unit, shift)) => format!("{} {unit}", bytes.0 >> shift),
+        None => format!("{} bytes", bytes.0),
+    }
+}
+
+/// Why a host was the best of those that fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Best {
+    /// The service.
+    pub service: ServiceName,
+    /// By what.
+    pub strategy: Strategy,
+    /// What it stands near to, as it should.
+    pub near: Option<ServiceName>,
+    /// The groups that were chosen first: `zone bj-b`.
+    pub groups: Vec<String>,
+}
+
+impl fmt::Display for Best {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            service,
+            strategy,
+            near,
+            groups,
+        } = self;
+        if let Some(near) = near {
+            write!(f, "near {near}, ")?;
+        }
+        match strategy {
+            Strategy::Spread => write!(f, "fewest {service} replicas")?,
+            Strategy::Binpack => f.write_str("the fullest host that fits")?,
+            Strategy::Random => f.write_str("by chance")?,
+        }
+        match groups.as_slice() {
+            [] => Ok(()),
+            groups => write!(f, " in {}", groups.join(", ")),
+        }
+    }
+}
+
 /// Why a replica stands where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
@@ -129,8 +200,8 @@ pub enum Reason {
     Held,
     /// The host is gone from hosts.yaml, and holds it.
     Gone,
-    /// It is new: of the hosts that fit, this held the fewest of its service's replicas, so many.
-    Fewest(u32),
+    /// It is new, and that host the best of those that fit.
+    Best(Best),
     /// It had to leave a host.
     Left {
         /// That host.
@@ -140,6 +211,19 @@ pub enum Reason {
     },
     /// Its host went out of hosts.yaml, or is down.
     Lost(HostName),
+    /// Its host does not answer, and a person said that it is to be made elsewhere.
+    FailedOver(HostName),
+    /// A person said so.
+    Asked,
+    /// It evens the cluster out: what is counted, and how many of it the host that it leaves and this one had.
+    Evened {
+        /// What is counted: `web replicas`.
+        what: String,
+        /// The host that it leaves, and its count.
+        from: (HostName, u32),
+        /// The count of the host that it goes to.
+        to: u32,
+    },
     /// One on each host that fits.
     Global,
 }
@@ -151,10 +235,16 @@ impl fmt::Display for Reason {
             Self::Data => f.write_str("its data is there"),
             Self::Held => f.write_str("the host does not answer; by the journal it holds this replica"),
             Self::Gone => f.write_str("the host is gone from hosts.yaml, and holds this replica"),
-            Self::Fewest(0) => f.write_str("no replica of it stands there yet"),
-            Self::Fewest(_) => f.write_str("the fewest of its replicas"),
+            Self::Best(best) => best.fmt(f),
             Self::Left { host, obstacle } => f.write_str(&obstacle.of(host)),
             Self::Lost(host) => write!(f, "{host} is gone"),
+            Self::FailedOver(host) => write!(f, "{host} does not answer: failed over"),
+            Self::Asked => f.write_str("moved as asked"),
+            Self::Evened {
+                what,
+                from: (host, more),
+                to,
+            } => write!(f, "evens out: {more} {what} on {host}, {to} here"),
             Self::Global => f.write_str("one on each host that fits"),
         }
     }
@@ -167,6 +257,8 @@ pub enum Why {
     NoHost(Vec<(Obstacle, u32)>),
     /// It writes to `data` on this host and so cannot leave it, though it no longer fits there.
     Bound {
+        /// The replica.
+        slot: Slot,
         /// The host.
         host: HostName,
         /// What is against it there; none where the host is no longer in hosts.yaml.
@@ -203,12 +295,20 @@ impl fmt::Display for Refusal {
                     f.write_str(&obstacle.of_hosts(*count, first))?;
                 }
             }
-            Why::Bound { host, obstacle, data } => {
+            Why::Bound {
+                slot,
+                host,
+                obstacle,
+                data,
+            } => {
                 match obstacle {
                     Some(obstacle) => f.write_str(&obstacle.of(host))?,
                     None => write!(f, "{host} is no longer in hosts.yaml")?,
                 }
-                return write!(f, ", but it writes to {data} there, and data does not move by itself");
+                return write!(
+                    f,
+                    ", but it writes to {data} there, and data does not move by itself: `cdk move {slot} HOST --without-data` would start it anew"
+                );
             }
             Why::Global { host, obstacle } => f.write_str(&obstacle.of(host))?,
         }
@@ -237,7 +337,7 @@ mod tests {
         ]);
         assert_eq!(
             Refusal { why, stays: None }.to_string(),
-            "3 hosts lack label disk=ssd, 2 lack 256M of memory, 1 is draining"
+            "3 hosts lack label disk=ssd, 2 lack 256 MiB, 1 is draining"
         );
     }
 }

@@ -1,32 +1,38 @@
 //! What is wanted, sorted by where it stands before anything is done. The placing itself is `choose`'s.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::model::host::ObservedHost;
 use crate::model::journal::PlacedSlot;
-use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
+use crate::model::name::{HostName, Slot};
 use crate::place::HostAnswer;
 use crate::place::choose::Placer;
+use crate::place::crowd::Crowds;
 use crate::place::home::{Home, Known, Seat, data};
+use crate::place::kind::Kind;
 use crate::place::live::Standing;
 use crate::place::reason::{Obstacle, Reason, Refusal, Why};
-use crate::resolve::desired::{Availability, Desired, Service};
+use crate::place::wanted::Member;
+use crate::resolve::desired::{Availability, Mode, Service};
 
 /// The wanted replicas, sorted.
 pub(super) struct Survey<'a> {
     /// Those that stand on a host which answers.
     pub(super) seats: Vec<Seat<'a>>,
     /// New ones, by service.
-    pub(super) fresh: Vec<(&'a ServiceName, Vec<Slot>)>,
-    /// New ones of global services, each with its host's room.
-    pub(super) globals: Vec<(Slot, usize)>,
+    pub(super) fresh: Vec<(Rc<Kind<'a>>, Vec<Slot>)>,
+    /// New ones of global services.
+    pub(super) globals: Vec<(Rc<Kind<'a>>, Slot)>,
 }
 
 impl<'a> Placer<'a> {
-    /// Notes what the journal says of hosts that do not answer, or are gone; a job that has run holds nothing there.
+    /// Notes what the journal says of hosts that do not answer, or are gone, once all is placed: a job that has run holds nothing
+    /// there, nor does what failed over.
     pub(super) fn note_held(&mut self, known: &Known<'_>) {
         for (slot, placed) in known.record.iter().flat_map(|record| &record.placement) {
-            let waits = !self.done.finished.contains(slot);
+            let elsewhere = self.done.slots.get(slot).is_some_and(|now| now.host != placed.host);
+            let waits = !self.done.finished.contains(slot) && !elsewhere;
             if let Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) = known.hosts.get(&placed.host).filter(|_| waits) {
                 self.done
                     .held
@@ -39,33 +45,41 @@ impl<'a> Placer<'a> {
 
     /// Sorts the wanted replicas: those that stand somewhere, the new ones by service, and the new ones of global services.
     pub(super) fn survey(&mut self, known: &Known<'a>) -> Survey<'a> {
-        let (mut seats, mut fresh, mut globals) = (Vec::new(), Vec::new(), Vec::new());
+        let mut survey = Survey {
+            seats: Vec::new(),
+            fresh: Vec::new(),
+            globals: Vec::new(),
+        };
         let mut lost: BTreeMap<&HostName, Vec<String>> = BTreeMap::new();
-        for (name, service) in &self.desired.services {
+        let kinds = self.kinds.clone();
+        let members: Vec<Vec<Member<'a>>> = kinds.iter().map(|kind| self.replicas(kind, known)).collect();
+        // Who goes of too many also goes by what stands near, whoever goes of that.
+        for (kind, members) in kinds.iter().zip(&members) {
+            members
+                .iter()
+                .filter_map(|member| member.host)
+                .for_each(|host| self.crowds.add(kind.at, host));
+        }
+        let homes: Vec<Vec<(Slot, Home<'a>)>> = kinds
+            .iter()
+            .zip(members)
+            .map(|(kind, members)| self.homes(kind, members, known))
+            .collect();
+        self.crowds = Crowds::new(kinds.len());
+        for (kind, homes) in kinds.iter().zip(homes) {
             let mut new = Vec::new();
-            let wanted: Vec<(Slot, usize)> = if service.mode.is_global() {
-                let rooms = self.rooms.iter().enumerate();
-                rooms.map(|(at, room)| (Slot::global(name, room.name), at)).collect()
-            } else {
-                let count = self.done.counts.get(name).copied().unwrap_or(0);
-                (1..=count).map(|index| (Slot::index(name, index), 0)).collect()
-            };
-            for (slot, at) in wanted {
-                if self.is_settled_job(&slot, name, service, known) {
+            for (slot, home) in homes {
+                if self.is_settled_job(&slot, kind, known) {
                     continue;
                 }
-                match known.home(slot.clone(), name, service, &self.rooms) {
-                    Home::At(seat) => seats.push(seat),
-                    Home::Held(placed) => {
-                        let gone = matches!(known.hosts.get(&placed.host), Some(HostAnswer::Gone(_)));
-                        let reason = if gone { Reason::Gone } else { Reason::Held };
-                        self.assign(slot, placed.host.clone(), placed.ports.clone(), reason);
-                    }
-                    Home::Lost(_, obstacle) if service.mode.is_global() => {
+                match home {
+                    Home::At(seat) => survey.seats.push(seat),
+                    Home::Held(placed) => self.hold(slot, kind, placed, known),
+                    Home::Lost(_, obstacle) if kind.service.mode.is_global() => {
                         self.done.unwanted.insert(slot, obstacle.unwrap_or(Obstacle::Down));
                     }
-                    Home::Lost(placed, obstacle) => self.bound(slot, service, placed.clone(), obstacle),
-                    Home::Nowhere(_) if service.mode.is_global() => globals.push((slot, at)),
+                    Home::Lost(placed, obstacle) => self.bound(slot, kind.service, placed.clone(), obstacle),
+                    Home::Nowhere(_) if kind.service.mode.is_global() => survey.globals.push((Rc::clone(kind), slot)),
                     Home::Nowhere(from) => {
                         if let Some(host) = from.filter(|host| self.forgotten.contains(*host)) {
                             lost.entry(host).or_default().push(slot.to_string());
@@ -74,18 +88,55 @@ impl<'a> Placer<'a> {
                     }
                 }
             }
-            fresh.push((name, new));
+            survey.fresh.push((Rc::clone(kind), new));
         }
         self.done.notes.extend(lost.iter().map(|(host, slots)| {
             let slots = slots.join(", ");
             format!("{host} is given up; by the journal it held {slots}: made elsewhere, and what may still run on {host} is left alone")
         }));
-        Survey { seats, fresh, globals }
+        survey
+    }
+
+    /// What stands of a replicated service; none of others, whose replicas are named by hosts or by runs.
+    fn replicas(&self, kind: &Rc<Kind<'a>>, known: &Known<'a>) -> Vec<Member<'a>> {
+        match kind.service.mode {
+            Mode::Replicated(_) => self.members(kind, known),
+            Mode::Global | Mode::ReplicatedJob(_) | Mode::GlobalJob => Vec::new(),
+        }
+    }
+
+    /// The wanted replicas of a service, and where each stands.
+    fn homes(&self, kind: &Rc<Kind<'a>>, members: Vec<Member<'a>>, known: &Known<'a>) -> Vec<(Slot, Home<'a>)> {
+        let count = self.done.counts.get(kind.name).copied().unwrap_or(0);
+        let home = |slot: Slot| (slot.clone(), known.home(slot, kind, self));
+        match kind.service.mode {
+            Mode::Replicated(_) => self.wanted(kind, count, members),
+            Mode::ReplicatedJob(_) => (1..=count).map(|index| home(Slot::index(kind.name, index))).collect(),
+            Mode::Global | Mode::GlobalJob => {
+                let hosts = self.rooms.iter().map(|room| Slot::global(kind.name, room.name));
+                hosts.map(home).collect()
+            }
+        }
+    }
+
+    /// A replica on a host that does not answer, or is gone, stays as it is; it counts where it stands.
+    fn hold(&mut self, slot: Slot, kind: &Kind<'a>, placed: &PlacedSlot, known: &Known<'_>) {
+        let reason = match known.hosts.get(&placed.host) {
+            Some(HostAnswer::Gone(_)) => Reason::Gone,
+            Some(HostAnswer::Answers | HostAnswer::Silent(_) | HostAnswer::Down) | None => Reason::Held,
+        };
+        if let Some(at) = known.by_name.get(&placed.host) {
+            self.take(*at, kind, &placed.ports);
+        }
+        self.assign(slot, placed.host.clone(), placed.ports.clone(), reason);
     }
 
     /// Whether a job's replica needs no place to be found: it has run, or it runs just now, and stays where it does whatever is
     /// wanted of its host.
-    fn is_settled_job(&mut self, slot: &Slot, name: &'a ServiceName, service: &'a Service, known: &Known<'a>) -> bool {
+    fn is_settled_job(&mut self, slot: &Slot, kind: &Kind<'a>, known: &Known<'a>) -> bool {
+        if !kind.service.mode.is_job() {
+            return false;
+        }
         if self.done.jobs.has_run(slot) {
             self.done.finished.insert(slot.clone());
             return true;
@@ -95,17 +146,17 @@ impl<'a> Placer<'a> {
         let Some(running) = standings.into_iter().find(runs) else {
             return false;
         };
-        let room = known.by_name.get(running.host);
-        let Some(room) = room.and_then(|at| self.rooms.get_mut(*at)) else {
+        let Some(at) = known.by_name.get(running.host) else {
             return false;
         };
-        room.take(name, service, &[]);
+        self.take(*at, kind, &[]);
         self.assign(slot.clone(), running.host.clone(), Vec::new(), Reason::Stays);
         true
     }
 
     fn bound(&mut self, slot: Slot, service: &Service, stays: PlacedSlot, obstacle: Option<Obstacle>) {
         let why = Why::Bound {
+            slot: slot.clone(),
             host: stays.host.clone(),
             obstacle,
             data: data(service),
@@ -113,16 +164,6 @@ impl<'a> Placer<'a> {
         let stays = Some(stays);
         self.done.unplaced.insert(slot, Refusal { why, stays });
     }
-}
-
-/// Whether git may still want a replica of this name; what is not goes in any case.
-pub(super) fn is_wanted(desired: &Desired, counts: &BTreeMap<ServiceName, u32>, slot: &Slot) -> bool {
-    desired.services.contains_key(&slot.service)
-        && match (&slot.key, counts.get(&slot.service)) {
-            (SlotKey::Index(index), Some(count)) => index <= count,
-            (SlotKey::Host(host), None) => desired.hosts.contains_key(host),
-            (SlotKey::Index(_), None) | (SlotKey::Host(_), Some(_)) => false,
-        }
 }
 
 /// Whether a host can be worked with.

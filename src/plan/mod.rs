@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use crate::diff::Diff;
 use crate::model::host::ObservedHost;
 use crate::observe::Observed;
+use crate::place::asked::Asked;
 use crate::place::live::newest_record;
 use crate::place::{HostAnswer, Placement};
 use crate::plan::build::Builder;
@@ -71,6 +72,7 @@ pub fn plan(input: Input<'_>) -> Plan {
             .collect(),
         memory: tell::memory(target, placement, observed),
         forgets: BTreeSet::new(),
+        asked: Asked::default(),
         pinned: false,
     }
 }

@@ -14,6 +14,7 @@ use crate::model::op::Op;
 use crate::model::order::JobVersion;
 use crate::model::revision::Revision;
 use crate::model::unit::Span;
+use crate::place::asked::Asked;
 
 /// The version of the plan's format that this cdk writes; it refuses a newer one.
 pub const PLAN_VERSION: u32 = 1;
@@ -272,6 +273,8 @@ pub enum GuardKind {
     Older,
     /// A registry's password is missing.
     Password,
+    /// What a person asked for can't be: a move to a host that does not fit.
+    Asked,
 }
 
 /// What apply would do, whole.
@@ -312,6 +315,9 @@ pub struct Plan {
     /// Hosts that this plan gives up. The journal is told even where there is nothing else to do.
     #[serde(default)]
     pub forgets: BTreeSet<HostName>,
+    /// What a person asked for beside what git says.
+    #[serde(default, skip_serializing_if = "Asked::is_nothing")]
+    pub asked: Asked,
     /// Whether the revision was named by `--rev`, and so may be older than the one that is live.
     #[serde(default)]
     pub pinned: bool,

@@ -12,7 +12,7 @@ use crate::model::runtime::is_default;
 use crate::model::unit::Span;
 use crate::observe::Observed;
 use crate::place::live::newest_record;
-use crate::place::{HostAnswer, Placement};
+use crate::place::{Denial, HostAnswer, Placement};
 use crate::plan::Input;
 use crate::plan::depends::unchecked;
 use crate::plan::network;
@@ -167,6 +167,10 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     }
     notes.extend(unchecked(input).into_iter().map(Note::Text));
     notes.extend(placement.notes.iter().cloned().map(Note::Text));
+    notes.extend(placement.denied.iter().map(|Denial { why, cure }| {
+        let (kind, why, cure) = (GuardKind::Asked, why.clone(), cure.clone());
+        Note::Refused(Guard { kind, why, cure })
+    }));
     notes.extend(without_effect(target, observed));
     notes.extend(network::notes(input));
     notes

@@ -65,10 +65,6 @@ const TABLE: &[(&str, &[&str])] = &[
     ("hosts.*", &["public_addresses"]),
     ("services.*.deploy", &["autoscale", "rollback_config"]),
     (
-        "services.*.deploy.placement",
-        &["affinity", "anti_affinity", "preferences", "strategy"],
-    ),
-    (
         "services.*.deploy.update_config",
         &["canary", "failure_action", "gate", "max_failure_ratio", "strategy"],
     ),

@@ -7,8 +7,9 @@ use ipnet::IpNet;
 
 use crate::model::endpoint::Address;
 use crate::model::name::HostName;
-use crate::resolve::desired::{Attribute, Constraint, Host};
+use crate::resolve::desired::Host;
 use crate::resolve::suggest;
+use crate::resolve::wish::{Attribute, Constraint};
 
 /// What the hosts are called and labelled.
 #[derive(Debug, Default, Clone)]

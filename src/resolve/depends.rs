@@ -7,6 +7,7 @@ use crate::model::order::{Condition, Dependency};
 use crate::model::policy::Order;
 use crate::model::problem::{Place, Problem};
 use crate::model::setting::{Healthcheck, Restart};
+use crate::resolve::circle;
 use crate::resolve::desired::Service;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::service::Reading;
@@ -67,7 +68,7 @@ impl Reading<'_> {
             {
                 if let Ok(from) = self.name.parse() {
                     let to = to.clone();
-                    self.links.push(Link {
+                    self.links.depends_on.push(Link {
                         from,
                         to,
                         dependency,
@@ -163,7 +164,7 @@ pub fn check(
             problems.push(problem);
         }
     }
-    circles(links, problems);
+    tell_circles(links, problems);
 }
 
 fn wrong(link: &Link, services: &BTreeMap<ServiceName, Service>, written: &BTreeSet<String>) -> Option<Problem> {
@@ -202,55 +203,20 @@ fn wrong(link: &Link, services: &BTreeMap<ServiceName, Service>, written: &BTree
 }
 
 /// Every circle once, told from its first service by name: `api → db → api`.
-fn circles(links: &[Link], problems: &mut Problems) {
-    let mut next: BTreeMap<&ServiceName, Vec<&Link>> = BTreeMap::new();
-    for link in links {
-        next.entry(&link.from).or_default().push(link);
-    }
-    let mut done = BTreeSet::new();
-    for name in next.keys() {
-        walk(name, &next, &mut Vec::new(), &mut done, problems);
-    }
-}
-
-fn walk<'l>(
-    name: &'l ServiceName,
-    next: &BTreeMap<&'l ServiceName, Vec<&'l Link>>,
-    way: &mut Vec<&'l Link>,
-    done: &mut BTreeSet<&'l ServiceName>,
-    problems: &mut Problems,
-) {
-    if let Some(at) = way.iter().position(|link| link.from == *name) {
-        problems.push(circle(way.get(at..).unwrap_or_default()));
-        return;
-    }
-    if done.contains(name) {
-        return;
-    }
-    for link in next.get(name).into_iter().flatten() {
-        way.push(link);
-        walk(&link.to, next, way, done, problems);
-        way.pop();
-    }
-    done.insert(name);
-}
-
-fn circle(links: &[&Link]) -> Problem {
-    let first = links.iter().enumerate().min_by_key(|(_, link)| &link.from);
-    let (before, after) = links.split_at(first.map_or(0, |(at, _)| at));
-    let all: Vec<&&Link> = after.iter().chain(before).collect();
-    let mut names: Vec<String> = all.iter().map(|link| format!("{}", link.from)).collect();
-    names.extend(names.first().cloned());
-    let message = format!("services wait for each other in a circle: {}", names.join(" → "));
-    let mut problem = Problem::at(all.first().map(|link| link.place.clone()), message);
-    let others: Vec<String> = all.iter().skip(1).map(|link| link.place.to_string()).collect();
-    let hint = "one of them must begin without the others: take a `depends_on` out".to_owned();
-    problem.hint = Some(match others.as_slice() {
-        [] | [_] => hint,
-        more => format!("{hint} (here, or at {})", more.join(", ")),
-    });
-    match all.get(1) {
-        Some(second) => problem.related(second.place.clone(), format!("and `{}` waits here", second.from)),
-        None => problem,
+fn tell_circles(links: &[Link], problems: &mut Problems) {
+    for around in circle::circles(links, |link| (&link.from, &link.to)) {
+        let names = circle::names(&around, |link| &link.from);
+        let message = format!("services wait for each other in a circle: {names}");
+        let mut problem = Problem::at(around.first().map(|link| link.place.clone()), message);
+        let others: Vec<String> = around.iter().skip(1).map(|link| link.place.to_string()).collect();
+        let hint = "one of them must begin without the others: take a `depends_on` out".to_owned();
+        problem.hint = Some(match others.as_slice() {
+            [] | [_] => hint,
+            more => format!("{hint} (here, or at {})", more.join(", ")),
+        });
+        problems.push(match around.get(1) {
+            Some(second) => problem.related(second.place.clone(), format!("and `{}` waits here", second.from)),
+            None => problem,
+        });
     }
 }

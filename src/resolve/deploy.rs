@@ -1,12 +1,12 @@
 //! `deploy`: what of it says what a service is, and what is only checked, as it is not in force yet.
 
 use crate::resolve::desired::Service;
+use crate::resolve::placement::Wishes;
 use crate::resolve::service::Reading;
 use crate::resolve::shape::autoscale::AutoscaleShape;
 use crate::resolve::shape::deploy::{
     DeployShape, ModeShape, PlacementShape, ResourcesShape, RestartShape, UpdateShape,
 };
-use crate::resolve::shape::placement::{AffinityShape, PreferenceShape};
 use crate::resolve::shape::plain::{Count, Plain};
 use crate::resolve::shape::update::RollbackShape;
 
@@ -20,6 +20,8 @@ pub struct InForce {
     pub constraints: Vec<String>,
     /// `placement.max_replicas_per_node`.
     pub max_replicas_per_node: Option<u32>,
+    /// The rest of `placement`.
+    pub wishes: Wishes,
     /// `resources`.
     pub resources: ResourcesShape,
     /// `restart_policy`.
@@ -29,9 +31,6 @@ pub struct InForce {
 /// What is checked only; and `update_config`, which is in force in part.
 pub struct Checked {
     has_replicas: bool,
-    preferences: Vec<PreferenceShape>,
-    affinity: Vec<AffinityShape>,
-    anti_affinity: Vec<AffinityShape>,
     rollback: Option<RollbackShape>,
     autoscale: Option<AutoscaleShape>,
     /// `update_config`.
@@ -53,16 +52,13 @@ pub fn split(deploy: Option<DeployShape>) -> (InForce, Checked) {
     let PlacementShape {
         constraints,
         max_replicas_per_node,
-        strategy: _,
+        strategy,
         preferences,
         affinity,
         anti_affinity,
     } = placement.unwrap_or_default();
     let checked = Checked {
         has_replicas: replicas.is_some(),
-        preferences: preferences.unwrap_or_default(),
-        affinity: affinity.unwrap_or_default(),
-        anti_affinity: anti_affinity.unwrap_or_default(),
         rollback: rollback_config,
         autoscale,
         update: update_config.unwrap_or_default(),
@@ -72,6 +68,12 @@ pub fn split(deploy: Option<DeployShape>) -> (InForce, Checked) {
         replicas,
         constraints: constraints.unwrap_or_default(),
         max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
+        wishes: Wishes {
+            strategy,
+            preferences: preferences.unwrap_or_default(),
+            affinity: affinity.unwrap_or_default(),
+            anti_affinity: anti_affinity.unwrap_or_default(),
+        },
         resources: resources.unwrap_or_default(),
         restart_policy,
     };
@@ -83,15 +85,10 @@ impl Reading<'_> {
     pub fn check_deploy(&mut self, service: &Service, checked: &Checked) {
         let Checked {
             has_replicas,
-            preferences,
-            affinity,
-            anti_affinity,
             rollback,
             autoscale,
             update,
         } = checked;
-        self.check_preferences(preferences);
-        self.check_affinities(affinity, anti_affinity);
         self.check_update(service, update);
         self.check_rollback(service, rollback.as_ref());
         self.check_autoscale(service, *has_replicas, autoscale.as_ref());

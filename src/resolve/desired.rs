@@ -1,7 +1,6 @@
 //! `Desired`: the whole of what git wants, parsed and checked. What `resolve` hands on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +23,7 @@ use crate::model::volume::VolumeSpec;
 use crate::resolve::accepted::NotInForce;
 use crate::resolve::content::Content;
 use crate::resolve::template::Text;
+use crate::resolve::wish::{Constraint, Placing};
 
 /// What git wants.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -217,52 +217,6 @@ impl Mode {
     }
 }
 
-/// What a constraint looks at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Attribute {
-    /// `node.hostname`: the host's name in hosts.yaml.
-    Hostname,
-    /// `node.role`.
-    Role,
-    /// `node.labels.KEY`.
-    Label(String),
-    /// `node.ip`: the host's address, or a network that it is in.
-    Ip,
-    /// `node.platform.os`, as the engine says it.
-    Os,
-    /// `node.platform.arch`, as the engine says it, or in Go's words.
-    Arch,
-    /// `engine.labels.KEY`.
-    EngineLabel(String),
-}
-
-/// A demand on a host, in Swarm's syntax: `node.labels.type == large`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Constraint {
-    /// What it looks at.
-    pub attribute: Attribute,
-    /// `==` where true, `!=` where false.
-    pub equal: bool,
-    /// What it compares with: whole, and without regard to case.
-    pub value: String,
-}
-
-impl fmt::Display for Constraint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.attribute {
-            Attribute::Hostname => f.write_str("node.hostname")?,
-            Attribute::Role => f.write_str("node.role")?,
-            Attribute::Label(key) => write!(f, "node.labels.{key}")?,
-            Attribute::Ip => f.write_str("node.ip")?,
-            Attribute::Os => f.write_str("node.platform.os")?,
-            Attribute::Arch => f.write_str("node.platform.arch")?,
-            Attribute::EngineLabel(key) => write!(f, "engine.labels.{key}")?,
-        }
-        write!(f, " {} {}", if self.equal { "==" } else { "!=" }, self.value)
-    }
-}
-
 /// A port of a service's containers, and which port of the host it gets.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ServicePort {
@@ -342,6 +296,9 @@ pub struct Service {
     pub constraints: Vec<Constraint>,
     /// How many of its replicas one host may hold, at most.
     pub max_replicas_per_node: Option<u32>,
+    /// What is wished of their place besides.
+    #[serde(skip_serializing_if = "is_default")]
+    pub placing: Placing,
     /// How replicas are replaced.
     pub update: UpdatePolicy,
     /// What a replica may do.

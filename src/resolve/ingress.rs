@@ -9,13 +9,14 @@ use crate::model::problem::{Place, Problem};
 use crate::model::unit::PortRange;
 use crate::resolve::constraint::holds;
 use crate::resolve::decode::{Decoded, decode, entries};
-use crate::resolve::desired::{Constraint, Service};
+use crate::resolve::desired::Service;
 use crate::resolve::hosts::Hosts;
 use crate::resolve::problems::{Problems, Segment};
 use crate::resolve::reader::{Reader, steps};
 use crate::resolve::render::{Names, render};
 use crate::resolve::shape::ingress::{IngressShape, ListenShape, VirtualAddressShape};
 use crate::resolve::shape::plain::Plain;
+use crate::resolve::wish::Constraint;
 use crate::source::yaml::{Entry, Kind, Map};
 
 /// An ingress as it was read.

@@ -3,6 +3,7 @@
 pub mod accepted;
 pub mod attach;
 pub mod autoscale;
+pub mod circle;
 pub mod cluster;
 pub mod constraint;
 pub mod content;
@@ -44,6 +45,7 @@ pub mod undefined;
 pub mod unique;
 pub mod update;
 pub mod volume;
+pub mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -56,12 +58,11 @@ use crate::model::problem::{Problem, Rejected};
 use crate::resolve::accepted::Owner;
 use crate::resolve::constraint::HostWords;
 use crate::resolve::decode::{Decoded, clear, decode, entries, refuse_key};
-use crate::resolve::depends::Link;
 use crate::resolve::desired::{Desired, Service};
 use crate::resolve::part::Parts;
 use crate::resolve::problems::Problems;
 use crate::resolve::render::{Names, Rendered, Sample, render};
-use crate::resolve::service::{Around, Reading};
+use crate::resolve::service::{Around, Links, Reading};
 use crate::resolve::shape::service::ServiceShape;
 use crate::resolve::try_templates::try_templates;
 use crate::source::manifest::Manifest;
@@ -229,7 +230,7 @@ fn services(
         Some(other) => &entries("services", other.clone(), problems),
         None => &Map::new(),
     };
-    let (mut all, mut links) = (BTreeMap::new(), Vec::new());
+    let (mut all, mut links) = (BTreeMap::new(), Links::default());
     let written: BTreeSet<String> = map.keys().cloned().collect();
     if map.is_empty()
         && let Some(defaults) = &defaults
@@ -253,7 +254,8 @@ fn services(
         );
         all.extend(service.map(|service| (parsed, service)));
     }
-    depends::check(&links, &all, &written, problems);
+    depends::check(&links.depends_on, &all, &written, problems);
+    placement::check(&links.near, problems);
     all
 }
 
@@ -273,7 +275,7 @@ fn check_alone(defaults: &Node, names: &Arc<Names>, around: &Around<'_>, problem
             None,
             names,
             around,
-            &mut Vec::new(),
+            &mut Links::default(),
             problems,
         );
     }
@@ -285,7 +287,7 @@ fn one(
     defaults: Option<&Node>,
     names: &Arc<Names>,
     around: &Around<'_>,
-    links: &mut Vec<Link>,
+    links: &mut Links,
     problems: &mut Problems,
 ) -> Option<Service> {
     let Entry { key, value: mut node } = entry;

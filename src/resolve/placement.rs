@@ -1,10 +1,14 @@
-//! Preferences and affinities: whether they can mean what they say. They are not in force yet: nothing of them goes further.
+//! Strategies, preferences and affinities: reading them, and whether they can mean what they say. Placing is `place`'s.
 
-use crate::resolve::problems::Segment;
+use crate::model::name::ServiceName;
+use crate::model::problem::{Place, Problem};
+use crate::resolve::circle;
+use crate::resolve::problems::{Problems, Segment, locate};
 use crate::resolve::reader::steps;
 use crate::resolve::service::Reading;
-use crate::resolve::shape::placement::{AffinityShape, PreferenceShape};
+use crate::resolve::shape::placement::{AffinityShape, PreferenceShape, StrategyShape};
 use crate::resolve::suggest;
+use crate::resolve::wish::{Affinity, Group, Placing, Strategy, Strength};
 
 const AT: [&str; 2] = ["deploy", "placement"];
 
@@ -15,7 +19,71 @@ fn at(rest: &[Segment]) -> Vec<Segment> {
         .collect()
 }
 
+/// How much a wish counts that says no weight.
+const WEIGHT: u8 = 50;
+
+/// What is wished of a service's place, as it is written.
+pub struct Wishes {
+    /// `strategy`.
+    pub strategy: Option<StrategyShape>,
+    /// `preferences`.
+    pub preferences: Vec<PreferenceShape>,
+    /// `affinity`.
+    pub affinity: Vec<AffinityShape>,
+    /// `anti_affinity`.
+    pub anti_affinity: Vec<AffinityShape>,
+}
+
+/// Where a service says that it must stand near another.
+#[derive(Debug, Clone)]
+pub struct Bond {
+    from: ServiceName,
+    to: ServiceName,
+    place: Place,
+}
+
+/// Services that must each stand near the next, in a circle: none of them could be placed first.
+pub fn check(bonds: &[Bond], problems: &mut Problems) {
+    for around in circle::circles(bonds, |bond| (&bond.from, &bond.to)) {
+        let names = circle::names(&around, |bond| &bond.from);
+        let message = format!("services must each be near another, in a circle: {names}");
+        let mut problem = Problem::at(around.first().map(|bond| bond.place.clone()), message);
+        problem.hint = Some("one of them must be placed first: take `required` from one of them".to_owned());
+        problems.push(problem);
+    }
+}
+
 impl Reading<'_> {
+    /// What is wished of the replicas' place.
+    pub fn placing(&mut self, wishes: Wishes) -> Placing {
+        self.check_preferences(&wishes.preferences);
+        self.check_affinities(&wishes.affinity, &wishes.anti_affinity);
+        self.bond(&wishes.affinity);
+        let preferences = wishes.preferences.into_iter().filter_map(|one| one.spread);
+        let label = |key: String| key.strip_prefix("node.labels.").map(str::to_owned);
+        Placing {
+            strategy: match wishes.strategy {
+                Some(StrategyShape::Spread) | None => Strategy::Spread,
+                Some(StrategyShape::Binpack) => Strategy::Binpack,
+                Some(StrategyShape::Random) => Strategy::Random,
+            },
+            preferences: preferences.filter_map(label).collect(),
+            affinity: wishes.affinity.into_iter().filter_map(affinity).collect(),
+            anti_affinity: wishes.anti_affinity.into_iter().filter_map(affinity).collect(),
+        }
+    }
+
+    fn bond(&mut self, near: &[AffinityShape]) {
+        let required = near.iter().enumerate().filter(|(_, one)| one.required == Some(true));
+        for (index, one) in required {
+            let to = one.service.as_ref().and_then(|name| name.parse().ok());
+            if let (Some(to), Ok(from)) = (to, self.name.parse()) {
+                let place = locate(self.node, &at(&steps!["affinity", index]));
+                self.links.near.push(Bond { from, to, place });
+            }
+        }
+    }
+
     /// What is wrong with `preferences`.
     pub fn check_preferences(&mut self, preferences: &[PreferenceShape]) {
         for (index, PreferenceShape { spread }) in preferences.iter().enumerate() {
@@ -118,4 +186,25 @@ impl Reading<'_> {
             }
         }
     }
+}
+
+/// What an affinity means; none where it means nothing, which is told already.
+fn affinity(shape: AffinityShape) -> Option<Affinity> {
+    let AffinityShape {
+        service,
+        per,
+        required,
+        weight,
+    } = shape;
+    Some(Affinity {
+        service: service?.parse().ok()?,
+        per: match per.as_deref().and_then(|per| per.strip_prefix("node.labels.")) {
+            Some(label) => Group::Label(label.to_owned()),
+            None => Group::Host,
+        },
+        strength: match required {
+            Some(true) => Strength::Required,
+            Some(false) | None => Strength::Weight(weight.map_or(WEIGHT, |weight| weight.0.0)),
+        },
+    })
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::model::problem::{Place, Problem};
 use crate::resolve::constraint;
-use crate::resolve::desired::Constraint;
 use crate::resolve::hosts::Hosts;
 use crate::resolve::problems::{Problems, Segment, locate};
 use crate::resolve::service::Reading;
 use crate::resolve::shape::scalar::OneOrMany;
 use crate::resolve::suggest;
+use crate::resolve::wish::Constraint;
 use crate::source::yaml::Node;
 
 /// A path into a tree: `steps!["rules", 0, "from"]`.

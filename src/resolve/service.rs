@@ -10,10 +10,11 @@ use crate::resolve::constraint::{self, HostWords};
 use crate::resolve::decode::Decoded;
 use crate::resolve::depends::Link;
 use crate::resolve::deploy;
-use crate::resolve::desired::{Constraint, Mode, Service};
+use crate::resolve::desired::{Mode, Service};
 use crate::resolve::file::Files;
 use crate::resolve::network::Networks;
 use crate::resolve::part::Parts;
+use crate::resolve::placement::Bond;
 use crate::resolve::problems::{Problems, Segment, locate, locate_key};
 use crate::resolve::render::{Names, Waiting};
 use crate::resolve::shape::deploy::ModeShape;
@@ -24,6 +25,7 @@ use crate::resolve::suggest;
 use crate::resolve::template::Text;
 use crate::resolve::update;
 use crate::resolve::volume::Volumes;
+use crate::resolve::wish::Constraint;
 use crate::source::named::Named;
 use crate::source::yaml::Node;
 
@@ -61,10 +63,19 @@ pub struct Reading<'a> {
     pub names: &'a Arc<Names>,
     /// What it is read against.
     pub around: &'a Around<'a>,
-    /// Where what it waits for is noted.
-    pub links: &'a mut Vec<Link>,
+    /// Where what leads to other services is noted.
+    pub links: &'a mut Links,
     /// Where problems go.
     pub problems: &'a mut Problems,
+}
+
+/// What leads from services to others, looked at once all are read.
+#[derive(Debug, Default)]
+pub struct Links {
+    /// What they wait for.
+    pub depends_on: Vec<Link>,
+    /// What they must stand near to.
+    pub near: Vec<Bond>,
 }
 
 /// A path of keys, and an index behind it.
@@ -204,6 +215,7 @@ impl Reading<'_> {
             reserved_memory: reserved.memory,
             constraints: self.constraints(in_force.constraints),
             max_replicas_per_node: in_force.max_replicas_per_node,
+            placing: self.placing(in_force.wishes),
             update: update::policy(&checked.update, mode.is_job()),
             security: self.security(parts.security),
             runtime: self.runtime(parts.runtime, reserved.devices),

@@ -55,7 +55,7 @@ impl Jobs {
 }
 
 /// What of a service makes no other version of a job: where, how many, how labelled, logged, limited or watched it is.
-const UNCOUNTED: [&str; 14] = [
+const UNCOUNTED: [&str; 15] = [
     "mode",
     "depends_on",
     "labels",
@@ -68,6 +68,7 @@ const UNCOUNTED: [&str; 14] = [
     "reserved_memory",
     "constraints",
     "max_replicas_per_node",
+    "placing",
     "pull_policy",
     "update",
 ];

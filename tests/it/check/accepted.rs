@@ -36,11 +36,7 @@ vars: {strategy: binpack}
     deploy:
       replicas: 6
       placement:
-        strategy: '{{ vars.strategy }}'
         constraints: [node.platform.os == linux, node.platform.arch != arm64, node.ip == 10.0.0.0/24, engine.labels.gpu != a]
-        preferences: [{spread: node.labels.zone}]
-        affinity: [{service: cache, weight: 50}]
-        anti_affinity: [{service: web, per: host, required: true}, {service: db, per: node.labels.zone}]
       update_config:
         strategy: canary
         max_failure_ratio: 0.1
@@ -140,15 +136,11 @@ Not in force yet in this version of cdk:
   cluster.keep                                   cdk.yaml:4:3
   cluster.rollback                               cdk.yaml:5:3
   deploy.autoscale (cache, web)                  services/data.yaml:2:38
-  deploy.placement.affinity (web)                services/web.yaml:11:9
-  deploy.placement.anti_affinity (web)           services/web.yaml:12:9
-  deploy.placement.preferences (web)             services/web.yaml:10:9
-  deploy.placement.strategy (web)                services/web.yaml:8:9
-  deploy.rollback_config (web)                   services/web.yaml:18:7
-  deploy.update_config.canary (web)              services/web.yaml:17:9
+  deploy.rollback_config (web)                   services/web.yaml:14:7
+  deploy.update_config.canary (web)              services/web.yaml:13:9
   deploy.update_config.failure_action (db)       services/data.yaml:3:114
   deploy.update_config.gate (db, web)            services/data.yaml:3:73
-  deploy.update_config.max_failure_ratio (web)   services/web.yaml:15:9
+  deploy.update_config.max_failure_ratio (web)   services/web.yaml:11:9
   deploy.update_config.strategy (db, web)        services/data.yaml:3:92
   firewall                                       firewall.yaml:1:1
   hosts.*.public_addresses (bj-01, bj-02)        hosts.yaml:2:65

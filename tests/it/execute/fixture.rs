@@ -244,6 +244,7 @@ impl Maker {
             hosts: Vec::new(),
             memory: Memory::default(),
             forgets: BTreeSet::new(),
+            asked: Default::default(),
             pinned: false,
             jobs: BTreeMap::new(),
             depends_on: BTreeMap::new(),

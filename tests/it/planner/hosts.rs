@@ -87,15 +87,15 @@ fn one_commit_with_a_host_down_does_the_rest_and_the_return_finishes_it() {
             "agent.h1 Replace on h1: it differs",
             "agent.h2 Unknown on h2: the host does not answer; by the journal it holds this replica",
             "agent.h3 Replace on h3: it differs",
-            "api.1 Create on h1: no replica of it stands there yet",
-            "api.2 Create on h3: no replica of it stands there yet",
-            "api.3 Create on h1: the fewest of its replicas",
+            "api.1 Create on h1: fewest api replicas",
+            "api.2 Create on h3: fewest api replicas",
+            "api.3 Create on h1: fewest api replicas",
             "probe.h1 Create on h1: one on each host that fits",
             "probe.h2 Unplaced on nowhere: h2 does not answer",
             "probe.h3 Create on h3: one on each host that fits",
             "web.2 Unknown on h2: the host does not answer; by the journal it holds this replica",
-            "web.4 Create on h3: the fewest of its replicas",
-            "web.5 Create on h1: the fewest of its replicas",
+            "web.4 Create on h3: fewest web replicas",
+            "web.5 Create on h1: fewest web replicas",
         ]
     );
     assert!(plan.is_partial());
@@ -199,7 +199,7 @@ fn what_was_removed_by_hand_from_a_gone_host_is_made_elsewhere() {
     state(&mut seen, &host_name("h2")).unwrap().containers.clear();
     let plan = go(&after, &mut seen);
     assert!(guards(&plan).is_empty());
-    assert_eq!(changes(&plan), ["web.2 Create on h1: the fewest of its replicas"]);
+    assert_eq!(changes(&plan), ["web.2 Create on h1: fewest web replicas"]);
 }
 
 #[test]

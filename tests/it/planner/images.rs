@@ -39,7 +39,7 @@ fn what_cannot_be_looked_up_again_is_no_change_and_new_replicas_use_what_was_rec
         .values_mut()
         .for_each(|one| one.mode = cdk::resolve::desired::Mode::Replicated(3));
     let plan = planned(&desired, &seen);
-    assert_eq!(changes(&plan), ["web.3 Create on h1: the fewest of its replicas"]);
+    assert_eq!(changes(&plan), ["web.3 Create on h1: fewest web replicas"]);
     assert_eq!(
         texts(&plan),
         [format!(

@@ -178,7 +178,9 @@ fn what_writes_to_its_host_waits_there_for_a_person() {
     assert!(plan.is_empty());
     assert_eq!(
         texts(&plan),
-        ["db.1 unplaced: h1 is draining, but it writes to volume shop_data there, and data does not move by itself"]
+        [
+            "db.1 unplaced: h1 is draining, but it writes to volume shop_data there, and data does not move by itself: `cdk move db.1 HOST --without-data` would start it anew"
+        ]
     );
     // Its container is gone, its data is not: it comes back to its data, whatever else would be better.
     desired.hosts.get_mut(&host_name("h1")).unwrap().state = Availability::Active;
@@ -257,7 +259,7 @@ fn what_fits_nowhere_is_told_by_filter() {
     desired.hosts.get_mut(&host_name("h2")).unwrap().state = Availability::Drain;
     let seen = observed("hosts: {h1: {}, h2: {}, h3: {facts: {memory: 128M}}, h4: {}, h5: {}}");
     let plan = planned(&desired, &seen);
-    let why = "2 hosts lack label disk=ssd, 1 holds 1 of its replicas already, 1 is draining, 1 lacks 256M of memory";
+    let why = "2 hosts lack label disk=ssd, 1 holds 1 of its replicas already, 1 is draining, 1 lacks 256 MiB";
     assert_eq!(
         texts(&plan),
         [format!("web.2 unplaced: {why}"), format!("web.3 unplaced: {why}")]

@@ -12,15 +12,16 @@ use cdk::model::setting::{Limits, Logging, Mount, MountSource, Protocol, Restart
 use cdk::model::unit::{Bytes, Cpus, Span};
 use cdk::model::volume::VolumeSpec;
 use cdk::observe::{ObservationDocument, Observed};
+use cdk::place::asked::Asked;
 use cdk::place::{Placement, place};
 use cdk::plan::step::{Action, Note, Plan};
 use cdk::plan::{Input, plan};
 use cdk::render::render;
 use cdk::resolve::desired::{
-    Attribute, Availability, Cluster, Constraint, Desired, Host, HostPort, Mode, Network, Service, ServiceNetworking,
-    ServicePort, Volume,
+    Availability, Cluster, Desired, Host, HostPort, Mode, Network, Service, ServiceNetworking, ServicePort, Volume,
 };
 use cdk::resolve::template::Text;
+use cdk::resolve::wish::{Attribute, Constraint};
 use cdk::scale::counts;
 
 pub fn host_name(name: &str) -> HostName {
@@ -79,6 +80,7 @@ pub fn service(image: &str, replicas: u32) -> Service {
         reserved_memory: Bytes::default(),
         constraints: Vec::new(),
         max_replicas_per_node: None,
+        placing: Default::default(),
         update: UpdatePolicy {
             parallelism: 1,
             delay: Span::default(),
@@ -186,7 +188,7 @@ pub fn observed(yaml: &str) -> Observed {
 }
 
 pub fn placed(desired: &Desired, observed: &Observed) -> Placement {
-    place(desired, observed, &counts(desired, observed))
+    place(desired, observed, &counts(desired, observed), &Asked::default())
 }
 
 /// The pure floors, one after the other.

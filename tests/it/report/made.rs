@@ -121,6 +121,7 @@ pub fn empty() -> Plan {
         hosts: Vec::new(),
         memory: Memory::default(),
         forgets: BTreeSet::new(),
+        asked: Default::default(),
         pinned: false,
         jobs: BTreeMap::new(),
         depends_on: BTreeMap::new(),

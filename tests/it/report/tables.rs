@@ -67,6 +67,7 @@ fn web() -> Service {
         reserved_cpus: Cpus(500_000_000),
         reserved_memory: Bytes(256 << 20),
         constraints: Vec::new(),
+        placing: Default::default(),
         max_replicas_per_node: None,
         update: UpdatePolicy {
             parallelism: 1,

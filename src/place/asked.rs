@@ -1,0 +1,36 @@
+//! What a person asks for beside what git says, for one plan: fail over, move, even out. Plain data; doing it is the rest of `place`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::name::{HostName, Slot};
+
+/// What a person asks for beside what git says. The hosts keep what came of it: the next plan leaves it so.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Asked {
+    /// Whether replicas on hosts that do not answer are made elsewhere.
+    pub failover: bool,
+    /// Replicas that go to a host.
+    pub moves: BTreeMap<Slot, MoveTo>,
+    /// At most so many moves that even the cluster out; none where that was not asked for.
+    pub rebalance: Option<u32>,
+}
+
+/// Where a replica goes that a person moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MoveTo {
+    /// The host.
+    pub host: HostName,
+    /// Whether what it wrote on its host stays behind there.
+    pub without_data: bool,
+}
+
+impl Asked {
+    /// Whether nothing is asked for.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,207 @@
+//! Evening out, where a person asks for it: the fewest moves after which no group and no host has two more than another that could take one.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::model::name::Slot;
+use crate::model::setting::PortBinding;
+use crate::place::choose::Placer;
+use crate::place::crowd::{Grouping, Index};
+use crate::place::home::Known;
+use crate::place::kind::Kind;
+use crate::place::near::Bonds;
+use crate::place::reason::Reason;
+use crate::place::tree::Groups;
+use crate::resolve::desired::Mode;
+use crate::resolve::wish::Strategy;
+
+/// A move that evens something out.
+struct Move {
+    slot: Slot,
+    to: Index,
+    ports: Vec<PortBinding>,
+    /// What is counted, and how many the two hosts have of it.
+    what: String,
+    more: u32,
+    fewer: u32,
+}
+
+impl<'a> Placer<'a> {
+    /// Does as many moves as a person asked for at most: first each service by itself, then all containers.
+    pub(super) fn even_out(&mut self, known: &Known<'a>) {
+        let Some(most) = self.asked.rebalance else { return };
+        let mut left = most;
+        let mut places = self.movable(known);
+        let kinds: Vec<Rc<Kind<'a>>> = self
+            .kinds
+            .iter()
+            .filter(|kind| places.contains_key(&kind.at))
+            .cloned()
+            .collect();
+        for kind in &kinds {
+            while left > 0
+                && let Some(found) = self.even_service(kind, &places)
+            {
+                self.go(kind, found, &mut places);
+                left -= 1;
+            }
+        }
+        while left > 0
+            && let Some((kind, found)) = self.even_hosts(&kinds, &places)
+        {
+            self.go(&kind, found, &mut places);
+            left -= 1;
+        }
+    }
+
+    /// The replicas that may be moved, by service: those that run and stay, whose service is spread and writes to no host.
+    fn movable(&self, known: &Known<'a>) -> BTreeMap<Index, BTreeMap<Slot, Index>> {
+        let mut all: BTreeMap<Index, BTreeMap<Slot, Index>> = BTreeMap::new();
+        for (slot, assignment) in &self.done.slots {
+            let Some(kind) = self.kind(&slot.service) else { continue };
+            let spread = match kind.service.placing.strategy {
+                Strategy::Spread => !kind.is_stateful,
+                Strategy::Binpack | Strategy::Random => false,
+            };
+            let replicated = match kind.service.mode {
+                Mode::Replicated(_) => true,
+                Mode::Global | Mode::ReplicatedJob(_) | Mode::GlobalJob => false,
+            };
+            let at = known.by_name.get(&assignment.host);
+            if let Some(at) = at.filter(|_| spread && replicated && assignment.reason == Reason::Stays) {
+                all.entry(kind.at).or_default().insert(slot.clone(), *at);
+            }
+        }
+        all
+    }
+
+    fn groups(&self, kind: &Kind<'_>) -> Groups {
+        let labels = kind.service.placing.preferences.iter();
+        let levels: Vec<&Grouping> = labels.map(|label| &**self.groupings.label(label)).collect();
+        Groups::new(self.rooms.len(), &levels, self.crowds.of(kind.at))
+    }
+
+    /// How many more of a service's replicas stand where one host is than where another is: of the outermost groups that part
+    /// them, else on the hosts themselves.
+    fn lead(&self, kind: &Kind<'_>, groups: &Groups, from: Index, to: Index) -> i64 {
+        let pairs = groups.path(from).iter().zip(groups.path(to));
+        let (more, fewer) = match pairs.into_iter().find(|(a, b)| a != b) {
+            Some((a, b)) => (groups.replicas(*a), groups.replicas(*b)),
+            None => (self.crowds.on(kind.at, from), self.crowds.on(kind.at, to)),
+        };
+        i64::from(more) - i64::from(fewer)
+    }
+
+    /// A move that evens a service out: from where it stands most crowded that another place would take one from.
+    fn even_service(&mut self, kind: &Rc<Kind<'a>>, places: &BTreeMap<Index, BTreeMap<Slot, Index>>) -> Option<Move> {
+        let groups = self.groups(kind);
+        let crowd = |host: Index| -> Vec<u32> {
+            let path = groups.path(host).iter().map(|group| groups.replicas(*group));
+            path.chain([self.crowds.on(kind.at, host)]).collect()
+        };
+        let own = places.get(&kind.at)?;
+        let last: BTreeMap<Index, &Slot> = own.iter().map(|(slot, host)| (*host, slot)).collect();
+        let mut sources: Vec<(Vec<u32>, Index, &Slot)> =
+            last.into_iter().map(|(host, slot)| (crowd(host), host, slot)).collect();
+        sources.sort_by(|(a, at, _), (b, other, _)| b.cmp(a).then(at.cmp(other)));
+        for (_, from, slot) in sources {
+            let ports = self.ports_of(slot);
+            self.release(from, kind, &ports);
+            let bonds = Bonds::new(self, kind);
+            let mut candidates = self.candidates(kind, &bonds);
+            let best = self.best(slot, kind, &bonds, &mut candidates, |_| Vec::new());
+            self.take(from, kind, &ports);
+            if let Some((to, ports)) = best.filter(|(to, _)| self.lead(kind, &groups, from, *to) >= 2) {
+                return Some(Move {
+                    slot: slot.clone(),
+                    to,
+                    ports,
+                    what: format!("{} replicas", kind.name),
+                    more: self.crowds.on(kind.at, from),
+                    fewer: self.crowds.on(kind.at, to),
+                });
+            }
+        }
+        None
+    }
+
+    /// A move that evens all containers out, from the fullest host to the emptiest that takes one, and that makes no service
+    /// less even.
+    fn even_hosts(
+        &mut self,
+        kinds: &[Rc<Kind<'a>>],
+        places: &BTreeMap<Index, BTreeMap<Slot, Index>>,
+    ) -> Option<(Rc<Kind<'a>>, Move)> {
+        let mut hosts: Vec<(u32, Index)> = self
+            .rooms
+            .iter()
+            .enumerate()
+            .map(|(at, room)| (room.containers_in_all(), at))
+            .collect();
+        hosts.sort_by(|(a, at), (b, other)| b.cmp(a).then(at.cmp(other)));
+        let emptiest: Vec<(u32, Index)> = {
+            let mut all = hosts.clone();
+            all.sort_unstable();
+            all
+        };
+        for (more, from) in &hosts {
+            for kind in kinds {
+                let own = places.get(&kind.at)?;
+                let Some((slot, _)) = own.iter().rev().find(|(_, host)| *host == from) else {
+                    continue;
+                };
+                let groups = self.groups(kind);
+                let ports = self.ports_of(slot);
+                self.release(*from, kind, &ports);
+                let bonds = Bonds::new(self, kind);
+                let better = emptiest.iter().take_while(|(fewer, _)| fewer + 1 < *more);
+                let found = better.into_iter().find_map(|(fewer, to)| {
+                    let ports = self.try_room(*to, kind, &bonds, &[]).ok()?;
+                    Some((*fewer, *to, ports)).filter(|(_, to, _)| {
+                        bonds.score(*to) >= bonds.score(*from) && self.lead(kind, &groups, *from, *to) >= 0
+                    })
+                });
+                self.take(*from, kind, &ports);
+                if let Some((fewer, to, ports)) = found {
+                    let found = Move {
+                        slot: slot.clone(),
+                        to,
+                        ports,
+                        what: "containers".to_owned(),
+                        more: *more,
+                        fewer,
+                    };
+                    return Some((Rc::clone(kind), found));
+                }
+            }
+        }
+        None
+    }
+
+    fn ports_of(&self, slot: &Slot) -> Vec<PortBinding> {
+        let assignment = self.done.slots.get(slot);
+        assignment
+            .map(|assignment| assignment.ports.clone())
+            .unwrap_or_default()
+    }
+
+    fn go(&mut self, kind: &Kind<'a>, found: Move, places: &mut BTreeMap<Index, BTreeMap<Slot, Index>>) {
+        let Move {
+            slot,
+            to,
+            ports,
+            what,
+            more,
+            fewer,
+        } = found;
+        let from = places.get_mut(&kind.at).and_then(|own| own.remove(&slot));
+        let names = from.and_then(|from| Some((self.rooms.get(from)?.name.clone(), self.rooms.get(to)?.name.clone())));
+        let (Some(at), Some((from, host))) = (from, names) else {
+            return;
+        };
+        self.release(at, kind, &self.ports_of(&slot));
+        self.take(to, kind, &ports);
+        let from = (from, more);
+        self.assign(slot, host, ports, Reason::Evened { what, from, to: fewer });
+    }
+}

@@ -1,0 +1,155 @@
+//! One service as the placer sees it: what is the same for all of its replicas, looked up once. No hosts' state.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::model::image::Resolution;
+use crate::model::name::ServiceName;
+use crate::model::setting::MountSource;
+use crate::observe::Observed;
+use crate::place::crowd::Index;
+use crate::place::live::keeps_failing;
+use crate::place::needs::Outside;
+use crate::resolve::desired::{Desired, Service};
+use crate::resolve::wish::{Affinity, Constraint, Strength};
+
+/// A service, and what its replicas need.
+pub(super) struct Kind<'a> {
+    /// Its place in the order of names.
+    pub(super) at: Index,
+    pub(super) name: &'a ServiceName,
+    pub(super) service: &'a Service,
+    /// Its constraints, by their numbers among those of all services.
+    pub(super) constraints: Vec<Index>,
+    /// What its image turned out to be.
+    pub(super) resolution: Option<&'a Resolution>,
+    /// The networks that must be there already.
+    pub(super) networks: Vec<&'a str>,
+    /// The volumes that must be there already.
+    pub(super) volumes: Vec<&'a str>,
+    /// The volumes that its replicas write to, as nobody else may.
+    pub(super) data: Vec<&'a str>,
+    pub(super) is_stateful: bool,
+    pub(super) wants_mac: bool,
+    /// The services whose replicas must not be near its own, because they say so.
+    pub(super) shunned_by: Vec<(Index, &'a Affinity)>,
+    /// The hosts where its present version keeps failing.
+    pub(super) failing: BTreeSet<Index>,
+    /// How many others it was placed after: those that it is to be near come first.
+    pub(super) rank: usize,
+}
+
+impl Kind<'_> {
+    /// Whether it matters where the replicas of which services stand.
+    pub(super) fn is_bonded(&self) -> bool {
+        let placing = &self.service.placing;
+        !placing.affinity.is_empty() || !placing.anti_affinity.is_empty() || !self.shunned_by.is_empty()
+    }
+
+    /// Whether it says itself where it must, or must not, stand by other replicas.
+    pub(super) fn is_bound(&self) -> bool {
+        let placing = &self.service.placing;
+        let mut wishes = placing.affinity.iter().chain(&placing.anti_affinity);
+        wishes.any(|wish| wish.strength == Strength::Required)
+    }
+
+    /// Whether others are placed first, because it is to be near them.
+    pub(super) fn follows(&self) -> bool {
+        !self.service.placing.affinity.is_empty()
+    }
+}
+
+/// All services, in the order of their names, and the distinct constraints that they speak of.
+pub(super) fn kinds<'a>(desired: &'a Desired, observed: &'a Observed) -> (Vec<Rc<Kind<'a>>>, Vec<&'a Constraint>) {
+    let outside = Outside::new(desired);
+    let mut constraints: Vec<&Constraint> = desired.services.values().flat_map(|it| &it.constraints).collect();
+    constraints.sort_unstable();
+    constraints.dedup();
+    let order = order(desired);
+    let mut failing = failing(desired, observed);
+    let one = |(at, (name, service)): (Index, (&'a ServiceName, &'a Service))| {
+        let number = |wanted: &Constraint| constraints.binary_search(&wanted).unwrap_or_default();
+        let networks = &service.network.rest.networks;
+        let data = service.data().filter_map(|source| match source {
+            MountSource::Volume(name) => Some(name.as_str()),
+            MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
+        });
+        Rc::new(Kind {
+            at,
+            name,
+            service,
+            constraints: service.constraints.iter().map(number).collect(),
+            resolution: observed.images.get(&service.image.to_string()),
+            networks: outside.networks(service).collect(),
+            volumes: outside.volumes(service).collect(),
+            data: data.collect(),
+            is_stateful: service.is_stateful(),
+            wants_mac: networks.values().any(|how| how.mac.is_some()),
+            shunned_by: shunned_by(desired, name),
+            failing: failing.remove(name).unwrap_or_default(),
+            rank: order.get(at).copied().unwrap_or_default(),
+        })
+    };
+    let all = desired.services.iter().enumerate().map(one).collect();
+    (all, constraints)
+}
+
+/// The hosts where a service's present version keeps failing.
+fn failing<'a>(desired: &'a Desired, observed: &Observed) -> BTreeMap<&'a ServiceName, BTreeSet<Index>> {
+    let mut all: BTreeMap<&ServiceName, BTreeSet<Index>> = BTreeMap::new();
+    let seen = desired.hosts.keys().enumerate();
+    let seen = seen.filter_map(|(at, name)| Some((at, observed.hosts.get(name)?.state()?)));
+    for (at, state) in seen {
+        for container in state.containers.iter().filter(|one| keeps_failing(one)) {
+            let service = desired.services.get_key_value(&container.owner.slot.service);
+            let present = |service: &Service| {
+                let image = container.owner.image.as_ref();
+                !service.mode.is_job() && image.is_none_or(|image| *image == service.image)
+            };
+            if let Some((name, _)) = service.filter(|(_, service)| present(service)) {
+                all.entry(name).or_default().insert(at);
+            }
+        }
+    }
+    all
+}
+
+/// Who must not be near a service, by their own words.
+fn shunned_by<'a>(desired: &'a Desired, name: &ServiceName) -> Vec<(Index, &'a Affinity)> {
+    let others = desired
+        .services
+        .iter()
+        .enumerate()
+        .filter(|(_, (other, _))| *other != name);
+    let wishes = others.flat_map(|(at, (_, other))| other.placing.anti_affinity.iter().map(move |wish| (at, wish)));
+    wishes
+        .filter(|(_, wish)| wish.strength == Strength::Required && wish.service == *name)
+        .collect()
+}
+
+/// The rank of each service: after those that it is to be near, and otherwise by name.
+fn order(desired: &Desired) -> Vec<usize> {
+    let names: Vec<&ServiceName> = desired.services.keys().collect();
+    let mut rank = vec![None; names.len()];
+    let mut next = 0;
+    // Entered a second time a service's own follow it: what is left of a circle of mere wishes goes by name.
+    let mut stack: Vec<(Index, bool)> = (0..names.len()).rev().map(|at| (at, false)).collect();
+    let mut entered = vec![false; names.len()];
+    while let Some((at, leaving)) = stack.pop() {
+        let (Some(rank), Some(entered)) = (rank.get_mut(at), entered.get_mut(at)) else {
+            continue;
+        };
+        if leaving {
+            *rank = Some(next);
+            next += 1;
+        } else if !*entered {
+            *entered = true;
+            stack.push((at, true));
+            let service = names.get(at).and_then(|name| desired.services.get(*name));
+            let near = service.into_iter().flat_map(|service| &service.placing.affinity);
+            let near = near.filter_map(|wish| names.binary_search(&&wish.service).ok());
+            stack.extend(near.map(|other| (other, false)));
+        }
+    }
+    rank.into_iter().map(Option::unwrap_or_default).collect()
+}

@@ -1,0 +1,277 @@
+//! What stands: whether it stays, and where it goes that must leave or that a person moves. What is new is `choose`'s.
+
+use std::collections::BTreeMap;
+
+use crate::model::journal::PlacedSlot;
+use crate::model::setting::PortBinding;
+use crate::place::Denial;
+use crate::place::asked::MoveTo;
+use crate::place::choose::Placer;
+use crate::place::crowd::Index;
+use crate::place::home::{Known, Seat, data};
+use crate::place::kind::Kind;
+use crate::place::near::Bonds;
+use crate::place::reason::{Obstacle, Reason, Refusal, Why};
+use crate::place::tree::Candidates;
+
+/// A replica that must leave its host, and why.
+pub(super) struct Leaving<'a> {
+    pub(super) seat: Seat<'a>,
+    obstacle: Obstacle,
+}
+
+/// The search for hosts of one service's replicas, as long as only they move.
+struct Search<'a> {
+    kind: Index,
+    bonds: Bonds<'a>,
+    candidates: Candidates,
+}
+
+impl<'a> Placer<'a> {
+    /// Leaves a replica where it stands, if it still fits there; gives it back where it must go. Those whose place depends on
+    /// others' are noted in `bound`.
+    pub(super) fn stay(&mut self, seat: Seat<'a>, bound: &mut BTreeMap<Index, Vec<Seat<'a>>>) -> Option<Leaving<'a>> {
+        match self.try_seat(&seat) {
+            Ok(ports) => {
+                self.sit(&seat, ports);
+                if seat.kind.is_bound() {
+                    bound.entry(seat.kind.at).or_default().push(seat);
+                }
+                None
+            }
+            Err(obstacle) => {
+                self.take(seat.host, &seat.kind, &seat.kept);
+                Some(Leaving { seat, obstacle })
+            }
+        }
+    }
+
+    fn sit(&mut self, seat: &Seat<'a>, ports: Vec<PortBinding>) {
+        let Some(host) = self.rooms.get(seat.host).map(|room| room.name.clone()) else {
+            return;
+        };
+        self.take(seat.host, &seat.kind, &ports);
+        let reason = if seat.live.is_some() {
+            Reason::Stays
+        } else {
+            Reason::Data
+        };
+        self.assign(seat.slot.clone(), host, ports, reason);
+    }
+
+    /// Takes the seats from those replicas of a service that must stand near others, or apart from them, and don't. Of its own
+    /// that must stand apart the first ones stay.
+    pub(super) fn part(&mut self, kind: &Kind<'a>, bound: &mut BTreeMap<Index, Vec<Seat<'a>>>) -> Vec<Leaving<'a>> {
+        let mut seats = bound.remove(&kind.at).unwrap_or_default();
+        seats.sort_by(|a, b| b.slot.cmp(&a.slot));
+        let mut bonds = Bonds::new(self, kind);
+        let mut leaving = Vec::new();
+        for seat in seats {
+            bonds.release(seat.host);
+            match bonds.allow(seat.host) {
+                Ok(()) => bonds.take(seat.host),
+                Err(obstacle) => {
+                    let ports = self.done.slots.remove(&seat.slot).map(|assignment| assignment.ports);
+                    self.release(seat.host, &seat.kind, &ports.unwrap_or_default());
+                    self.take(seat.host, &seat.kind, &seat.kept);
+                    leaving.push(Leaving { seat, obstacle });
+                }
+            }
+        }
+        leaving
+    }
+
+    /// Finds other hosts for those that must leave theirs, again and again while that makes room for another.
+    pub(super) fn leave(&mut self, mut leaving: Vec<Leaving<'a>>) {
+        let mut progress = true;
+        while progress {
+            progress = false;
+            let mut waiting = Vec::new();
+            let mut search = None;
+            for one in leaving {
+                match self.move_away(&one, &mut search) {
+                    true => progress = true,
+                    false => waiting.push(one),
+                }
+            }
+            leaving = waiting;
+        }
+        for one in leaving {
+            self.refuse(one);
+        }
+    }
+
+    /// A replica that must leave its host, and can't.
+    fn refuse(&mut self, Leaving { seat, obstacle }: Leaving<'a>) {
+        let Some(host) = self.rooms.get(seat.host).map(|room| room.name.clone()) else {
+            return;
+        };
+        let stays = Some(PlacedSlot {
+            host: host.clone(),
+            ports: seat.kept.clone(),
+        });
+        let why = if seat.kind.service.mode.is_global() {
+            Why::Global { host, obstacle }
+        } else if seat.kind.is_stateful {
+            Why::Bound {
+                slot: seat.slot.clone(),
+                host,
+                obstacle: Some(obstacle),
+                data: data(seat.kind.service),
+            }
+        } else {
+            self.nowhere(&seat.kind, &Bonds::new(self, &seat.kind))
+        };
+        self.done.unplaced.insert(seat.slot, Refusal { why, stays });
+    }
+
+    /// Settles one replica, and says whether that went: back where it stood since there is room now, gone elsewhere, or (of a
+    /// global service) not wanted.
+    fn move_away(&mut self, one: &Leaving<'a>, search: &mut Option<Search<'a>>) -> bool {
+        let Leaving { seat, obstacle } = one;
+        self.release(seat.host, &seat.kind, &seat.kept);
+        let bonds = Bonds::new(self, &seat.kind);
+        if bonds.allow(seat.host).is_ok()
+            && let Ok(ports) = self.try_seat(seat)
+        {
+            self.sit(seat, ports);
+            return true;
+        }
+        if seat.kind.service.mode.is_global() && obstacle.is_lasting() {
+            self.done.unwanted.insert(seat.slot.clone(), obstacle.clone());
+            return true;
+        }
+        let target = match seat.kind.is_stateful || seat.kind.service.mode.is_global() {
+            true => None,
+            false => self.search(seat, bonds, search),
+        };
+        let from = self.rooms.get(seat.host).map(|room| room.name.clone());
+        let to = target
+            .as_ref()
+            .and_then(|(at, _)| self.rooms.get(*at))
+            .map(|room| room.name.clone());
+        if let (Some((at, ports)), Some(from), Some(to)) = (target, from, to) {
+            self.take(at, &seat.kind, &ports);
+            let obstacle = obstacle.clone();
+            self.assign(seat.slot.clone(), to, ports, Reason::Left { host: from, obstacle });
+            return true;
+        }
+        self.take(seat.host, &seat.kind, &seat.kept);
+        false
+    }
+
+    /// The best host for one that leaves; the search goes on where it was with the last one, if that was of the same service.
+    fn search(
+        &self,
+        seat: &Seat<'a>,
+        bonds: Bonds<'a>,
+        search: &mut Option<Search<'a>>,
+    ) -> Option<(Index, Vec<PortBinding>)> {
+        let kind = &seat.kind;
+        let mut now = match search.take().filter(|search| search.kind == kind.at) {
+            // The host that it leaves has one fewer: where that may take another, it would be better than it was.
+            Some(old) if !self.may_take(seat.host, kind) => Search { bonds, ..old },
+            Some(_) | None => Search {
+                kind: kind.at,
+                candidates: self.candidates(kind, &bonds),
+                bonds,
+            },
+        };
+        now.candidates.release(seat.host);
+        let best = self.best(&seat.slot, kind, &now.bonds, &mut now.candidates, |_| Vec::new());
+        match &best {
+            Some((at, _)) => now.candidates.take(*at),
+            None => now.candidates.take(seat.host),
+        }
+        *search = Some(now);
+        best
+    }
+
+    fn may_take(&self, host: Index, kind: &Kind<'_>) -> bool {
+        let admits = self.rooms.get(host).is_some_and(|room| room.admits().is_ok());
+        admits && self.meets(kind, host).is_ok()
+    }
+
+    /// Whether a person moves a replica to another host than its own.
+    pub(super) fn is_moved(&self, seat: &Seat<'_>) -> bool {
+        let to = self.asked.moves.get(&seat.slot);
+        let here = self.rooms.get(seat.host).map(|room| room.name);
+        to.is_some_and(|to| Some(&to.host) != here)
+    }
+
+    /// Moves replicas as a person asked; those that can't stay as they would without that, and are given back where they must
+    /// leave.
+    pub(super) fn move_asked(&mut self, seats: Vec<Seat<'a>>, known: &Known<'a>) -> Vec<Leaving<'a>> {
+        let asked = self.asked;
+        let mut leaving = Vec::new();
+        for (slot, to) in &asked.moves {
+            let is_known = self
+                .done
+                .slots
+                .get(slot)
+                .is_some_and(|known| known.reason == Reason::Stays);
+            let stands = is_known || seats.iter().any(|seat| seat.slot == *slot);
+            if !stands {
+                let why = format!(
+                    "{slot} can't be moved to {}: it stands on no host that answers",
+                    to.host
+                );
+                self.deny(why, "`cdk ps` shows what stands where".to_owned());
+            }
+        }
+        for seat in &seats {
+            self.take(seat.host, &seat.kind, &seat.kept);
+        }
+        for seat in seats {
+            let Some(to) = asked.moves.get(&seat.slot) else {
+                continue;
+            };
+            self.release(seat.host, &seat.kind, &seat.kept);
+            match self.moved(&seat, to, known) {
+                Ok((at, ports)) => {
+                    self.take(at, &seat.kind, &ports);
+                    self.assign(seat.slot.clone(), to.host.clone(), ports, Reason::Asked);
+                }
+                Err((why, cure)) => {
+                    self.deny(format!("{} can't be moved to {}: {why}", seat.slot, to.host), cure);
+                    leaving.extend(self.stay(seat, &mut BTreeMap::new()));
+                }
+            }
+        }
+        leaving
+    }
+
+    /// Where a replica would go that a person moves; or why not, and what to do.
+    fn moved(
+        &self,
+        seat: &Seat<'a>,
+        to: &MoveTo,
+        known: &Known<'a>,
+    ) -> Result<(Index, Vec<PortBinding>), (String, String)> {
+        let Some(at) = known.by_name.get(&to.host).copied() else {
+            return Err(("there is no such host".to_owned(), "`cdk hosts` shows them".to_owned()));
+        };
+        if seat.kind.service.mode.is_global() {
+            let why = "its service is global, and has one replica on each host that fits".to_owned();
+            return Err((why, "constraints say which hosts fit".to_owned()));
+        }
+        if seat.kind.is_stateful && !to.without_data {
+            let why = format!(
+                "it writes to {}, and data does not move by itself",
+                data(seat.kind.service)
+            );
+            return Err((
+                why,
+                "--without-data starts it there with none, and leaves the old data where it is".to_owned(),
+            ));
+        }
+        let bonds = Bonds::new(self, &seat.kind);
+        let tried = self.try_room(at, &seat.kind, &bonds, &[]);
+        let ports = tried.map_err(|obstacle| (obstacle.of(&to.host), "choose another host".to_owned()))?;
+        Ok((at, ports))
+    }
+
+    fn deny(&mut self, why: String, cure: String) {
+        self.done.denied.push(Denial { why, cure });
+    }
+}
