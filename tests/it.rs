@@ -13,6 +13,8 @@ mod check;
 mod dialect;
 #[path = "it/e2e/mod.rs"]
 mod e2e;
+#[path = "it/edit.rs"]
+mod edit;
 #[path = "it/execute.rs"]
 mod execute;
 #[path = "it/observe.rs"]
