@@ -1,12 +1,12 @@
 //! One fact: hosts and services, and what stands where after `cdk plan --live`. What is expected is the facts' own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
 use super::expect::{Expect, Got};
 
@@ -71,6 +71,7 @@ impl Case {
 
 /// A repository, and hosts that it is planned for.
 struct World {
+    folder: TempDir,
     hosts: Map<String, Value>,
     services: Map<String, Value>,
     more: Value,
@@ -82,6 +83,7 @@ struct World {
 impl World {
     fn new(case: &Case) -> Self {
         let mut world = Self {
+            folder: tempfile::tempdir().unwrap(),
             hosts: Map::new(),
             services: Map::new(),
             more: case.more.clone(),
@@ -90,53 +92,42 @@ impl World {
         };
         lay(&mut world.hosts, &case.hosts);
         lay(&mut world.services, &case.services);
+        world.run("git", &["init", "-q"]);
         world
     }
 
-    fn change(&mut self, stage: &Stage) {
+    /// From now on what the newest plan placed is what runs.
+    fn forget_containers(&mut self) {
         for host in self.hosts.values_mut() {
             if let Some(seen) = host.get_mut("seen").and_then(Value::as_object_mut) {
                 seen.remove("runs");
             }
         }
+    }
+
+    fn change(&mut self, stage: &Stage) {
         lay(&mut self.hosts, &stage.hosts);
         lay(&mut self.services, &stage.services);
     }
 
     /// Plans, compares, and plans again for what the plan leads to: then nothing may be left to do.
     fn check(&mut self, args: &[String], expect: &Expect) -> Vec<String> {
+        self.write("cdk.yaml", &self.repository());
+        self.run("git", &["add", "cdk.yaml"]);
+        self.run("git", &["commit", "-q", "-m", "a fact"]);
         let output = self.plan(args);
-        if let Some(parts) = &expect.refused {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            if output.status.code() != Some(3) {
-                return vec!["it was not refused".to_owned()];
-            }
-            let lacking = parts.iter().filter(|part| !said.contains(*part));
-            return lacking
-                .map(|part| format!("not refused with {part:?}: {said}"))
-                .collect();
+        if expect.is_refusal() {
+            return expect.refusal(&output);
         }
-        let got = match got(&output) {
+        let got = match Got::new(&output) {
             Ok(got) => got,
             Err(why) => return vec![why],
         };
         let labels = self.hosts.iter().map(|(name, host)| (name.clone(), labels(host)));
         let mut wrong = expect.compare(&got, &labels.collect());
-        self.placement = Some(got.placement.clone());
-        let mut after = Self {
-            hosts: self.hosts.clone(),
-            services: self.services.clone(),
-            more: self.more.clone(),
-            seen: self.seen.clone(),
-            placement: self.placement.clone(),
-        };
-        after.change(&Stage {
-            hosts: Value::Null,
-            services: Value::Null,
-            args: Vec::new(),
-            expect: Expect::default(),
-        });
-        match self::got(&after.plan(&[])) {
+        self.placement = Some(got.placement);
+        self.forget_containers();
+        match Got::new(&self.plan(&[])) {
             Ok(again) => wrong.extend(again.moving().map(|slot| format!("applied, {slot} is not left alone"))),
             Err(why) => wrong.push(format!("applied: {why}")),
         }
@@ -144,28 +135,28 @@ impl World {
     }
 
     fn plan(&self, args: &[String]) -> Output {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, value: &Value| {
-            fs::write(folder.path().join(name), serde_yaml::to_string(value).unwrap()).unwrap();
-        };
-        write("cdk.yaml", &self.repository());
-        write("live.yaml", &self.observation());
-        let git = |args: &[&str]| run("git", folder.path(), args);
-        git(&["init", "-q"]);
-        git(&["add", "cdk.yaml"]);
-        git(&[
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@localhost",
-            "commit",
-            "-q",
-            "-m",
-            "a fact",
-        ]);
+        self.write("live.yaml", &self.observation());
         let mut all = vec!["plan", "--live", "live.yaml", "-o", "json"];
         all.extend(args.iter().map(String::as_str));
-        run(env!("CARGO_BIN_EXE_cdk"), folder.path(), &all)
+        self.run(env!("CARGO_BIN_EXE_cdk"), &all)
+    }
+
+    fn write(&self, name: &str, value: &Value) {
+        fs::write(self.folder.path().join(name), serde_yaml::to_string(value).unwrap()).unwrap();
+    }
+
+    fn run(&self, program: &str, args: &[&str]) -> Output {
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.folder.path())
+            .env("CI", "true")
+            .env_remove("SSH_AUTH_SOCK");
+        for who in ["GIT_AUTHOR", "GIT_COMMITTER"] {
+            command
+                .env(format!("{who}_NAME"), "t")
+                .env(format!("{who}_EMAIL"), "t@localhost");
+        }
+        command.args(args).output().unwrap()
     }
 
     fn repository(&self) -> Value {
@@ -235,22 +226,6 @@ impl World {
     }
 }
 
-fn run(program: &str, folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(program);
-    command
-        .current_dir(folder)
-        .env("CI", "true")
-        .env_remove("SSH_AUTH_SOCK");
-    command.args(args).output().unwrap()
-}
-
-fn got(output: &Output) -> Result<Got, String> {
-    let text = String::from_utf8_lossy(&output.stdout);
-    let document: Value = serde_json::from_str(&text)
-        .map_err(|_| format!("no plan: {text}{}", String::from_utf8_lossy(&output.stderr)))?;
-    Ok(Got::new(output.status.code(), &document["plan"]))
-}
-
 fn labels(host: &Value) -> BTreeMap<String, String> {
     let labels = host.get("labels").and_then(Value::as_object).into_iter().flatten();
     labels
@@ -288,20 +263,18 @@ pub fn expand(name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Lays one map over another, key by key and all the way down.
+/// Lays one map over another, key by key and all the way down; `h[1-3]` lies beneath `h2`.
 fn lay(under: &mut Map<String, Value>, over: &Value) {
-    let names: BTreeSet<&String> = under_names(over);
-    for name in names {
+    let over = over.as_object().into_iter().flatten();
+    let mut over: Vec<(&String, &Value)> = over.collect();
+    over.sort_by_key(|(name, _)| (!name.contains('['), *name));
+    for (name, new) in over {
         for key in expand(name) {
-            match (&over[name], under.get_mut(&key)) {
+            match (new, under.get_mut(&key)) {
                 (Value::Null, Some(_)) => drop(under.remove(&key)),
-                (Value::Object(_), Some(Value::Object(old))) => lay(old, &over[name]),
+                (Value::Object(_), Some(Value::Object(old))) => lay(old, new),
                 (new, _) => drop(under.insert(key, new.clone())),
             }
         }
     }
-}
-
-fn under_names(over: &Value) -> BTreeSet<&String> {
-    over.as_object().into_iter().flat_map(Map::keys).collect()
 }

@@ -1,6 +1,7 @@
 //! What a fact expects of a plan, and what the plan says. No clusters.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Output;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -32,7 +33,7 @@ pub struct Expect {
     notes: Vec<String>,
     exit: Option<i32>,
     /// The repository is refused, with these words among others.
-    pub refused: Option<Vec<String>>,
+    refused: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -76,7 +77,13 @@ struct Slot {
 }
 
 impl Got {
-    pub fn new(code: Option<i32>, plan: &Value) -> Self {
+    pub fn new(output: &Output) -> Result<Self, String> {
+        let said = String::from_utf8_lossy(&output.stdout);
+        let document: Value = serde_json::from_str(&said).map_err(|_| format!("no plan: {said}{}", errors(output)))?;
+        Ok(Self::from(output.status.code(), &document["plan"]))
+    }
+
+    fn from(code: Option<i32>, plan: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let placement = plan["placement"].clone();
         let placed = placement.as_object().into_iter().flatten();
@@ -124,6 +131,15 @@ impl Got {
             .filter(move |slot| !still.contains(&slot.action.as_str()));
         moving.map(|slot| format!("{} ({} on {})", slot.name, slot.action, slot.host))
     }
+}
+
+/// The first lines of what was wrong.
+fn errors(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines = said
+        .lines()
+        .filter(|line| ["error", " problem", "= help"].iter().any(|word| line.contains(word)));
+    lines.collect::<Vec<&str>>().join("; ")
 }
 
 /// What is counted, and how often.
@@ -198,6 +214,23 @@ impl Expect {
         wrong
     }
 
+    /// Whether the repository is expected to be wrong.
+    pub fn is_refusal(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
+    /// Where it is not refused as expected.
+    pub fn refusal(&self, output: &Output) -> Vec<String> {
+        if output.status.code() != Some(3) {
+            return vec!["it was not refused".to_owned()];
+        }
+        let said = errors(output);
+        let lacking = self.refused.iter().filter(|part| !said.contains(*part));
+        lacking
+            .map(|part| format!("not refused with {part:?}: {said}"))
+            .collect()
+    }
+
     fn places(&self, got: &Got) -> Vec<String> {
         let slots = self
             .on
@@ -227,9 +260,6 @@ impl Expect {
             if !got.notes.iter().any(|note| note.contains(part)) {
                 wrong.push(format!("no note says {part}: {:?}", got.notes));
             }
-        }
-        if self.refused.is_some() {
-            wrong.push("it was not refused".to_owned());
         }
         wrong
     }

@@ -32,8 +32,10 @@ fn failures(cases: &[(&str, &Case)]) -> Vec<String> {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some((topic, case)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    for wrong in case.wrong() {
-                        found.lock().unwrap().push(format!("{topic}: {}: {wrong}", case.name));
+                    let wrong = case.wrong();
+                    if !wrong.is_empty() {
+                        let wrong = format!("{topic}: {}:\n  {}", case.name, wrong.join("\n  "));
+                        found.lock().unwrap().push(wrong);
                     }
                 }
             });
