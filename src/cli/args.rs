@@ -1,12 +1,12 @@
 //! The command line's form, and its help. No behaviour.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::edit::{Bump, Scale};
-use crate::model::name::{ClusterName, FileName, HostName, ServiceName};
+use crate::model::name::{ClusterName, FileName, HostName, ServiceName, Slot};
 
 /// Declarative deploys for Docker hosts: git says what should be; plan shows the way, apply goes it
 #[derive(Debug, Parser)]
@@ -138,6 +138,10 @@ pub enum Command {
     Activate(HostArgs),
     /// Is the cluster healthy, and as git says?
     Status,
+    /// Move one replica to another host
+    Move(MoveArgs),
+    /// Even the cluster out, with the fewest moves
+    Rebalance(RebalanceArgs),
     /// Secrets: encrypt a value into the repository, make a key
     Secret(SecretArgs),
     /// The JSON Schemas of cdk's files
@@ -191,6 +195,9 @@ pub struct PlanArgs {
     /// Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub forget: Vec<HostName>,
+    /// Place replicas elsewhere whose hosts do not answer; those that write to their host stay
+    #[arg(long)]
+    pub failover: bool,
     /// End with 2 where there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -217,6 +224,9 @@ pub struct ApplyArgs {
     /// Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub forget: Vec<HostName>,
+    /// Place replicas elsewhere whose hosts do not answer; those that write to their host stay
+    #[arg(long, conflicts_with = "file")]
+    pub failover: bool,
     /// Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake
     #[arg(long)]
     pub new_cluster: bool,
@@ -262,6 +272,54 @@ pub struct EditArgs {
     #[arg(long)]
     pub commit: bool,
     /// Plan against this saved observation, not against the hosts
+    #[arg(long, value_name = "FILE")]
+    pub live: Option<PathBuf>,
+}
+
+/// Of `move`.
+#[derive(Debug, Args)]
+pub struct MoveArgs {
+    /// The replica: web.3
+    #[arg(value_name = "SLOT")]
+    pub slot: Slot,
+    /// The host that it goes to
+    #[arg(value_name = "HOST")]
+    pub to: HostName,
+    /// Start it there without what it wrote to its host, which stays there; needed where it writes
+    #[arg(long)]
+    pub without_data: bool,
+    /// How it is done.
+    #[command(flatten)]
+    pub how: MovingArgs,
+}
+
+/// Of `rebalance`.
+#[derive(Debug, Args)]
+pub struct RebalanceArgs {
+    /// Make so many moves at most
+    #[arg(long, value_name = "N")]
+    pub moves: Option<NonZeroU32>,
+    /// How it is done.
+    #[command(flatten)]
+    pub how: MovingArgs,
+}
+
+/// Of both that move replicas.
+#[derive(Debug, Args)]
+pub struct MovingArgs {
+    /// Do not ask
+    #[arg(short, long, conflicts_with_all = ["dry_run", "out", "live"])]
+    pub yes: bool,
+    /// Do it in spite of uncommitted changes
+    #[arg(long)]
+    pub dirty: bool,
+    /// Only show the plan
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only save the plan here, for `cdk apply FILE`, and show it
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only show the plan, against this saved observation
     #[arg(long, value_name = "FILE")]
     pub live: Option<PathBuf>,
 }

@@ -104,6 +104,7 @@ pub(super) fn plan(context: &Context, args: PlanArgs) -> Result<ExitCode, Ended>
     settings.pinned = args.rev.is_some();
     settings.revision = args.rev;
     settings.forget = args.forget;
+    settings.asked.failover = args.failover;
     show_plan(
         context,
         &settings,
@@ -113,7 +114,7 @@ pub(super) fn plan(context: &Context, args: PlanArgs) -> Result<ExitCode, Ended>
     )
 }
 
-/// Plans, saves the plan where that is asked for, and shows it.
+/// Plans, saves the plan where that is asked for, and shows it; not one without what a person asked for, where that can't be.
 pub(super) fn show_plan(
     context: &Context,
     settings: &Settings,
@@ -122,6 +123,7 @@ pub(super) fn show_plan(
     detailed: bool,
 ) -> Result<ExitCode, Ended> {
     let planned = block_on(async |signals| signals.unless(flow::plan(settings, live)).await)?;
+    flow::possible(&planned.plan)?;
     if let Some(file) = out {
         let json = report::plan::json(&document(&planned)).map_err(|error| Ended::Io(error.to_string()))?;
         let wrong = |error| Ended::Io(format!("the plan could not be written to {}: {error}", file.display()));

@@ -13,6 +13,7 @@ mod context;
 mod edit;
 pub mod exit;
 mod init;
+mod moves;
 mod runtime;
 pub mod schema;
 mod secret;
@@ -85,6 +86,8 @@ fn one(command: Command, context: &Context) -> Result<ExitCode, Ended> {
         Command::Drain(args) => edit::drain(context, args),
         Command::Activate(args) => edit::activate(context, args),
         Command::Status => commands::status(context),
+        Command::Move(args) => moves::one(context, args),
+        Command::Rebalance(args) => moves::rebalance(context, &args),
         Command::Secret(args) => secret::secret(context, args),
         Command::Schema(args) => schema::schema(context, &args),
         Command::Completions(args) => {

@@ -1,6 +1,7 @@
 //! One function per use, over all floors: check, observe, plan, apply. What is printed is `report`'s, what is asked is `cli`'s.
 
 mod apply;
+mod asked;
 mod check;
 mod credentials;
 mod draft;
@@ -28,7 +29,7 @@ pub use apply::Session;
 pub use check::{check, check_all};
 pub use edit::{Edited, edit};
 pub use failure::Failure;
-pub use guard::Allowed;
+pub use guard::{Allowed, possible};
 pub use init::{Made, init_from};
 pub use plan::Planned;
 pub use secret::{NewKey, Written, make_key, set as set_secret};
