@@ -239,6 +239,7 @@ fn image((image, resolution): (&String, &Resolution)) -> Option<(String, (String
         ..ImageDefaults::default()
     };
     let facts = ImageFacts {
+        platform: None,
         tags: vec![image.clone()],
         digests: vec![format!("{name}@{digest}")],
         defaults,

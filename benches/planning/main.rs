@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use cdk::diff::diff;
 use cdk::observe::Observed;
+use cdk::place::asked::Asked;
 use cdk::place::place;
 use cdk::plan::step::Plan;
 use cdk::plan::{Input, plan};
@@ -212,7 +213,7 @@ fn one(desired: &Desired, observed: &Observed) -> Result<One, String> {
     };
     let counts = counts(desired, observed);
     done(0);
-    let placement = place(desired, observed, &counts);
+    let placement = place(desired, observed, &counts, &Asked::default());
     done(1);
     let target = render(desired, &placement).map_err(|problems| format!("{problems:?}"))?;
     if !clashes(&target, observed).is_empty() {

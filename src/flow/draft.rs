@@ -45,31 +45,31 @@ impl Draft<'_> {
         let sections = written(&self.manifest);
         self.refuse_global(&sections, edit)?;
         let paths = paths(&sections, edit);
-        let (mut last, mut forms) = (None, vec![edit.value()].into_iter().map(Some).collect::<Vec<_>>());
-        if matches!(edit, Edit::Activate(_)) {
-            // Nothing says active as well, and is what there was before `drain`.
-            forms.insert(0, None);
-        }
+        let value = edit.value();
+        let forms: &[Option<&str>] = match edit {
+            // Nothing says `active` as well, and is what there was before `drain`.
+            Edit::Activate(_) => &[None, Some(&value)],
+            Edit::Scale(_) | Edit::Bump(_) | Edit::Drain(_) => &[Some(&value)],
+        };
+        let mut failure = self.rejected(Problem::at(None, format!("there is no way to write `{edit}`")));
         for form in forms {
             let mut put = Put::new(&self.manifest, &sections);
-            if !self.put(&mut put, &paths, form.as_deref())? {
+            if !self.put(&mut put, &paths, *form)? {
                 continue;
             }
             match self.tried(edit, &sections, &put) {
-                Ok((texts, manifest, desired)) => {
+                Ok(next) => {
                     done.written = put.written;
-                    let own = edit.name();
                     let variables = done.written.iter().filter_map(Written::variable);
-                    done.users = variables
-                        .flat_map(|name| users(&manifest, &sections, &name, own))
-                        .collect();
-                    (self.texts, self.manifest, self.desired) = (texts, manifest, desired);
+                    let users = variables.flat_map(|name| users(&next.manifest, &sections, &name));
+                    done.users = users.filter(|user| *user != owner(edit)).collect();
+                    *self = next;
                     return Ok(done);
                 }
-                Err(failure) => last = Some(failure),
+                Err(wrong) => failure = wrong,
             }
         }
-        Err(last.unwrap_or_else(|| Failure::Other(format!("{edit}: there is no way to write this"))))
+        Err(failure)
     }
 
     fn put(&self, put: &mut Put<'_>, paths: &[Vec<&str>], form: Option<&str>) -> Result<bool, Failure> {
@@ -106,13 +106,8 @@ impl Draft<'_> {
         Err(self.rejected(Problem::at(place, message).hint(hint)))
     }
 
-    /// What the repository would be with these values; refused where it would be wrong, or more than they would change.
-    fn tried(
-        &self,
-        edit: &Edit,
-        before: &Map,
-        put: &Put<'_>,
-    ) -> Result<(BTreeMap<PathBuf, String>, Manifest, Desired), Failure> {
+    /// The repository as it would be with these values; refused where it would be wrong, or more than they would change.
+    fn tried(&self, edit: &Edit, before: &Map, put: &Put<'_>) -> Result<Self, Failure> {
         let mut texts = self.texts.clone();
         texts.extend(put.texts());
         let would = |failure| would_be_wrong(failure, &edit.to_string());
@@ -135,7 +130,12 @@ impl Draft<'_> {
             let problem = Problem::at(place, format!("`{edit}` does not come about by an edit of this value"));
             return Err(self.rejected(problem.hint("write it here yourself, and see what `cdk check` says")));
         }
-        Ok((texts, manifest, desired))
+        Ok(Self {
+            repository: self.repository,
+            texts,
+            manifest,
+            desired,
+        })
     }
 }
 
@@ -195,6 +195,15 @@ pub fn is_other(keys: &Keys, written: &[Written]) -> bool {
     !keys.iter().any(|key| key.starts_with("x-")) && !written.iter().any(is_own)
 }
 
+/// Whose value it is, as others are named.
+fn owner(edit: &Edit) -> String {
+    let section = match edit {
+        Edit::Scale(_) | Edit::Bump(_) => "services",
+        Edit::Drain(_) | Edit::Activate(_) => "hosts",
+    };
+    named(&vec![section.to_owned(), edit.name().to_owned()])
+}
+
 /// A service by its name, all else by its keys.
 fn named(keys: &Keys) -> String {
     match keys.as_slice() {
@@ -211,8 +220,10 @@ fn shared(edit: &Edit, written: &[Written], others: &BTreeSet<String>) -> Proble
     let others = others.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let message = format!("this value is not `{own}`'s alone: it is that of {others} too");
     let problem = Problem::at(first.map(|written| written.place.clone()), message);
+    let key = first.and_then(|written| written.path.last()).map_or("", String::as_str);
+    let value = first.and_then(|written| written.new.as_deref()).unwrap_or("VALUE");
     problem.hint(format!(
-        "give `{own}` its own: in the place of the alias, or beside `<<`, before which it counts; cdk then edits that"
+        "write `{key}: {value}` for `{own}` itself: in the place of the alias, or beside `<<`, before which it counts"
     ))
 }
 

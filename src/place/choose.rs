@@ -49,7 +49,7 @@ impl<'a> Placer<'a> {
         desired: &'a Desired,
         observed: &'a Observed,
         counts: &BTreeMap<ServiceName, u32>,
-        roll: &'a Roll,
+        roll: &'a Roll<'a>,
         asked: &'a Asked,
     ) -> Self {
         let mut hosts: BTreeMap<_, _> = desired
@@ -71,7 +71,7 @@ impl<'a> Placer<'a> {
             desired,
             observed,
             asked,
-            record: roll.record.as_ref(),
+            record: roll.record.as_deref(),
             forgotten: &roll.forgotten,
             verdicts: constraints.into_iter().map(holds).collect(),
             rooms,

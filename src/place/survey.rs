@@ -34,9 +34,11 @@ impl<'a> Placer<'a> {
     /// there, nor does what failed over.
     pub(super) fn note_held(&mut self, known: &Known<'_>) {
         for (slot, placed) in known.record.iter().flat_map(|record| &record.placement) {
+            if !known.is_silent(&placed.host) {
+                continue;
+            }
             let elsewhere = self.done.slots.get(slot).is_some_and(|now| now.host != placed.host);
-            let waits = !self.done.finished.contains(slot) && !elsewhere;
-            if let Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) = known.hosts.get(&placed.host).filter(|_| waits) {
+            if !self.done.finished.contains(slot) && !elsewhere {
                 self.done
                     .held
                     .entry(placed.host.clone())

@@ -155,8 +155,8 @@ fn names(text: &str) -> BTreeSet<String> {
     names.unwrap_or_default().into_iter().collect()
 }
 
-/// Who uses a variable: services by their names, all else by its path. `own` is left out.
-pub fn users(manifest: &Manifest, sections: &Map, variable: &str, own: &str) -> BTreeSet<String> {
+/// Who uses a variable: services by their names, all else by its path.
+pub fn users(manifest: &Manifest, sections: &Map, variable: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for (section, entry) in sections
         .iter()
@@ -178,7 +178,6 @@ pub fn users(manifest: &Manifest, sections: &Map, variable: &str, own: &str) -> 
             }
         }
     }
-    all.remove(own);
     all
 }
 

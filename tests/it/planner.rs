@@ -24,6 +24,8 @@ mod networks;
 mod order;
 #[path = "planner/platforms.rs"]
 mod platforms;
+#[path = "planner/promises.rs"]
+mod promises;
 #[path = "planner/property.rs"]
 mod property;
 #[path = "planner/scale.rs"]
