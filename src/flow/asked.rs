@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diff::depends::Grounds;
 use crate::diff::{Diff, Verdict, diff};
 use crate::model::journal::JournalEnd;
-use crate::model::name::{ServiceName, Slot};
+use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::problem::Problem;
+use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::asked::Asked;
-use crate::place::live::newest_record;
+use crate::place::live::{Standing, newest_record, standing};
 use crate::place::place;
 use crate::place::reason::Reason;
 use crate::plan::step::{Guard, GuardKind};
@@ -88,6 +89,43 @@ impl<'s> Base<'s> {
             refuse(why, "`cdk apply` first")
         });
         guards.collect()
+    }
+
+    /// Which replicas can't move because their ports are held by what only `apply` would take away.
+    pub(super) fn blocked(&self, difference: &Diff<'_>, grounds: Grounds<'_>) -> Vec<Guard> {
+        let slots = || difference.services.values().flat_map(|service| &service.slots);
+        let name = |one: &Standing<'_>| (one.host.clone(), one.name.to_string());
+        let going: BTreeSet<(HostName, String)> = slots().flat_map(|slot| &slot.extras).map(name).collect();
+        let standing = standing(&grounds.target.cluster, &grounds.placement.hosts, grounds.observed);
+        let stays = standing
+            .into_values()
+            .flatten()
+            .filter(|one| one.is_live() && !going.contains(&name(one)));
+        let stays: Vec<Standing<'_>> = stays.collect();
+        let mut guards = Vec::new();
+        for slot in slots() {
+            let (Verdict::Move { spec } | Verdict::Create { spec }, Some(host)) = (&slot.verdict, &slot.host) else {
+                continue;
+            };
+            let takes = |held: &PortBinding| {
+                spec.ports
+                    .iter()
+                    .any(|own| (own.protocol, own.host) == (held.protocol, held.host))
+            };
+            let holder = stays.iter().filter(|one| one.host == host).find_map(|one| {
+                let mut held = one.container.spec.iter().flat_map(|spec| &spec.ports);
+                Some((one, held.find(|held| takes(held))?))
+            });
+            guards.extend(holder.map(|(one, port)| {
+                let (port, protocol, by) = (port.host, port.protocol, &one.container.owner.slot);
+                let why = format!(
+                    "{} can't be moved to {host} now: {by} still holds port {port}/{protocol} there",
+                    slot.slot
+                );
+                refuse(why, "`cdk apply` first")
+            }));
+        }
+        guards
     }
 
     /// Whether a replica is one that is to be moved.

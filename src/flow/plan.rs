@@ -216,7 +216,10 @@ fn narrow<'a>(
     }
     let mut impossible = base.map(|base| base.narrow(difference, grounds)).unwrap_or_default();
     hold(difference, Some(&whole), grounds);
-    impossible.extend(base.into_iter().flat_map(|base| base.held(difference, grounds)));
+    if let Some(base) = base {
+        impossible.extend(base.held(difference, grounds));
+        impossible.extend(base.blocked(difference, grounds));
+    }
     impossible
 }
 

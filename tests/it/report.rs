@@ -13,6 +13,8 @@ use cdk::report::estimate::{Estimate, estimate};
 use cdk::report::style::Style;
 use cdk::report::{mask, plan};
 
+#[path = "report/asked.rs"]
+mod asked;
 #[path = "report/line.rs"]
 mod line;
 #[path = "report/made.rs"]

@@ -334,3 +334,21 @@ fn a_run_of_a_job_is_not_moved() {
     super::sim::apply(&mut seen, &plan, runs + 1, |_| 0).unwrap();
     assert!(denied(&ask(&desired, &seen, &moving("load.1", "h2", false)))[0].contains("its service is a job"));
 }
+
+#[test]
+fn a_port_that_only_an_apply_would_free_is_waited_for() {
+    let mut all = desired(&HOSTS, vec![("old", service("old:1", 1)), ("web", service("web:1", 1))]);
+    of(&mut all, "old").constraints.push(label("old", true, "yes"));
+    labelled(&mut all, "old", &[("h2", "yes")]);
+    ["old", "web"].map(|name| of(&mut all, name).ports.insert(published(80, "8080")));
+    let mut seen = running(&all);
+    assert_eq!(stands(&seen), ["old.1 h2", "web.1 h1"]);
+    all.services.remove(&"old".parse().unwrap());
+    assert_eq!(
+        denied(&ask(&all, &seen, &moving("web.1", "h2", false))),
+        ["web.1 can't be moved to h2 now: old.1 still holds port 8080/tcp there; `cdk apply` first"]
+    );
+    done(&all, &mut seen, &nothing());
+    done(&all, &mut seen, &moving("web.1", "h2", false));
+    assert_eq!(stands(&seen), ["web.1 h2"]);
+}
