@@ -237,17 +237,19 @@ impl<'a> Placer<'a> {
 
     /// Notes which ports containers have there now: those of wanted replicas are busy.
     fn note_ports(&mut self, known: &Known<'a>, seats: &[Seat<'a>]) {
-        let settled = self.done.slots.keys().chain(&self.done.finished);
-        let wanted: BTreeSet<&Slot> = seats.iter().map(|seat| &seat.slot).chain(settled).collect();
+        // Both by slot.
+        let mut seats = seats.iter().map(|seat| &seat.slot).peekable();
         for (slot, standings) in &known.standing {
+            while seats.next_if(|seat| *seat < *slot).is_some() {}
+            let seated = seats.peek() == Some(slot);
             for one in standings {
                 let ports = one.container.spec.iter().flat_map(|spec| &spec.ports);
-                let Some(at) = known.by_name.get(one.host).copied() else {
+                let Some(at) = known.by_name.get(one.host).filter(|_| ports.clone().next().is_some()) else {
                     continue;
                 };
-                let busy = one.is_live() && wanted.contains(*slot);
-                if let Some(room) = self.rooms.get_mut(at) {
-                    room.ports.note(ports, busy);
+                let wanted = seated || self.done.slots.contains_key(*slot) || self.done.finished.contains(*slot);
+                if let Some(room) = self.rooms.get_mut(*at) {
+                    room.ports.note(ports, one.is_live() && wanted);
                 }
             }
         }
@@ -255,13 +257,15 @@ impl<'a> Placer<'a> {
 
     /// Finds ports for successors that start beside what stands, once everything else has its own.
     fn set_spares(&mut self, known: &Known<'a>) {
+        let beside = |kind: &&Rc<Kind<'_>>| kind.service.update.order == Order::StartFirst && !kind.is_stateful;
+        let mut kinds = self.kinds.iter().filter(beside).peekable();
+        // Both by name.
         for (slot, assignment) in &mut self.done.slots {
-            let kind = self.kinds.binary_search_by(|kind| kind.name.cmp(&slot.service)).ok();
-            let kind = kind.and_then(|at| self.kinds.get(at));
-            let beside = |kind: &&Rc<Kind<'_>>| kind.service.update.order == Order::StartFirst && !kind.is_stateful;
-            let Some(kind) = kind.filter(beside) else {
+            while kinds.next_if(|kind| *kind.name < slot.service).is_some() {}
+            let Some(kind) = kinds.peek() else { return };
+            if *kind.name != slot.service {
                 continue;
-            };
+            }
             let here = known.standing.get(slot).into_iter().flatten();
             let here = here.filter(|standing| *standing.host == assignment.host).count();
             let room = known.by_name.get(&assignment.host);

@@ -33,6 +33,9 @@ impl<'a> Placer<'a> {
     /// Notes what the journal says of hosts that do not answer, or are gone, once all is placed: a job that has run holds nothing
     /// there, nor does what failed over.
     pub(super) fn note_held(&mut self, known: &Known<'_>) {
+        if !known.hosts.keys().any(|host| known.is_silent(host)) {
+            return;
+        }
         for (slot, placed) in known.record.iter().flat_map(|record| &record.placement) {
             if !known.is_silent(&placed.host) {
                 continue;
