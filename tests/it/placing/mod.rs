@@ -1,0 +1,3 @@
+//! Placing, as the binary does it for an observation in a file. Only the modules.
+
+mod property;
