@@ -13,10 +13,14 @@ mod check;
 mod dialect;
 #[path = "it/e2e/mod.rs"]
 mod e2e;
+#[path = "it/edit.rs"]
+mod edit;
 #[path = "it/execute.rs"]
 mod execute;
 #[path = "it/observe.rs"]
 mod observe;
+#[path = "it/placing/mod.rs"]
+mod placing;
 #[path = "it/planner.rs"]
 mod planner;
 #[path = "it/readme.rs"]

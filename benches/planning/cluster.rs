@@ -34,7 +34,10 @@ struct OneFile(String);
 impl Files for OneFile {
     fn list(&self, folder: &Path) -> Result<BTreeMap<String, Listed>, SourceError> {
         let is_root = folder.as_os_str().is_empty();
-        Ok(is_root.then(|| ("cdk.yaml".to_owned(), Listed::File)).into_iter().collect())
+        Ok(is_root
+            .then(|| ("cdk.yaml".to_owned(), Listed::File))
+            .into_iter()
+            .collect())
     }
 
     fn read(&self, file: &Path) -> Result<Option<Vec<u8>>, SourceError> {
@@ -236,6 +239,7 @@ fn image((image, resolution): (&String, &Resolution)) -> Option<(String, (String
         ..ImageDefaults::default()
     };
     let facts = ImageFacts {
+        platform: None,
         tags: vec![image.clone()],
         digests: vec![format!("{name}@{digest}")],
         defaults,

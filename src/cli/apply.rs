@@ -14,7 +14,7 @@ use crate::cli::exit::{Ended, ExitCode, of_apply};
 use crate::cli::runtime::{Signals, block_on};
 use crate::execute::outcome::{Event, Outcome};
 use crate::execute::stop::Stopper;
-use crate::flow::{self, Allowed, Failure, Session};
+use crate::flow::{self, Allowed, Failure, Session, Settings};
 use crate::plan::step::{PLAN_VERSION, Plan, PlanDocument};
 use crate::report::progress::{Detail, Lines, Reporter};
 use crate::report::terminal::Terminal;
@@ -23,10 +23,8 @@ use crate::report::{mask, outcome};
 /// `cdk apply [FILE]`.
 pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ended> {
     let asks = !args.yes && args.file.is_none();
-    if asks && !context.can_ask {
-        let words = "apply asks before it changes anything, and here is nobody to ask: \
-                     give --yes, or a plan saved by `cdk plan --out FILE`";
-        return Err(Failure::Usage(words.to_owned()).into());
+    if asks {
+        context.must_ask("apply", "--yes, or a plan saved by `cdk plan --out FILE`")?;
     }
     let saved = args.file.as_deref().map(read).transpose()?;
     let mut settings = context.settings.clone();
@@ -40,8 +38,9 @@ pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ende
         Some(saved) => saved.pinned,
         None => args.rev.is_some(),
     };
-    if let Some(saved) = &saved {
-        settings.asked = saved.asked.clone();
+    match &saved {
+        Some(saved) => settings.asked = saved.asked.clone(),
+        None => settings.asked.failover = args.failover,
     }
     settings.forget = match &saved {
         Some(saved) => saved.forgets.iter().cloned().chain(args.forget).collect(),
@@ -55,8 +54,19 @@ pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ende
         removals: args.allow_removals,
         new_cluster: args.new_cluster,
     };
+    carry_out(context, &settings, saved, allowed, asks)
+}
+
+/// Plans, shows it, asks where that is wanted, and does it.
+pub(super) fn carry_out(
+    context: &Context,
+    settings: &Settings,
+    saved: Option<Plan>,
+    allowed: Allowed,
+    asks: bool,
+) -> Result<ExitCode, Ended> {
     block_on(async |signals| {
-        let mut session = signals.unless(flow::begin_apply(&settings)).await?;
+        let mut session = signals.unless(flow::begin_apply(settings)).await?;
         match agreed(context, signals, &mut session, saved, allowed, asks).await {
             Ok(true) => execute(context, signals, session).await,
             Ok(false) => {

@@ -1,11 +1,12 @@
 //! The command line's form, and its help. No behaviour.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::name::{ClusterName, FileName, HostName, ServiceName};
+use crate::model::edit::{Bump, Scale};
+use crate::model::name::{ClusterName, FileName, HostName, ServiceName, Slot};
 
 /// Declarative deploys for Docker hosts: git says what should be; plan shows the way, apply goes it
 #[derive(Debug, Parser)]
@@ -127,8 +128,20 @@ pub enum Command {
     Plan(PlanArgs),
     /// Plan, ask, then do it
     Apply(ApplyArgs),
+    /// Change how many replicas services have, in the YAML, and show the plan
+    Scale(ScaleArgs),
+    /// Change the images of services, in the YAML, and show the plan
+    Bump(BumpArgs),
+    /// Let replicas go off hosts (`state: drain` in the YAML), and show the plan
+    Drain(HostArgs),
+    /// Let hosts take replicas again, and show the plan
+    Activate(HostArgs),
     /// Is the cluster healthy, and as git says?
     Status,
+    /// Move one replica to another host
+    Move(MoveArgs),
+    /// Even the cluster out, with the fewest moves
+    Rebalance(RebalanceArgs),
     /// Secrets: encrypt a value into the repository, make a key
     Secret(SecretArgs),
     /// The JSON Schemas of cdk's files
@@ -182,6 +195,9 @@ pub struct PlanArgs {
     /// Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub forget: Vec<HostName>,
+    /// Place replicas elsewhere whose hosts do not answer; those that write to their host stay
+    #[arg(long)]
+    pub failover: bool,
     /// End with 2 where there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -208,9 +224,104 @@ pub struct ApplyArgs {
     /// Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub forget: Vec<HostName>,
+    /// Place replicas elsewhere whose hosts do not answer; those that write to their host stay
+    #[arg(long, conflicts_with = "file")]
+    pub failover: bool,
     /// Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake
     #[arg(long)]
     pub new_cluster: bool,
+}
+
+/// Of `scale`.
+#[derive(Debug, Args)]
+pub struct ScaleArgs {
+    /// A service and its number of replicas: web=12
+    #[arg(value_name = "SERVICE=N", required = true)]
+    pub edits: Vec<Scale>,
+    /// What is done with the edit.
+    #[command(flatten)]
+    pub then: EditArgs,
+}
+
+/// Of `bump`.
+#[derive(Debug, Args)]
+pub struct BumpArgs {
+    /// A service and its image: web=registry/web:1.6.0
+    #[arg(value_name = "SERVICE=IMAGE", required = true)]
+    pub edits: Vec<Bump>,
+    /// What is done with the edit.
+    #[command(flatten)]
+    pub then: EditArgs,
+}
+
+/// Of `drain` and `activate`.
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    /// The hosts
+    #[arg(value_name = "HOST", required = true)]
+    pub names: Vec<HostName>,
+    /// What is done with the edit.
+    #[command(flatten)]
+    pub then: EditArgs,
+}
+
+/// Of every command that edits the YAML.
+#[derive(Debug, Args)]
+pub struct EditArgs {
+    /// Commit the edited file, and nothing else; then the plan is of that commit
+    #[arg(long)]
+    pub commit: bool,
+    /// Plan against this saved observation, not against the hosts
+    #[arg(long, value_name = "FILE")]
+    pub live: Option<PathBuf>,
+}
+
+/// Of `move`.
+#[derive(Debug, Args)]
+pub struct MoveArgs {
+    /// The replica: web.3
+    #[arg(value_name = "SLOT")]
+    pub slot: Slot,
+    /// The host that it goes to
+    #[arg(value_name = "HOST")]
+    pub to: HostName,
+    /// Start it there without what it wrote to its host, which stays there; needed where it writes
+    #[arg(long)]
+    pub without_data: bool,
+    /// How it is done.
+    #[command(flatten)]
+    pub how: MovingArgs,
+}
+
+/// Of `rebalance`.
+#[derive(Debug, Args)]
+pub struct RebalanceArgs {
+    /// Make so many moves at most
+    #[arg(long, value_name = "N")]
+    pub moves: Option<NonZeroU32>,
+    /// How it is done.
+    #[command(flatten)]
+    pub how: MovingArgs,
+}
+
+/// Of both that move replicas.
+#[derive(Debug, Args)]
+pub struct MovingArgs {
+    /// Do not ask
+    #[arg(short, long, conflicts_with_all = ["dry_run", "out", "live"])]
+    pub yes: bool,
+    /// Do it in spite of uncommitted changes
+    #[arg(long)]
+    pub dirty: bool,
+    /// Only show the plan
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only save the plan here, for `cdk apply FILE`, and show it
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only show the plan, against this saved observation
+    #[arg(long, value_name = "FILE")]
+    pub live: Option<PathBuf>,
 }
 
 /// Of `secret`.

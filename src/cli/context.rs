@@ -8,7 +8,7 @@ use jiff::{Timestamp, Unit};
 
 use crate::cli::args::{Color, Global, Output};
 use crate::cli::exit::Ended;
-use crate::flow::Settings;
+use crate::flow::{Failure, Settings};
 use crate::place::asked::Asked;
 use crate::report::style::Style;
 
@@ -66,6 +66,18 @@ impl Context {
                 pinned: false,
             },
         })
+    }
+
+    /// That a person can be asked; `instead` is what is given where nobody can.
+    pub fn must_ask(&self, command: &str, instead: &str) -> Result<(), Ended> {
+        match self.can_ask {
+            true => Ok(()),
+            false => {
+                let words =
+                    format!("{command} asks before it changes anything, and here is nobody to ask: give {instead}");
+                Err(Failure::Usage(words).into())
+            }
+        }
     }
 
     /// Writes the answer to stdout. That nobody reads it any more is no error: `cdk ps | head -1` ends quietly.

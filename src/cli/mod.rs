@@ -10,8 +10,10 @@ mod apply;
 pub mod args;
 mod commands;
 mod context;
+mod edit;
 pub mod exit;
 mod init;
+mod moves;
 mod runtime;
 pub mod schema;
 mod secret;
@@ -79,7 +81,13 @@ fn one(command: Command, context: &Context) -> Result<ExitCode, Ended> {
         Command::Observe => commands::observe(context),
         Command::Plan(args) => commands::plan(context, args),
         Command::Apply(args) => apply::apply(context, args),
+        Command::Scale(args) => edit::scale(context, args),
+        Command::Bump(args) => edit::bump(context, args),
+        Command::Drain(args) => edit::drain(context, args),
+        Command::Activate(args) => edit::activate(context, args),
         Command::Status => commands::status(context),
+        Command::Move(args) => moves::one(context, args),
+        Command::Rebalance(args) => moves::rebalance(context, &args),
         Command::Secret(args) => secret::secret(context, args),
         Command::Schema(args) => schema::schema(context, &args),
         Command::Completions(args) => {

@@ -153,6 +153,8 @@ pub struct Diff<'a> {
     pub networks: Vec<NetworkDiff>,
     /// Containers that stay as they are, but for which others wait until they are well.
     pub unsettled: BTreeSet<Unsettled>,
+    /// Whether something was left out that a person does not want done now.
+    pub narrowed: bool,
 }
 
 impl Diff<'_> {
@@ -175,6 +177,7 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
         services: services.map(|name| (name.clone(), ServiceDiff::default())).collect(),
         networks: network::networks(target, observed),
         unsettled: BTreeSet::new(),
+        narrowed: false,
     };
     let mut standing = standing(&target.cluster, &placement.hosts, observed);
     let judge = Judge { target, observed };

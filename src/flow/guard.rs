@@ -58,17 +58,7 @@ pub(super) fn notes(
 /// # Errors
 /// What nobody allowed; a variable that a label needs and that is not set.
 pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
-    let refused = plan.notes.iter().filter_map(|note| match note {
-        Note::Refused(guard) => Some(guard),
-        Note::Unreachable { .. }
-        | Note::Unplaced { .. }
-        | Note::Waits { .. }
-        | Note::Differs { .. }
-        | Note::Interrupted { .. }
-        | Note::NotInForce { .. }
-        | Note::Text(_) => None,
-    });
-    let mut refused: Vec<String> = refused
+    let mut refused: Vec<String> = refusals(plan)
         .filter(|guard| match guard.kind {
             GuardKind::Dirty => !allowed.dirty,
             GuardKind::Removals => !allowed.removals,
@@ -89,6 +79,34 @@ pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
         true => Ok(()),
         false => Err(Failure::Guard(refused.join("\n"))),
     }
+}
+
+/// Whether what a person asked for can be.
+///
+/// # Errors
+/// Where it can't.
+pub fn possible(plan: &Plan) -> Result<(), Failure> {
+    let impossible = refusals(plan).filter(|guard| guard.kind == GuardKind::Asked);
+    let impossible: Vec<String> = impossible
+        .map(|Guard { kind: _, why, cure }| format!("{why}: {cure}"))
+        .collect();
+    match impossible.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Guard(impossible.join("\n"))),
+    }
+}
+
+fn refusals(plan: &Plan) -> impl Iterator<Item = &Guard> {
+    plan.notes.iter().filter_map(|note| match note {
+        Note::Refused(guard) => Some(guard),
+        Note::Unreachable { .. }
+        | Note::Unplaced { .. }
+        | Note::Waits { .. }
+        | Note::Differs { .. }
+        | Note::Interrupted { .. }
+        | Note::NotInForce { .. }
+        | Note::Text(_) => None,
+    })
 }
 
 fn refuse(kind: GuardKind, why: String, cure: &str) -> Guard {

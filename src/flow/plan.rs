@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::diff::depends::{Grounds, hold};
 use crate::diff::{Diff, diff};
+use crate::flow::asked::{self, Base};
 use crate::flow::failure::Failure;
 use crate::flow::guard::{self, History};
 use crate::flow::past::{self, past};
@@ -12,11 +13,11 @@ use crate::flow::secret::{self, Encrypted};
 use crate::flow::{Seen, Settings};
 use crate::model::host::ObservedHost;
 use crate::model::name::HostName;
-use crate::model::problem::Rejected;
+use crate::model::problem::{Problem, Rejected};
 use crate::observe::Observed;
 use crate::place::live::newest_record;
 use crate::place::place;
-use crate::plan::step::{Note, Plan};
+use crate::plan::step::{Guard, Note, Plan};
 use crate::plan::{Input, plan};
 use crate::render::network::clashes;
 use crate::render::render;
@@ -60,17 +61,10 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     }
     let counts = counts(&desired, &observed);
     let placement = place(&desired, &observed, &counts, &settings.asked);
-    let mut target = render(&desired, &placement).map_err(|problems| Rejected {
-        problems,
-        texts: BTreeMap::new(),
-    })?;
+    let mut target = render(&desired, &placement).map_err(rejected)?;
     let clashes = clashes(&target, &observed);
     if !clashes.is_empty() {
-        return Err(Rejected {
-            problems: clashes,
-            texts: BTreeMap::new(),
-        }
-        .into());
+        return Err(rejected(clashes));
     }
     let mut encrypted = past::encrypted(&desired);
     let mut difference = diff(&target, &placement, &observed);
@@ -88,16 +82,17 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         }
         difference = diff(&target, &placement, &observed);
     }
-    if !settings.services.is_empty() || !settings.hosts.is_empty() {
-        let whole = difference.clone();
-        narrow(settings, &mut difference);
-        let grounds = Grounds {
-            target: &target,
-            placement: &placement,
-            observed: &observed,
-        };
-        hold(&mut difference, Some(&whole), grounds);
-    }
+    let base = settings
+        .asked
+        .is_alone()
+        .then(|| Base::new(&desired, &observed, &counts));
+    let base = base.transpose().map_err(rejected)?;
+    let grounds = Grounds {
+        target: &target,
+        placement: &placement,
+        observed: &observed,
+    };
+    let impossible = narrow(settings, base.as_ref(), &mut difference, grounds);
     let mut plan = plan(Input {
         target: &target,
         placement: &placement,
@@ -107,6 +102,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     plan.pinned = settings.pinned;
     plan.asked = settings.asked.clone();
     plan.forgets = forgets;
+    plan.notes.extend(impossible.into_iter().map(Note::Refused));
     plan.notes.extend(told(&desired));
     let missing_notes = missing
         .iter()
@@ -190,8 +186,14 @@ fn history(settings: &Settings, desired: &Desired, observed: &Observed) -> Resul
     Ok(history)
 }
 
-/// Takes out what happens elsewhere than on the hosts and to the services that the caller names.
-fn narrow(settings: &Settings, difference: &mut Diff<'_>) {
+/// Takes out what happens elsewhere than on the hosts and to the services that the caller names, and all that is not asked for
+/// where moves are. Says what of these can't be.
+fn narrow<'a>(settings: &Settings, base: Option<&Base>, difference: &mut Diff<'a>, grounds: Grounds<'_>) -> Vec<Guard> {
+    if settings.services.is_empty() && settings.hosts.is_empty() && base.is_none() {
+        return Vec::new();
+    }
+    let whole = difference.clone();
+    difference.narrowed = true;
     if !settings.services.is_empty() {
         difference.services.retain(|name, _| settings.services.contains(name));
         // They are others' too.
@@ -207,4 +209,13 @@ fn narrow(settings: &Settings, difference: &mut Diff<'_>) {
             });
         }
     }
+    let mut impossible = base.map(|base| base.narrow(difference, grounds)).unwrap_or_default();
+    hold(difference, Some(&whole), grounds);
+    impossible.extend(asked::held(difference, grounds));
+    impossible
+}
+
+fn rejected(problems: Vec<Problem>) -> Failure {
+    let texts = BTreeMap::new();
+    Rejected { problems, texts }.into()
 }

@@ -2,6 +2,7 @@
 
 pub mod blob;
 pub mod container;
+pub mod edit;
 pub mod endpoint;
 pub mod host;
 pub mod image;

@@ -29,6 +29,11 @@ pub struct MoveTo {
 }
 
 impl Asked {
+    /// Whether only what is asked for is done, and what git changed beside it waits: it is moves.
+    pub fn is_alone(&self) -> bool {
+        !self.moves.is_empty() || self.rebalance.is_some()
+    }
+
     /// Whether nothing is asked for.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()

@@ -49,7 +49,7 @@ impl<'a> Placer<'a> {
         desired: &'a Desired,
         observed: &'a Observed,
         counts: &BTreeMap<ServiceName, u32>,
-        roll: &'a Roll,
+        roll: &'a Roll<'a>,
         asked: &'a Asked,
     ) -> Self {
         let mut hosts: BTreeMap<_, _> = desired
@@ -71,7 +71,7 @@ impl<'a> Placer<'a> {
             desired,
             observed,
             asked,
-            record: roll.record.as_ref(),
+            record: roll.record.as_deref(),
             forgotten: &roll.forgotten,
             verdicts: constraints.into_iter().map(holds).collect(),
             rooms,
@@ -111,6 +111,7 @@ impl<'a> Placer<'a> {
             mut seats,
             fresh,
             globals,
+            away,
         } = self.survey(&known);
         self.note_ports(&known, &seats);
         // Who has the ports that it wants goes before who wants others.
@@ -121,7 +122,7 @@ impl<'a> Placer<'a> {
         for seat in seats {
             leaving.extend(self.stay(seat, &mut bound));
         }
-        leaving.extend(self.move_asked(moved, &known));
+        leaving.extend(self.move_asked(moved, away, &known));
         let (followers, others): (Vec<_>, Vec<_>) = self.kinds.iter().cloned().partition(|kind| kind.follows());
         for kind in &others {
             leaving.extend(self.part(kind, &mut bound));

@@ -1,9 +1,9 @@
 //! Evening out, where a person asks for it: the fewest moves after which no group and no host has two more than another that could take one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::model::name::Slot;
+use crate::model::name::{ServiceName, Slot};
 use crate::model::setting::PortBinding;
 use crate::place::choose::Placer;
 use crate::place::crowd::{Grouping, Index};
@@ -13,7 +13,7 @@ use crate::place::near::Bonds;
 use crate::place::reason::Reason;
 use crate::place::tree::Groups;
 use crate::resolve::desired::Mode;
-use crate::resolve::wish::Strategy;
+use crate::resolve::wish::{Strategy, Strength};
 
 /// A move that evens something out.
 struct Move {
@@ -54,8 +54,15 @@ impl<'a> Placer<'a> {
         }
     }
 
-    /// The replicas that may be moved, by service: those that run and stay, whose service is spread and writes to no host.
+    /// The replicas that may be moved, by service: those that run and stay, whose service is spread, writes to no host, and is
+    /// none that another must be near: that one would have to follow.
     fn movable(&self, known: &Known<'a>) -> BTreeMap<Index, BTreeMap<Slot, Index>> {
+        let wishes = self.kinds.iter().flat_map(|kind| {
+            let required = kind.service.placing.affinity.iter();
+            let required = required.filter(|wish| wish.strength == Strength::Required && wish.service != *kind.name);
+            required.map(|wish| &wish.service)
+        });
+        let followed: BTreeSet<&ServiceName> = wishes.collect();
         let mut all: BTreeMap<Index, BTreeMap<Slot, Index>> = BTreeMap::new();
         for (slot, assignment) in &self.done.slots {
             let Some(kind) = self.kind(&slot.service) else { continue };
@@ -68,7 +75,8 @@ impl<'a> Placer<'a> {
                 Mode::Global | Mode::ReplicatedJob(_) | Mode::GlobalJob => false,
             };
             let at = known.by_name.get(&assignment.host);
-            if let Some(at) = at.filter(|_| spread && replicated && assignment.reason == Reason::Stays) {
+            let free = spread && replicated && !followed.contains(kind.name);
+            if let Some(at) = at.filter(|_| free && assignment.reason == Reason::Stays) {
                 all.entry(kind.at).or_default().insert(slot.clone(), *at);
             }
         }
@@ -82,14 +90,23 @@ impl<'a> Placer<'a> {
     }
 
     /// How many more of a service's replicas stand where one host is than where another is: of the outermost groups that part
-    /// them, else on the hosts themselves.
+    /// them, else on the hosts themselves. One of the first host's was let go already, which the groups do not know.
     fn lead(&self, kind: &Kind<'_>, groups: &Groups, from: Index, to: Index) -> i64 {
-        let pairs = groups.path(from).iter().zip(groups.path(to));
-        let (more, fewer) = match pairs.into_iter().find(|(a, b)| a != b) {
-            Some((a, b)) => (groups.replicas(*a), groups.replicas(*b)),
-            None => (self.crowds.on(kind.at, from), self.crowds.on(kind.at, to)),
-        };
-        i64::from(more) - i64::from(fewer)
+        let mut pairs = groups.path(from).iter().zip(groups.path(to));
+        match pairs.find(|(a, b)| a != b) {
+            Some((a, b)) => i64::from(groups.replicas(*a)) - i64::from(groups.replicas(*b)),
+            None => self.host_lead(kind, from, to),
+        }
+    }
+
+    fn host_lead(&self, kind: &Kind<'_>, from: Index, to: Index) -> i64 {
+        i64::from(self.crowds.on(kind.at, from)) + 1 - i64::from(self.crowds.on(kind.at, to))
+    }
+
+    /// Whether a replica stands no worse on another host but for the counts: by what is near, and by what keeps failing.
+    fn is_as_good(kind: &Kind<'_>, bonds: &Bonds<'_>, from: Index, to: Index) -> bool {
+        let fails = |host: Index| kind.failing.contains(&host);
+        bonds.score(to) >= bonds.score(from) && (!fails(to) || fails(from))
     }
 
     /// A move that evens a service out: from where it stands most crowded that another place would take one from.
@@ -101,17 +118,18 @@ impl<'a> Placer<'a> {
         };
         let own = places.get(&kind.at)?;
         let last: BTreeMap<Index, &Slot> = own.iter().map(|(slot, host)| (*host, slot)).collect();
-        let mut sources: Vec<(Vec<u32>, Index, &Slot)> =
-            last.into_iter().map(|(host, slot)| (crowd(host), host, slot)).collect();
+        let sources = last.into_iter().map(|(host, slot)| (crowd(host), host, slot));
+        // Where there is one, nobody can have two fewer.
+        let mut sources: Vec<(Vec<u32>, Index, &Slot)> = sources
+            .filter(|(crowd, ..)| crowd.iter().any(|count| *count > 1))
+            .collect();
         sources.sort_by(|(a, at, _), (b, other, _)| b.cmp(a).then(at.cmp(other)));
         for (_, from, slot) in sources {
             let ports = self.ports_of(slot);
             self.release(from, kind, &ports);
-            let bonds = Bonds::new(self, kind);
-            let mut candidates = self.candidates(kind, &bonds);
-            let best = self.best(slot, kind, &bonds, &mut candidates, |_| Vec::new());
+            let found = self.less_crowded(kind, slot, from, &groups);
             self.take(from, kind, &ports);
-            if let Some((to, ports)) = best.filter(|(to, _)| self.lead(kind, &groups, from, *to) >= 2) {
+            if let Some((to, ports)) = found {
                 return Some(Move {
                     slot: slot.clone(),
                     to,
@@ -125,6 +143,25 @@ impl<'a> Placer<'a> {
         None
     }
 
+    /// The best host for a replica that was let go, of those with two fewer than where it was.
+    fn less_crowded(
+        &self,
+        kind: &Rc<Kind<'a>>,
+        slot: &Slot,
+        from: Index,
+        groups: &Groups,
+    ) -> Option<(Index, Vec<PortBinding>)> {
+        let bonds = Bonds::new(self, kind);
+        let mut candidates = self.candidates(kind, &bonds);
+        loop {
+            let (to, ports) = self.best(slot, kind, &bonds, &mut candidates, |_| Vec::new())?;
+            if self.lead(kind, groups, from, to) >= 2 && Self::is_as_good(kind, &bonds, from, to) {
+                return Some((to, ports));
+            }
+            candidates.drop(to);
+        }
+    }
+
     /// A move that evens all containers out, from the fullest host to the emptiest that takes one, and that makes no service
     /// less even.
     fn even_hosts(
@@ -132,43 +169,31 @@ impl<'a> Placer<'a> {
         kinds: &[Rc<Kind<'a>>],
         places: &BTreeMap<Index, BTreeMap<Slot, Index>>,
     ) -> Option<(Rc<Kind<'a>>, Move)> {
-        let mut hosts: Vec<(u32, Index)> = self
-            .rooms
-            .iter()
-            .enumerate()
-            .map(|(at, room)| (room.containers_in_all(), at))
-            .collect();
-        hosts.sort_by(|(a, at), (b, other)| b.cmp(a).then(at.cmp(other)));
-        let emptiest: Vec<(u32, Index)> = {
-            let mut all = hosts.clone();
-            all.sort_unstable();
-            all
-        };
-        for (more, from) in &hosts {
+        let rooms = self.rooms.iter().enumerate();
+        let mut emptiest: Vec<(u32, Index)> = rooms.map(|(at, room)| (room.containers_in_all(), at)).collect();
+        emptiest.sort_unstable();
+        let mut fullest = emptiest.clone();
+        fullest.sort_by(|(a, at), (b, other)| b.cmp(a).then(at.cmp(other)));
+        for (more, from) in fullest {
+            if emptiest.first().is_none_or(|(fewer, _)| fewer + 1 >= more) {
+                break;
+            }
             for kind in kinds {
-                let own = places.get(&kind.at)?;
-                let Some((slot, _)) = own.iter().rev().find(|(_, host)| *host == from) else {
+                let own = places.get(&kind.at).into_iter().flatten();
+                let Some((slot, _)) = own.rev().find(|(_, host)| **host == from) else {
                     continue;
                 };
-                let groups = self.groups(kind);
                 let ports = self.ports_of(slot);
-                self.release(*from, kind, &ports);
-                let bonds = Bonds::new(self, kind);
-                let better = emptiest.iter().take_while(|(fewer, _)| fewer + 1 < *more);
-                let found = better.into_iter().find_map(|(fewer, to)| {
-                    let ports = self.try_room(*to, kind, &bonds, &[]).ok()?;
-                    Some((*fewer, *to, ports)).filter(|(_, to, _)| {
-                        bonds.score(*to) >= bonds.score(*from) && self.lead(kind, &groups, *from, *to) >= 0
-                    })
-                });
-                self.take(*from, kind, &ports);
+                self.release(from, kind, &ports);
+                let found = self.emptier(kind, (from, more), &emptiest);
+                self.take(from, kind, &ports);
                 if let Some((fewer, to, ports)) = found {
                     let found = Move {
                         slot: slot.clone(),
                         to,
                         ports,
                         what: "containers".to_owned(),
-                        more: *more,
+                        more,
                         fewer,
                     };
                     return Some((Rc::clone(kind), found));
@@ -176,6 +201,24 @@ impl<'a> Placer<'a> {
             }
         }
         None
+    }
+
+    /// The emptiest host that takes a replica which was let go: of the same groups, and with fewer of the service than there were,
+    /// so that the service stands as evenly as before.
+    fn emptier(
+        &self,
+        kind: &Rc<Kind<'a>>,
+        (from, more): (Index, u32),
+        emptiest: &[(u32, Index)],
+    ) -> Option<(u32, Index, Vec<PortBinding>)> {
+        let groups = self.groups(kind);
+        let bonds = Bonds::new(self, kind);
+        let mut better = emptiest.iter().take_while(|(fewer, _)| fewer + 1 < more);
+        better.find_map(|(fewer, to)| {
+            let even = groups.path(from) == groups.path(*to) && self.host_lead(kind, from, *to) >= 1;
+            let ports = self.try_room(*to, kind, &bonds, &[]).ok().filter(|_| even)?;
+            Self::is_as_good(kind, &bonds, from, *to).then_some((*fewer, *to, ports))
+        })
     }
 
     fn ports_of(&self, slot: &Slot) -> Vec<PortBinding> {

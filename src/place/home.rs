@@ -1,6 +1,6 @@
 //! Where a wanted replica stands before anything is done: alive, by the journal, by its data, or nowhere. No placing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::model::host::HostState;
@@ -25,6 +25,16 @@ pub(super) enum Home<'a> {
     Lost(&'a PlacedSlot, Option<Obstacle>),
     /// Nowhere; the host that had it may be gone.
     Nowhere(Option<&'a HostName>),
+}
+
+impl<'a> Home<'a> {
+    /// Where the journal has it that cannot be worked with.
+    pub(super) fn placed(&self) -> Option<&'a PlacedSlot> {
+        match self {
+            Self::Held(placed) | Self::Lost(placed, _) => Some(placed),
+            Self::At(_) | Self::Nowhere(_) => None,
+        }
+    }
 }
 
 /// A replica's place on a host that answers.
@@ -199,12 +209,13 @@ fn has_data(service: &Service, state: &HostState) -> bool {
     })
 }
 
-/// The first thing that a service writes to on its host, for people.
+/// What a service writes to on its host, for people.
 pub(super) fn data(service: &Service) -> String {
     let names = service.data().filter_map(|source| match source {
         MountSource::Bind(path) => Some(path.clone()),
         MountSource::Volume(volume) => Some(format!("volume {volume}")),
         MountSource::Anonymous | MountSource::Tmpfs => None,
     });
-    names.min().unwrap_or_default()
+    let names: BTreeSet<String> = names.collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }

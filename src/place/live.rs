@@ -43,6 +43,14 @@ impl<'a> Standing<'a> {
         self.container.state.is_live()
     }
 
+    /// Whether it runs, and its health check has not said anything yet.
+    pub fn is_starting(&self) -> bool {
+        let starting = ContainerState::Running {
+            health: Some(Health::Starting),
+        };
+        self.container.state == starting
+    }
+
     /// Whether it runs, and its health check does not say otherwise.
     pub fn is_well(&self) -> bool {
         match self.container.state {

@@ -11,6 +11,7 @@ mod filter;
 mod fresh;
 mod home;
 mod kind;
+mod moves;
 mod near;
 mod needs;
 mod ports;

@@ -218,7 +218,10 @@ pub enum Reason {
     /// Its host does not answer, and a person said that it is to be made elsewhere.
     FailedOver(HostName),
     /// A person said so.
-    Asked,
+    Asked {
+        /// What it wrote, which stays behind, and where.
+        leaves: Option<(String, HostName)>,
+    },
     /// It evens the cluster out: what is counted, and how many of it the host that it leaves and this one had.
     Evened {
         /// What is counted: `web replicas`.
@@ -243,7 +246,10 @@ impl fmt::Display for Reason {
             Self::Left { host, obstacle } => f.write_str(&obstacle.of(host)),
             Self::Lost(host) => write!(f, "{host} is gone"),
             Self::FailedOver(host) => write!(f, "{host} does not answer: failed over"),
-            Self::Asked => f.write_str("moved as asked"),
+            Self::Asked { leaves: None } => f.write_str("moved as asked"),
+            Self::Asked {
+                leaves: Some((data, host)),
+            } => write!(f, "moved as asked, without its data: {data} stays behind on {host}"),
             Self::Evened {
                 what,
                 from: (host, more),

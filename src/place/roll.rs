@@ -1,5 +1,6 @@
 //! The roll of hosts: those of the journal that hosts.yaml no longer has, whether renamed, gone or given up. Pure; nothing is placed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::endpoint::Endpoint;
@@ -12,9 +13,9 @@ use crate::place::live::newest_record;
 use crate::resolve::desired::{Desired, Service};
 
 /// What the journal says, in the words of today's hosts.yaml.
-pub(super) struct Roll {
+pub(super) struct Roll<'a> {
     /// The newest record: with new names for hosts that were renamed, and corrected by what gone hosts themselves say.
-    pub(super) record: Option<JournalRecord>,
+    pub(super) record: Option<Cow<'a, JournalRecord>>,
     /// Old name → new name.
     pub(super) renamed: BTreeMap<HostName, HostName>,
     /// Hosts that hosts.yaml has no more, and that hold replicas all the same.
@@ -43,10 +44,10 @@ pub fn gone_endpoints(desired: &Desired, observed: &Observed) -> BTreeMap<HostNa
         .collect()
 }
 
-impl Roll {
-    pub(super) fn new(desired: &Desired, observed: &Observed) -> Self {
+impl<'a> Roll<'a> {
+    pub(super) fn new(desired: &Desired, observed: &'a Observed) -> Self {
         let mut roll = Self {
-            record: newest_record(observed).cloned(),
+            record: newest_record(observed).map(Cow::Borrowed),
             renamed: BTreeMap::new(),
             gone: BTreeMap::new(),
             forgotten: BTreeSet::new(),
@@ -55,9 +56,11 @@ impl Roll {
             return roll;
         };
         roll.renamed = renamed(desired, observed, record);
-        for placed in record.placement.values_mut() {
-            if let Some(name) = roll.renamed.get(&placed.host) {
-                placed.host = name.clone();
+        if !roll.renamed.is_empty() {
+            for placed in record.to_mut().placement.values_mut() {
+                if let Some(name) = roll.renamed.get(&placed.host) {
+                    placed.host = name.clone();
+                }
             }
         }
         let forgotten = record.memory.forgotten.iter();
@@ -72,7 +75,7 @@ impl Roll {
         for name in names {
             let answer = match observed.hosts.get(&name) {
                 Some(ObservedHost::Reachable(state)) => {
-                    correct(record, &name, state, desired);
+                    correct(record.to_mut(), &name, state, desired);
                     HostAnswer::Gone(None)
                 }
                 Some(ObservedHost::Unreachable(why)) => HostAnswer::Gone(Some(why.clone())),

@@ -1,14 +1,12 @@
-//! What stands: whether it stays, and where it goes that must leave or that a person moves. What is new is `choose`'s.
+//! What stands: whether it stays, and where it goes that must leave. What is new is `fresh`'s, what a person moves is `moves`'.
 
 use std::collections::BTreeMap;
 
 use crate::model::journal::PlacedSlot;
 use crate::model::setting::PortBinding;
-use crate::place::Denial;
-use crate::place::asked::MoveTo;
 use crate::place::choose::Placer;
 use crate::place::crowd::Index;
-use crate::place::home::{Known, Seat, data};
+use crate::place::home::{Seat, data};
 use crate::place::kind::Kind;
 use crate::place::near::Bonds;
 use crate::place::reason::{Obstacle, Reason, Refusal, Why};
@@ -190,88 +188,5 @@ impl<'a> Placer<'a> {
     fn may_take(&self, host: Index, kind: &Kind<'_>) -> bool {
         let admits = self.rooms.get(host).is_some_and(|room| room.admits().is_ok());
         admits && self.meets(kind, host).is_ok()
-    }
-
-    /// Whether a person moves a replica to another host than its own.
-    pub(super) fn is_moved(&self, seat: &Seat<'_>) -> bool {
-        let to = self.asked.moves.get(&seat.slot);
-        let here = self.rooms.get(seat.host).map(|room| room.name);
-        to.is_some_and(|to| Some(&to.host) != here)
-    }
-
-    /// Moves replicas as a person asked; those that can't stay as they would without that, and are given back where they must
-    /// leave.
-    pub(super) fn move_asked(&mut self, seats: Vec<Seat<'a>>, known: &Known<'a>) -> Vec<Leaving<'a>> {
-        let asked = self.asked;
-        let mut leaving = Vec::new();
-        for (slot, to) in &asked.moves {
-            let is_known = self
-                .done
-                .slots
-                .get(slot)
-                .is_some_and(|known| known.reason == Reason::Stays);
-            let stands = is_known || seats.iter().any(|seat| seat.slot == *slot);
-            if !stands {
-                let why = format!(
-                    "{slot} can't be moved to {}: it stands on no host that answers",
-                    to.host
-                );
-                self.deny(why, "`cdk ps` shows what stands where".to_owned());
-            }
-        }
-        for seat in &seats {
-            self.take(seat.host, &seat.kind, &seat.kept);
-        }
-        for seat in seats {
-            let Some(to) = asked.moves.get(&seat.slot) else {
-                continue;
-            };
-            self.release(seat.host, &seat.kind, &seat.kept);
-            match self.moved(&seat, to, known) {
-                Ok((at, ports)) => {
-                    self.take(at, &seat.kind, &ports);
-                    self.assign(seat.slot.clone(), to.host.clone(), ports, Reason::Asked);
-                }
-                Err((why, cure)) => {
-                    self.deny(format!("{} can't be moved to {}: {why}", seat.slot, to.host), cure);
-                    leaving.extend(self.stay(seat, &mut BTreeMap::new()));
-                }
-            }
-        }
-        leaving
-    }
-
-    /// Where a replica would go that a person moves; or why not, and what to do.
-    fn moved(
-        &self,
-        seat: &Seat<'a>,
-        to: &MoveTo,
-        known: &Known<'a>,
-    ) -> Result<(Index, Vec<PortBinding>), (String, String)> {
-        let Some(at) = known.by_name.get(&to.host).copied() else {
-            return Err(("there is no such host".to_owned(), "`cdk hosts` shows them".to_owned()));
-        };
-        if seat.kind.service.mode.is_global() {
-            let why = "its service is global, and has one replica on each host that fits".to_owned();
-            return Err((why, "constraints say which hosts fit".to_owned()));
-        }
-        if seat.kind.is_stateful && !to.without_data {
-            let why = format!(
-                "it writes to {}, and data does not move by itself",
-                data(seat.kind.service)
-            );
-            return Err((
-                why,
-                "--without-data starts it there with none, and leaves the old data where it is".to_owned(),
-            ));
-        }
-        let bonds = Bonds::new(self, &seat.kind);
-        let tried = self.try_room(at, &seat.kind, &bonds, &[]);
-        let ports = tried.map_err(|obstacle| (obstacle.of(&to.host), "choose another host".to_owned()))?;
-        Ok((at, ports))
-    }
-
-    fn deny(&mut self, why: String, cure: String) {
-        self.done.denied.push(Denial { why, cure });
     }
 }

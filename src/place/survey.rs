@@ -12,6 +12,7 @@ use crate::place::crowd::Crowds;
 use crate::place::home::{Home, Known, Seat, data};
 use crate::place::kind::Kind;
 use crate::place::live::Standing;
+use crate::place::moves::Away;
 use crate::place::reason::{Obstacle, Reason, Refusal, Why};
 use crate::place::wanted::Member;
 use crate::resolve::desired::{Availability, Mode, Service};
@@ -24,6 +25,8 @@ pub(super) struct Survey<'a> {
     pub(super) fresh: Vec<(Rc<Kind<'a>>, Vec<Slot>)>,
     /// New ones of global services.
     pub(super) globals: Vec<(Rc<Kind<'a>>, Slot)>,
+    /// Those that a person moves off hosts which cannot be worked with.
+    pub(super) away: Vec<Away<'a>>,
 }
 
 impl<'a> Placer<'a> {
@@ -31,9 +34,11 @@ impl<'a> Placer<'a> {
     /// there, nor does what failed over.
     pub(super) fn note_held(&mut self, known: &Known<'_>) {
         for (slot, placed) in known.record.iter().flat_map(|record| &record.placement) {
+            if !known.is_silent(&placed.host) {
+                continue;
+            }
             let elsewhere = self.done.slots.get(slot).is_some_and(|now| now.host != placed.host);
-            let waits = !self.done.finished.contains(slot) && !elsewhere;
-            if let Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) = known.hosts.get(&placed.host).filter(|_| waits) {
+            if !self.done.finished.contains(slot) && !elsewhere {
                 self.done
                     .held
                     .entry(placed.host.clone())
@@ -49,6 +54,7 @@ impl<'a> Placer<'a> {
             seats: Vec::new(),
             fresh: Vec::new(),
             globals: Vec::new(),
+            away: Vec::new(),
         };
         let mut lost: BTreeMap<&HostName, Vec<String>> = BTreeMap::new();
         let kinds = self.kinds.clone();
@@ -74,11 +80,11 @@ impl<'a> Placer<'a> {
                 }
                 match home {
                     Home::At(seat) => survey.seats.push(seat),
-                    Home::Held(placed) => self.hold(slot, kind, placed, known),
-                    Home::Lost(_, obstacle) if kind.service.mode.is_global() => {
-                        self.done.unwanted.insert(slot, obstacle.unwrap_or(Obstacle::Down));
+                    Home::Held(_) | Home::Lost(..) if self.asked.moves.contains_key(&slot) => {
+                        let kind = Rc::clone(kind);
+                        survey.away.push(Away { slot, kind, home });
                     }
-                    Home::Lost(placed, obstacle) => self.bound(slot, kind.service, placed.clone(), obstacle),
+                    Home::Held(_) | Home::Lost(..) => self.leave_there(slot, kind, home, known),
                     Home::Nowhere(_) if kind.service.mode.is_global() => survey.globals.push((Rc::clone(kind), slot)),
                     Home::Nowhere(from) => {
                         if let Some(host) = from.filter(|host| self.forgotten.contains(*host)) {
@@ -116,6 +122,43 @@ impl<'a> Placer<'a> {
                 let hosts = self.rooms.iter().map(|room| Slot::global(kind.name, room.name));
                 hosts.map(home).collect()
             }
+        }
+    }
+
+    /// A replica whose host cannot be worked with stays there.
+    pub(super) fn leave_there(&mut self, slot: Slot, kind: &Kind<'a>, home: Home<'a>, known: &Known<'_>) {
+        match home {
+            Home::Held(placed) => {
+                self.note_kept(&slot, kind, placed, known);
+                self.hold(slot, kind, placed, known);
+            }
+            Home::Lost(_, obstacle) if kind.service.mode.is_global() => {
+                self.done.unwanted.insert(slot, obstacle.unwrap_or(Obstacle::Down));
+            }
+            Home::Lost(placed, obstacle) => self.bound(slot, kind.service, placed.clone(), obstacle),
+            Home::At(_) | Home::Nowhere(_) => {}
+        }
+    }
+
+    /// Says of a replica that is not failed over, though a person asked for that, what it would need.
+    fn note_kept(&mut self, slot: &Slot, kind: &Kind<'_>, placed: &PlacedSlot, known: &Known<'_>) {
+        let silent = match known.hosts.get(&placed.host) {
+            Some(HostAnswer::Silent(_)) => self.asked.failover,
+            Some(HostAnswer::Answers | HostAnswer::Down | HostAnswer::Gone(_)) | None => false,
+        };
+        let why = match kind.service.mode {
+            Mode::Replicated(_) if kind.is_stateful => format!(
+                "it writes to {} there; `cdk move {slot} HOST --without-data` would start it anew",
+                data(kind.service)
+            ),
+            // Git wants it there no more.
+            Mode::Replicated(_) => return,
+            Mode::Global | Mode::GlobalJob => "its service is for each host".to_owned(),
+            Mode::ReplicatedJob(_) => "nobody knows whether it has run".to_owned(),
+        };
+        if silent {
+            let note = format!("{slot} is not failed over from {}: {why}", placed.host);
+            self.done.notes.push(note);
         }
     }
 

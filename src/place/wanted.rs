@@ -10,6 +10,7 @@ use crate::place::choose::Placer;
 use crate::place::crowd::{Grouping, Index};
 use crate::place::home::{Home, Known};
 use crate::place::kind::Kind;
+use crate::place::live::Standing;
 use crate::place::near::Bonds;
 use crate::place::tree::Groups;
 use crate::resolve::wish::Strategy;
@@ -21,7 +22,7 @@ enum Loss {
     Serves,
     /// It would have to leave its host anyway.
     Misplaced,
-    /// It runs, but is not well.
+    /// It runs, and is unhealthy, ends again and again, or is paused.
     Unwell,
     /// It does not run.
     Stopped,
@@ -36,6 +37,8 @@ pub(super) struct Member<'a> {
     index: u32,
     home: Home<'a>,
     loss: Loss,
+    /// It runs, and nobody can say yet how well.
+    starting: bool,
     pub(super) host: Option<Index>,
 }
 
@@ -80,7 +83,7 @@ impl<'a> Placer<'a> {
                 let loss = match &seat.live {
                     None => Loss::Absent,
                     Some(live) if !live.is_live() => Loss::Stopped,
-                    Some(live) if !live.is_well() => Loss::Unwell,
+                    Some(live) if !live.is_well() && !live.is_starting() => Loss::Unwell,
                     Some(_) if !right => Loss::Misplaced,
                     Some(_) => Loss::Serves,
                 };
@@ -89,10 +92,15 @@ impl<'a> Placer<'a> {
             Home::Held(placed) | Home::Lost(placed, _) => (Loss::Unknown, known.by_name.get(&placed.host).copied()),
             Home::Nowhere(_) => (Loss::Absent, None),
         };
+        let starting = match &home {
+            Home::At(seat) => seat.live.as_ref().is_some_and(Standing::is_starting),
+            Home::Held(_) | Home::Lost(..) | Home::Nowhere(_) => false,
+        };
         Member {
             index,
             home,
             loss,
+            starting,
             host,
         }
     }
@@ -119,7 +127,7 @@ impl Known<'_> {
     }
 }
 
-/// Who goes first of too many: the most dispensable, then who stands most crowded, then the highest number. It is the way back of
+/// Who goes first of too many: the most dispensable, then who stands most crowded, then who is only starting, then the highest number. It is the way back of
 /// placing: what came last goes first.
 struct Going {
     strategy: Strategy,
@@ -165,9 +173,9 @@ impl Going {
             // Of equally crowded groups the one with the highest number.
             let worst = left
                 .iter()
-                .map(|(_, member)| (crowd(member), member.index, group(member)))
+                .map(|(_, member)| (crowd(member), member.starting, member.index, group(member)))
                 .max();
-            left.retain(|(_, member)| Some(group(member)) == worst.map(|(_, _, group)| group));
+            left.retain(|(_, member)| Some(group(member)) == worst.map(|(_, _, _, group)| group));
         }
         let worst = left.into_iter().max_by_key(|(_, member)| {
             let host = member.host.as_ref();
@@ -177,7 +185,7 @@ impl Going {
                 // Nobody is to stand alone, or where chance has it: then what came last goes first.
                 Strategy::Binpack | Strategy::Random => 0,
             };
-            (Reverse(bonds), crowd, member.index)
+            (Reverse(bonds), crowd, member.starting, member.index)
         });
         worst.map(|(at, _)| at)
     }

@@ -61,7 +61,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         notes,
         steps: work.steps,
         rollouts: work.rollouts,
-        placement: tell::placement(placement, diff),
+        placement: tell::placement(input),
         digests: tell::digests(target, observed),
         jobs: placement.jobs.succeeded.clone(),
         depends_on: depends::to_record(input),

@@ -202,6 +202,9 @@ pub enum Note {
         why: String,
         /// The replicas that the journal says it holds.
         holds: Vec<Slot>,
+        /// So many of them would be made elsewhere, if a person said so with `--failover`.
+        #[serde(default)]
+        fails_over: usize,
     },
     /// A replica fits nowhere, and why.
     Unplaced {

@@ -12,7 +12,8 @@ use crate::model::platform::Platform;
 use crate::model::runtime::is_default;
 use crate::model::unit::Span;
 use crate::observe::Observed;
-use crate::place::live::newest_record;
+use crate::place::live::{newest_record, standing};
+use crate::place::reason::Reason;
 use crate::place::{Denial, HostAnswer, Placement};
 use crate::plan::Input;
 use crate::plan::depends::unchecked;
@@ -130,6 +131,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
                 host: host.clone(),
                 why: why.clone(),
                 holds: placement.held.get(host).cloned().unwrap_or_default(),
+                fails_over: fails_over(host, placement, target),
             }),
         }
     }
@@ -175,6 +177,21 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     notes.extend(without_effect(target, observed));
     notes.extend(network::notes(input));
     notes
+}
+
+/// How many of the replicas that a silent host holds would be made elsewhere, if a person said so.
+fn fails_over(host: &HostName, placement: &Placement, target: &Target) -> usize {
+    let held = placement.held.get(host).into_iter().flatten();
+    let free = held.filter(|slot| {
+        let service = target.services.get(&slot.service);
+        let free = service.is_some_and(|service| !service.stateful && service.job.is_none());
+        let wanted = placement
+            .slots
+            .get(*slot)
+            .is_some_and(|placed| placed.reason == Reason::Held);
+        free && wanted && placement.counts.contains_key(&slot.service)
+    });
+    free.count()
 }
 
 /// A host that is gone from hosts.yaml but holds replicas.
@@ -241,7 +258,8 @@ const V2: &str = "control groups of version 2 have nothing of the kind";
 
 /// Where every replica will stand: those placed, those that stay though they fit nowhere, and those that are not wanted but
 /// on a host that does not answer.
-pub(super) fn placement(placement: &Placement, diff: &Diff<'_>) -> BTreeMap<Slot, PlacedSlot> {
+pub(super) fn placement(input: Input<'_>) -> BTreeMap<Slot, PlacedSlot> {
+    let Input { placement, diff, .. } = input;
     let mut all: BTreeMap<Slot, PlacedSlot> = BTreeMap::new();
     for (host, slots) in &placement.held {
         let placed = slots.iter().map(|slot| {
@@ -259,6 +277,9 @@ pub(super) fn placement(placement: &Placement, diff: &Diff<'_>) -> BTreeMap<Slot
         let (host, ports) = (assignment.host.clone(), assignment.ports.clone());
         all.insert(slot.clone(), PlacedSlot { host, ports });
     }
+    if diff.narrowed {
+        leave_out(&mut all, input);
+    }
     for slot in diff.services.values().flat_map(|service| &service.slots) {
         if let Verdict::Replace { spec, .. } = &slot.verdict
             && let Some(placed) = all.get_mut(&slot.slot)
@@ -274,6 +295,31 @@ pub(super) fn placement(placement: &Placement, diff: &Diff<'_>) -> BTreeMap<Slot
         }
     }
     all
+}
+
+/// What is left out of this plan stands where it stood.
+fn leave_out(all: &mut BTreeMap<Slot, PlacedSlot>, input: Input<'_>) {
+    let slots = input.diff.services.values().flat_map(|service| &service.slots);
+    let planned: BTreeSet<&Slot> = slots.map(|slot| &slot.slot).collect();
+    let record = newest_record(input.observed);
+    let standing = standing(&input.target.cluster, &input.placement.hosts, input.observed);
+    all.retain(|slot, placed| {
+        if planned.contains(slot) {
+            return true;
+        }
+        let standings = standing.get(slot).map(Vec::as_slice).unwrap_or_default();
+        let recorded = record.and_then(|record| record.placement.get(slot));
+        if let (None, Some(one)) = (standings.iter().find(|one| *one.host == placed.host), standings.first()) {
+            placed.host = one.host.clone();
+            // They are read from its container again.
+            placed.ports = Vec::new();
+        } else if let (true, Some(recorded)) = (standings.is_empty(), recorded) {
+            *placed = recorded.clone();
+            let renamed = input.placement.renamed.get(&placed.host).cloned();
+            placed.host = renamed.unwrap_or_else(|| placed.host.clone());
+        }
+        !standings.is_empty() || recorded.is_some()
+    });
 }
 
 pub(super) fn digests(target: &Target, observed: &Observed) -> BTreeMap<String, Digest> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::place::asked::Asked;
 use crate::plan::step::{Action, Note, Plan};
 use crate::report::estimate::estimate;
 use crate::report::network;
@@ -42,10 +43,15 @@ pub fn tally(counts: &BTreeMap<Action, usize>) -> String {
 /// A note in a sentence.
 pub fn note(note: &Note) -> String {
     match note {
-        Note::Unreachable { host, why, holds } if holds.is_empty() => {
+        Note::Unreachable { host, why, holds, .. } if holds.is_empty() => {
             format!("{host} unreachable ({}): no replica is known to be there", clean(why))
         }
-        Note::Unreachable { host, why, holds } => {
+        Note::Unreachable {
+            host,
+            why,
+            holds,
+            fails_over,
+        } => {
             let mut services: BTreeMap<&str, usize> = BTreeMap::new();
             for slot in holds {
                 *services.entry(slot.service.as_str()).or_default() += 1;
@@ -58,8 +64,14 @@ pub fn note(note: &Note) -> String {
             } else {
                 "are unknown and stay as they are"
             };
+            let cure = match (*fails_over, holds.len()) {
+                (0, _) => String::new(),
+                (1, 1) => "; `--failover` places it elsewhere".to_owned(),
+                (number, all) if number == all => "; `--failover` places them elsewhere".to_owned(),
+                (number, _) => format!("; `--failover` places {number} of them elsewhere"),
+            };
             format!(
-                "{host} unreachable ({}): {} {rest}",
+                "{host} unreachable ({}): {} {rest}{cure}",
                 clean(why),
                 of.collect::<Vec<_>>().join(", ")
             )
@@ -106,6 +118,9 @@ pub fn summary(plan: &Plan, style: Style) -> String {
             format!("; {tally}")
         };
         let head = style.paint(Paint::Strong, "No changes.");
+        if plan.asked.is_alone() {
+            return format!("{head} {}", stands(&plan.asked));
+        }
         return format!("{head} {} {be} as git says{rest}", count(kept, "replica"));
     }
     let estimate = estimate(plan);
@@ -126,6 +141,18 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         style.paint(Paint::Strong, "Plan:"),
         about(estimate.time)
     )
+}
+
+/// That there is nothing to move.
+fn stands(asked: &Asked) -> String {
+    let there = asked
+        .moves
+        .iter()
+        .map(|(slot, to)| format!("{slot} is on {} already", to.host));
+    match asked.rebalance {
+        Some(_) => "The cluster is even".to_owned(),
+        None => there.collect::<Vec<_>>().join(", "),
+    }
 }
 
 /// A guess without the precision that it has not: whole seconds, from twenty on in fives.

@@ -67,7 +67,7 @@ pub fn split(deploy: Option<DeployShape>) -> (InForce, Checked) {
         mode,
         replicas,
         constraints: constraints.unwrap_or_default(),
-        max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0),
+        max_replicas_per_node: max_replicas_per_node.map(|count| count.0.0).filter(|count| *count > 0),
         wishes: Wishes {
             strategy,
             preferences: preferences.unwrap_or_default(),

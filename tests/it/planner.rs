@@ -14,12 +14,14 @@ mod networks;
 mod order;
 #[path = "planner/platforms.rs"]
 mod platforms;
+#[path = "planner/promises.rs"]
+mod promises;
 #[path = "planner/property.rs"]
 mod property;
 #[path = "planner/scenarios.rs"]
 mod scenarios;
 #[path = "planner/sim.rs"]
-mod sim;
+pub mod sim;
 #[path = "planner/strangers.rs"]
 mod strangers;
 #[path = "planner/world.rs"]

@@ -100,8 +100,8 @@ impl<'de> Deserialize<'de> for ModeShape {
 pub struct PlacementShape {
     /// All of these must hold of a host: `node.labels.KEY == VALUE`, `node.hostname != NAME`, `node.role == worker`.
     pub constraints: Option<Vec<String>>,
-    /// How many replicas of the service one host may hold, at most.
-    pub max_replicas_per_node: Option<Plain<Count<1>>>,
+    /// How many replicas of the service one host may hold, at most; 0 is no limit.
+    pub max_replicas_per_node: Option<Plain<Count<0>>>,
     /// Which host is the best of those that fit; `spread` unless given.
     pub strategy: Option<StrategyShape>,
     /// Groups of hosts that replicas are spread over, the first one first.

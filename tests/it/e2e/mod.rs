@@ -13,6 +13,7 @@ mod lab;
 mod networks;
 mod offline;
 mod order;
+mod placement;
 mod rolling;
 mod scene;
 mod secrets;

@@ -241,7 +241,7 @@ pub fn steps(plan: &Plan) -> Vec<String> {
 
 pub fn texts(plan: &Plan) -> Vec<String> {
     let texts = plan.notes.iter().map(|note| match note {
-        Note::Unreachable { host, why, holds } => format!("{host} unreachable: {why}; holds {}", holds.len()),
+        Note::Unreachable { host, why, holds, .. } => format!("{host} unreachable: {why}; holds {}", holds.len()),
         Note::Unplaced { slot, why } => format!("{slot} unplaced: {why}"),
         Note::Differs { host, what, why } => format!("{what} on {host} differs: {why}"),
         Note::Waits { service, why } => format!("{service} {why}"),

@@ -226,11 +226,13 @@ pub fn everything() -> Plan {
                 host: host("bj-05"),
                 why: "connection timed out after 5 s".to_owned(),
                 holds: vec![slot("cache.7"), slot("cache.8"), slot("lone.1")],
+                fails_over: 2,
             },
             Note::Unreachable {
                 host: host("bj-06"),
                 why: "no route".to_owned(),
                 holds: Vec::new(),
+                fails_over: 0,
             },
             Note::Unplaced {
                 slot: slot("web.6"),
