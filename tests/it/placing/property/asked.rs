@@ -29,7 +29,10 @@ impl std::fmt::Display for Uneven {
 
 fn uneven(dice: &mut Dice) -> Uneven {
     let most = dice.pick(&[1000, 1000, 1, 2, 3, 5]);
-    Uneven { case: settled(dice), most }
+    Uneven {
+        case: settled(dice),
+        most,
+    }
 }
 
 #[test]
@@ -110,7 +113,11 @@ fn never_less_even(before: &Ground<'_>, after: &Ground<'_>, name: &ServiceName) 
     let spread = |ground: &Ground<'_>| {
         let label = ground.service(name).placing.preferences.first();
         let group = |host: &HostName| match label {
-            Some(label) => ground.desired.hosts[host].labels.get(label).cloned().unwrap_or_default(),
+            Some(label) => ground.desired.hosts[host]
+                .labels
+                .get(label)
+                .cloned()
+                .unwrap_or_default(),
             None => host.to_string(),
         };
         let mut counts: BTreeMap<String, usize> = ground.desired.hosts.keys().map(|host| (group(host), 0)).collect();
@@ -122,7 +129,9 @@ fn never_less_even(before: &Ground<'_>, after: &Ground<'_>, name: &ServiceName) 
     let ((most, least), (most_after, least_after)) = (spread(before), spread(after));
     match most_after <= most && least_after >= least {
         true => Ok(()),
-        false => Err(format!("{name}: {most:?} and {least:?} were the most and the least, {most_after:?} and {least_after:?} are")),
+        false => Err(format!(
+            "{name}: {most:?} and {least:?} were the most and the least, {most_after:?} and {least_after:?} are"
+        )),
     }
 }
 
@@ -147,7 +156,10 @@ fn is_even(ground: &Ground<'_>, placement: &Placement) -> Result<(), String> {
         for host in ground.desired.hosts.keys().filter(|host| *host != one.host) {
             let lead = ground.lead(&one.slot.service, one.host, host);
             if lead.is_some_and(|lead| lead > 1) && others.obstacle(&one.slot.service, host).is_none() {
-                return Err(format!("{} could go from {} to {host}, which leads by {lead:?}", one.slot, one.host));
+                return Err(format!(
+                    "{} could go from {} to {host}, which leads by {lead:?}",
+                    one.slot, one.host
+                ));
             }
         }
     }
@@ -201,7 +213,11 @@ fn same_places(before: &Placement, after: &Placement, when: &str) -> Result<(), 
         let now = after.slots.get(slot);
         let finished = after.finished.contains(slot);
         if !finished && now.is_none_or(|now| now.host != placed.host) {
-            return Err(format!("{slot} was on {}, and {when}: {now:?} {:?}", placed.host, after.unplaced.get(slot)));
+            return Err(format!(
+                "{slot} was on {}, and {when}: {now:?} {:?}",
+                placed.host,
+                after.unplaced.get(slot)
+            ));
         }
     }
     Ok(())

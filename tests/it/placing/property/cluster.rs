@@ -25,9 +25,13 @@ pub const HOSTS: u32 = 12;
 /// A cluster of up to `HOSTS` hosts and eight services.
 pub fn cluster(dice: &mut Dice) -> Desired {
     let mut all = desired(&[], Vec::new());
-    all.cluster.ports = dice.pick(&["20000-29999", "20000-20002", "20000-20007"]).parse().unwrap();
+    all.cluster.ports = dice
+        .pick(&["20000-29999", "20000-20002", "20000-20007"])
+        .parse()
+        .unwrap();
     for number in 1..=dice.below(HOSTS + 1) {
-        all.hosts.insert(host_name(&format!("h{number:02}")), any_host(dice, number));
+        all.hosts
+            .insert(host_name(&format!("h{number:02}")), any_host(dice, number));
     }
     let count = dice.index(SERVICES.len() + 1);
     for name in &SERVICES[..count] {
@@ -125,8 +129,12 @@ fn ports(dice: &mut Dice, one: &mut Service) {
     match dice.below(9) {
         5 => one.ports.extend([assigned(80)]),
         6 => one.ports.extend([published(80, dice.pick(&["8080", "8081", "20001"]))]),
-        7 => one.ports.extend([published(80, dice.pick(&["9000-9002", "8080-8082"]))]),
-        8 => one.ports.extend([assigned(80), assigned(81), published(82, "20000-20001")]),
+        7 => one
+            .ports
+            .extend([published(80, dice.pick(&["9000-9002", "8080-8082"]))]),
+        8 => one
+            .ports
+            .extend([assigned(80), assigned(81), published(82, "20000-20001")]),
         _ => {}
     }
 }
@@ -218,7 +226,10 @@ fn forget_missing(all: &mut Desired) {
     let names: Vec<ServiceName> = all.services.keys().cloned().collect();
     for service in all.services.values_mut() {
         service.placing.affinity.retain(|wish| names.contains(&wish.service));
-        service.placing.anti_affinity.retain(|wish| names.contains(&wish.service));
+        service
+            .placing
+            .anti_affinity
+            .retain(|wish| names.contains(&wish.service));
     }
 }
 

@@ -76,7 +76,12 @@ pub fn each<C: fmt::Display>(cases: u64, make: impl Fn(&mut Dice) -> C, check: i
         let tried = catch_unwind(AssertUnwindSafe(|| check(&make(dice))));
         match tried {
             Ok(checked) => checked.err(),
-            Err(panic) => Some(panic.downcast_ref::<String>().cloned().unwrap_or("it panics".to_owned())),
+            Err(panic) => Some(
+                panic
+                    .downcast_ref::<String>()
+                    .cloned()
+                    .unwrap_or("it panics".to_owned()),
+            ),
         }
     };
     for seed in first..first + number("CDK_TEST_CASES").unwrap_or(cases) {

@@ -32,7 +32,11 @@ fn scaled(dice: &mut Dice) -> Scaled {
     let by = dice.below(5) + 1;
     let which = dice.below(8);
     let case = settled(dice);
-    let mut names = case.desired.services.iter().filter(|(_, one)| matches!(one.mode, Mode::Replicated(_)));
+    let mut names = case
+        .desired
+        .services
+        .iter()
+        .filter(|(_, one)| matches!(one.mode, Mode::Replicated(_)));
     let which = usize::try_from(which).unwrap() % names.clone().count().max(1);
     let service = names.nth(which).map(|(name, _)| name.clone());
     Scaled { case, service, by }
@@ -61,7 +65,12 @@ fn a_scale_up_and_the_same_down_again_leads_back() {
         let back = grown.placed(&Asked::default());
         match places(&back) == places(&before) {
             true => Ok(()),
-            false => Err(format!("{:?}\nup {:?}\nback {:?}", places(&before), places(&up), places(&back))),
+            false => Err(format!(
+                "{:?}\nup {:?}\nback {:?}",
+                places(&before),
+                places(&up),
+                places(&back)
+            )),
         }
     });
 }
@@ -72,8 +81,15 @@ fn is_even(ground: &Ground<'_>, placement: &Placement, name: &ServiceName) -> bo
     let own: Vec<_> = ground.replicas.iter().filter(|one| one.slot.service == *name).collect();
     let numbers: BTreeSet<&SlotKey> = own.iter().map(|one| &one.slot.key).collect();
     let gapless = (1..=u32::try_from(own.len()).unwrap()).all(|number| numbers.contains(&SlotKey::Index(number)));
-    let settled = placement.slots.iter().all(|(slot, placed)| placed.reason == Reason::Stays || slot.service != *name);
-    let open = ground.desired.hosts.keys().filter(|host| ground.obstacle(name, host).is_none());
+    let settled = placement
+        .slots
+        .iter()
+        .all(|(slot, placed)| placed.reason == Reason::Stays || slot.service != *name);
+    let open = ground
+        .desired
+        .hosts
+        .keys()
+        .filter(|host| ground.obstacle(name, host).is_none());
     let even = open.into_iter().all(|other| {
         let mut leads = own.iter().filter_map(|one| ground.lead(name, one.host, other));
         leads.all(|lead| lead <= 1)
@@ -82,7 +98,11 @@ fn is_even(ground: &Ground<'_>, placement: &Placement, name: &ServiceName) -> bo
 }
 
 fn places(placement: &Placement) -> BTreeMap<&Slot, (&HostName, &[PortBinding])> {
-    placement.slots.iter().map(|(slot, placed)| (slot, (&placed.host, placed.ports.as_slice()))).collect()
+    placement
+        .slots
+        .iter()
+        .map(|(slot, placed)| (slot, (&placed.host, placed.ports.as_slice())))
+        .collect()
 }
 
 /// The same with a service's count changed, and none below zero.
@@ -111,8 +131,16 @@ fn ailing(dice: &mut Dice) -> Scaled {
         for one in &mut state.containers {
             match dice.below(12) {
                 9 => one.state = ContainerState::Exited { code: 0 },
-                10 => one.state = ContainerState::Running { health: Some(Health::Starting) },
-                11 => one.state = ContainerState::Running { health: Some(Health::Unhealthy) },
+                10 => {
+                    one.state = ContainerState::Running {
+                        health: Some(Health::Starting),
+                    }
+                }
+                11 => {
+                    one.state = ContainerState::Running {
+                        health: Some(Health::Unhealthy),
+                    }
+                }
                 _ => {}
             }
         }
@@ -131,7 +159,11 @@ fn a_scale_down_takes_the_worst_and_then_the_most_crowded() {
         let less = rescaled(&case.desired, name, -i64::from(scaled.by));
         let members = members(case, name);
         let Some(members) = members else { return Ok(()) };
-        let after = Case { desired: less, observed: case.observed.clone(), hidden: BTreeMap::new() };
+        let after = Case {
+            desired: less,
+            observed: case.observed.clone(),
+            hidden: BTreeMap::new(),
+        };
         let placement = after.placed(&Asked::default());
         let kept = |slot: &Slot| placement.slots.contains_key(slot) || placement.unplaced.contains_key(slot);
         let (kept, gone): (Vec<&Member>, Vec<&Member>) = members.iter().partition(|member| kept(&member.slot));
@@ -149,7 +181,9 @@ fn a_scale_down_takes_the_worst_and_then_the_most_crowded() {
         let counted = at_their_places(&ground, &kept);
         for lost in gone.iter().filter(|member| Some(member.worth) == worst_kept) {
             for other in kept.iter().filter(|other| other.worth == lost.worth) {
-                let (Some(from), Some(host)) = (&lost.host, &other.host) else { continue };
+                let (Some(from), Some(host)) = (&lost.host, &other.host) else {
+                    continue;
+                };
                 if counted.lead(name, host, from).is_some_and(|lead| lead > 1) {
                     return Err(format!("{} goes from {from}, though {host} is more crowded", lost.slot));
                 }
@@ -171,27 +205,55 @@ fn members(case: &Case, name: &ServiceName) -> Option<Vec<Member>> {
     let placement = case.placed(&Asked::default());
     let ground = Ground::new(&case.desired, &case.observed, &placement);
     let mut all: BTreeMap<Slot, Member> = BTreeMap::new();
-    let newest = case.observed.hosts.values().filter_map(|host| host.state()).flat_map(|state| &state.journal);
+    let newest = case
+        .observed
+        .hosts
+        .values()
+        .filter_map(|host| host.state())
+        .flat_map(|state| &state.journal);
     let newest = newest.max_by_key(|record| record.sequence);
-    for (slot, placed) in newest.iter().flat_map(|record| &record.placement).filter(|(slot, _)| slot.service == *name) {
+    for (slot, placed) in newest
+        .iter()
+        .flat_map(|record| &record.placement)
+        .filter(|(slot, _)| slot.service == *name)
+    {
         let known = case.desired.hosts.get(&placed.host);
-        let silent = known.is_none_or(|known| known.state != Availability::Down && ground.state(&placed.host).is_none());
+        let silent =
+            known.is_none_or(|known| known.state != Availability::Down && ground.state(&placed.host).is_none());
         let worth = if silent { Worth::Unknown } else { Worth::Absent };
         let host = Some(placed.host.clone()).filter(|_| silent && known.is_some());
-        all.insert(slot.clone(), Member { slot: slot.clone(), host, worth });
+        all.insert(
+            slot.clone(),
+            Member {
+                slot: slot.clone(),
+                host,
+                worth,
+            },
+        );
     }
-    for (host, live) in super::rules::standing(&ground).into_iter().filter(|(_, live)| live.owner.slot.service == *name) {
+    for (host, live) in super::rules::standing(&ground)
+        .into_iter()
+        .filter(|(_, live)| live.owner.slot.service == *name)
+    {
         let known = &case.desired.hosts[host];
         let right = matches!(known.state, Availability::Active | Availability::Pause);
         let right = right && ground.misfit(name, host).is_none_or(|wrong| wrong == "image");
         let worth = match live.state {
-            ContainerState::Running { health: None | Some(Health::Healthy) } if right => Worth::Serves,
-            ContainerState::Running { health: None | Some(Health::Healthy) } => Worth::Misplaced,
+            ContainerState::Running {
+                health: None | Some(Health::Healthy),
+            } if right => Worth::Serves,
+            ContainerState::Running {
+                health: None | Some(Health::Healthy),
+            } => Worth::Misplaced,
             ContainerState::Running { .. } | ContainerState::Paused | ContainerState::Restarting => Worth::Unwell,
             ContainerState::Exited { .. } | ContainerState::Created | ContainerState::Dead => Worth::Stopped,
         };
         let slot = live.owner.slot.clone();
-        let member = Member { slot: slot.clone(), host: Some(host.clone()), worth };
+        let member = Member {
+            slot: slot.clone(),
+            host: Some(host.clone()),
+            worth,
+        };
         let before = all.insert(slot, member);
         if before.is_some_and(|before| before.worth != Worth::Absent) {
             return None;

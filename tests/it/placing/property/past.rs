@@ -32,7 +32,11 @@ pub fn new(dice: &mut Dice) -> Case {
     let desired = cluster(dice);
     let observed = bare(dice);
     let hidden = BTreeMap::new();
-    let mut case = Case { desired, observed, hidden };
+    let mut case = Case {
+        desired,
+        observed,
+        hidden,
+    };
     if dice.chance(30) {
         silence(&mut case, dice);
     }
@@ -60,7 +64,12 @@ pub fn settled(dice: &mut Dice) -> Case {
 impl Case {
     /// Where all goes.
     pub fn placed(&self, asked: &Asked) -> Placement {
-        place(&self.desired, &self.observed, &counts(&self.desired, &self.observed), asked)
+        place(
+            &self.desired,
+            &self.observed,
+            &counts(&self.desired, &self.observed),
+            asked,
+        )
     }
 
     /// Puts a placement down, as an apply would that goes well.
@@ -69,7 +78,11 @@ impl Case {
         let record = record(self, &placement);
         let names: Vec<HostName> = self.desired.hosts.keys().cloned().collect();
         for name in &names {
-            let down = self.desired.hosts.get(name).is_none_or(|host| host.state == Availability::Down);
+            let down = self
+                .desired
+                .hosts
+                .get(name)
+                .is_none_or(|host| host.state == Availability::Down);
             if let Some(ObservedHost::Reachable(state)) = self.observed.hosts.get_mut(name).filter(|_| !down) {
                 put_down(&self.desired, &placement, name, state);
             }
@@ -141,13 +154,27 @@ fn container(desired: &Desired, slot: &Slot, ports: &[PortBinding]) -> LiveConta
 }
 
 fn record(case: &mut Case, placement: &Placement) -> JournalRecord {
-    let last = states(&mut case.observed).flat_map(|state| &state.journal).map(|record| record.sequence).max();
+    let last = states(&mut case.observed)
+        .flat_map(|state| &state.journal)
+        .map(|record| record.sequence)
+        .max();
     let mut all: BTreeMap<Slot, PlacedSlot> = BTreeMap::new();
     for (host, slots) in &placement.held {
-        let held = |slot: &Slot| (slot.clone(), PlacedSlot { host: host.clone(), ports: Vec::new() });
+        let held = |slot: &Slot| {
+            (
+                slot.clone(),
+                PlacedSlot {
+                    host: host.clone(),
+                    ports: Vec::new(),
+                },
+            )
+        };
         all.extend(slots.iter().map(held));
     }
-    let stays = placement.unplaced.iter().filter_map(|(slot, refusal)| Some((slot.clone(), refusal.stays.clone()?)));
+    let stays = placement
+        .unplaced
+        .iter()
+        .filter_map(|(slot, refusal)| Some((slot.clone(), refusal.stays.clone()?)));
     all.extend(stays);
     let slots = placement.slots.iter().map(|(slot, placed)| {
         let (host, ports) = (placed.host.clone(), placed.ports.clone());
@@ -157,7 +184,9 @@ fn record(case: &mut Case, placement: &Placement) -> JournalRecord {
     let mut jobs = placement.jobs.succeeded.clone();
     for slot in placement.slots.keys() {
         let version = placement.jobs.versions.get(&slot.service).cloned();
-        version.into_iter().for_each(|version| jobs.entry(slot.clone()).or_default().push(version));
+        version
+            .into_iter()
+            .for_each(|version| jobs.entry(slot.clone()).or_default().push(version));
     }
     JournalRecord {
         version: JOURNAL_VERSION,

@@ -53,20 +53,24 @@ fn finish(case: &mut Case) -> Result<Plan, String> {
 
 #[test]
 fn what_was_applied_is_not_planned_again() {
-    each(2_000, |dice| Lived(lived(dice)), |case| {
-        let case = case.0.as_ref().map_err(Clone::clone)?;
-        let mut done = Case {
-            desired: case.desired.clone(),
-            observed: case.observed.clone(),
-            hidden: Default::default(),
-        };
-        finish(&mut done)?;
-        let again = planned(&done.desired, &done.observed);
-        match again.is_empty() {
-            true => Ok(()),
-            false => Err(format!("{:#?}\n{:#?}", steps(&again), changes(&again))),
-        }
-    });
+    each(
+        2_000,
+        |dice| Lived(lived(dice)),
+        |case| {
+            let case = case.0.as_ref().map_err(Clone::clone)?;
+            let mut done = Case {
+                desired: case.desired.clone(),
+                observed: case.observed.clone(),
+                hidden: Default::default(),
+            };
+            finish(&mut done)?;
+            let again = planned(&done.desired, &done.observed);
+            match again.is_empty() {
+                true => Ok(()),
+                false => Err(format!("{:#?}\n{:#?}", steps(&again), changes(&again))),
+            }
+        },
+    );
 }
 
 struct Lived(Result<Case, String>);

@@ -58,7 +58,7 @@ impl<'a> Ground<'a> {
                 | Reason::Left { .. }
                 | Reason::Lost(_)
                 | Reason::FailedOver(_)
-                | Reason::Asked
+                | Reason::Asked { .. }
                 | Reason::Evened { .. }
                 | Reason::Global => How::Comes,
             },
@@ -195,7 +195,9 @@ impl<'a> Ground<'a> {
     /// Whether something of a service is not well, so that its host may be the last choice.
     pub fn is_failing(&self, name: &ServiceName) -> bool {
         let well = ContainerState::Running { health: None };
-        standing(self).iter().any(|(_, one)| one.owner.slot.service == *name && one.state != well)
+        standing(self)
+            .iter()
+            .any(|(_, one)| one.owner.slot.service == *name && one.state != well)
     }
 
     /// How many more replicas of a service there are where one host is than where another is: in the outermost of its groups that
@@ -204,10 +206,15 @@ impl<'a> Ground<'a> {
         let placing = &self.service(name).placing;
         let label = |host: &HostName, key: &String| self.desired.hosts[host].labels.get(key).cloned();
         let path = |host: &HostName, depth: usize| -> Vec<Option<String>> {
-            placing.preferences[..depth].iter().map(|key| label(host, key)).collect()
+            placing.preferences[..depth]
+                .iter()
+                .map(|key| label(host, key))
+                .collect()
         };
         let levels = 1..=placing.preferences.len();
-        let parted = levels.into_iter().find(|depth| path(host, *depth) != path(other, *depth));
+        let parted = levels
+            .into_iter()
+            .find(|depth| path(host, *depth) != path(other, *depth));
         let count = |of: &HostName| match parted {
             Some(depth) => {
                 let own = self.replicas.iter().filter(|one| one.slot.service == *name);
@@ -239,7 +246,11 @@ impl<'a> Ground<'a> {
         if exceeds(self.count(name, host) + 1, service.max_replicas_per_node) {
             return Some("max_replicas_per_node".to_owned());
         }
-        let all = || self.on(host).map(|one| self.service(&one.slot.service)).chain([service]);
+        let all = || {
+            self.on(host)
+                .map(|one| self.service(&one.slot.service))
+                .chain([service])
+        };
         let memory = all().map(|one| one.reserved_memory.0).sum::<u64>() + state.reserved.memory.0;
         if service.reserved_memory.0 > 0 && state.facts.memory.0 > 0 && memory > state.facts.memory.0 {
             return Some("memory".to_owned());
@@ -295,7 +306,9 @@ impl<'a> Ground<'a> {
 pub fn standing<'a>(ground: &Ground<'a>) -> Vec<(&'a HostName, &'a LiveContainer)> {
     let hosts = ground.desired.hosts.keys();
     let states = hosts.filter_map(|host| Some((host, ground.state(host)?)));
-    states.flat_map(|(host, state)| state.containers.iter().map(move |one| (host, one))).collect()
+    states
+        .flat_map(|(host, state)| state.containers.iter().map(move |one| (host, one)))
+        .collect()
 }
 
 pub fn keys(ports: &[PortBinding]) -> impl Iterator<Item = (Protocol, u16)> {
@@ -345,7 +358,9 @@ fn addresses(host: &Host) -> Vec<String> {
         Address::Ssh(address) => Some(address.clone()),
         Address::Local => None,
     };
-    own.into_iter().chain(host.private_address.map(|address| address.to_string())).collect()
+    own.into_iter()
+        .chain(host.private_address.map(|address| address.to_string()))
+        .collect()
 }
 
 /// Enough of addresses for the few that the random constraints name.

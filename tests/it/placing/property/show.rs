@@ -25,15 +25,33 @@ impl Display for Case {
                     let facts = &state.facts;
                     let held: Vec<u16> = state.held_ports.iter().map(|held| held.port).collect();
                     let volumes: Vec<&String> = state.volumes.keys().collect();
-                    write!(f, "{name} has {} cpus, {} of memory ({} reserved)", facts.cpus, facts.memory, state.reserved.memory)?;
-                    write!(f, ", {} {}, {} others, holds {held:?}, volumes {volumes:?}", facts.os, facts.arch, state.other_containers)?;
+                    write!(
+                        f,
+                        "{name} has {} cpus, {} of memory ({} reserved)",
+                        facts.cpus, facts.memory, state.reserved.memory
+                    )?;
+                    write!(
+                        f,
+                        ", {} {}, {} others, holds {held:?}, volumes {volumes:?}",
+                        facts.os, facts.arch, state.other_containers
+                    )?;
                     writeln!(f, ", {} images", state.images.len())?;
-                    state.containers.iter().try_for_each(|one| writeln!(f, "    {}", of_container(one)))?;
+                    state
+                        .containers
+                        .iter()
+                        .try_for_each(|one| writeln!(f, "    {}", of_container(one)))?;
                 }
             }
         }
-        let journal = self.observed.hosts.values().filter_map(ObservedHost::state).flat_map(|state| &state.journal);
-        let Some(newest) = journal.max_by_key(|record| record.sequence) else { return Ok(()) };
+        let journal = self
+            .observed
+            .hosts
+            .values()
+            .filter_map(ObservedHost::state)
+            .flat_map(|state| &state.journal);
+        let Some(newest) = journal.max_by_key(|record| record.sequence) else {
+            return Ok(());
+        };
         for (slot, placed) in &newest.placement {
             let ports: Vec<u16> = placed.ports.iter().map(|port| port.host).collect();
             writeln!(f, "journal {}: {slot} on {} {ports:?}", newest.sequence, placed.host)?;
@@ -77,8 +95,14 @@ fn of_service(service: &Service) -> String {
     if !placing.preferences.is_empty() {
         text += &format!(" over {:?}", placing.preferences);
     }
-    placing.affinity.iter().for_each(|wish| text += &format!(" near {}", of_wish(wish)));
-    placing.anti_affinity.iter().for_each(|wish| text += &format!(" apart from {}", of_wish(wish)));
+    placing
+        .affinity
+        .iter()
+        .for_each(|wish| text += &format!(" near {}", of_wish(wish)));
+    placing
+        .anti_affinity
+        .iter()
+        .for_each(|wish| text += &format!(" apart from {}", of_wish(wish)));
     if service.is_stateful() {
         text += " stateful";
     }
@@ -97,7 +121,12 @@ fn of_wish(wish: &Affinity) -> String {
 }
 
 fn of_container(one: &LiveContainer) -> String {
-    let ports: Vec<u16> = one.spec.iter().flat_map(|spec| &spec.ports).map(|port| port.host).collect();
+    let ports: Vec<u16> = one
+        .spec
+        .iter()
+        .flat_map(|spec| &spec.ports)
+        .map(|port| port.host)
+        .collect();
     let image = one.owner.image.iter().map(ToString::to_string).collect::<String>();
     format!("{} {:?} {ports:?} {image}", one.owner.slot, one.state)
 }

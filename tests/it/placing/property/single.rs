@@ -47,7 +47,10 @@ pub fn no_filter_is_broken(ground: &Ground<'_>, placement: &Placement) -> Broken
         let wrong = match one.how {
             How::Comes => {
                 let others = ground.without(one.slot);
-                let asked = placement.slots.get(one.slot).is_some_and(|placed| placed.reason == Reason::Asked);
+                let asked = placement
+                    .slots
+                    .get(one.slot)
+                    .is_some_and(|placed| matches!(placed.reason, Reason::Asked { .. }));
                 let wrong = others.obstacle(name, one.host);
                 // Its own ports are looked at by themselves.
                 wrong.filter(|wrong| wrong != "ports" && !(asked && wrong == "data"))
@@ -76,7 +79,11 @@ fn against_staying(ground: &Ground<'_>, one: &Replica<'_>) -> Option<String> {
     }
     // What runs has its image, whatever becomes of that.
     let misfit = ground.misfit(name, one.host).filter(|wrong| wrong != "image");
-    let settled = || ground.on(one.host).filter(|other| other.how == How::Stays || other.how == How::Comes);
+    let settled = || {
+        ground
+            .on(one.host)
+            .filter(|other| other.how == How::Stays || other.how == How::Comes)
+    };
     let full = exceeds(settled().count(), known.max_containers);
     let same = settled().filter(|other| other.slot.service == *name).count();
     let many = exceeds(same, ground.service(name).max_replicas_per_node);
@@ -113,7 +120,10 @@ pub fn ports_are_right(ground: &Ground<'_>, placement: &Placement) -> Broken {
         let theirs: BTreeSet<(Protocol, u16)> = waits.flat_map(|other| keys(other.ports)).collect();
         let clash = keys(one.ports).find(|key| theirs.contains(key) || ground.is_held(one.host, *key));
         if let Some(key) = clash {
-            return Err(format!("{} comes to {} for a port that is held: {key:?}", one.slot, one.host));
+            return Err(format!(
+                "{} comes to {} for a port that is held: {key:?}",
+                one.slot, one.host
+            ));
         }
     }
     Ok(())
@@ -124,7 +134,9 @@ fn binds(ground: &Ground<'_>, one: &Replica<'_>, wanted: &ServicePort, ports: &[
         HostPort::Assigned => ground.desired.hosts[one.host].private_address,
         HostPort::Published { address, .. } => *address,
     };
-    let mut same = ports.iter().filter(|port| port.container == wanted.container && port.protocol == wanted.protocol);
+    let mut same = ports
+        .iter()
+        .filter(|port| port.container == wanted.container && port.protocol == wanted.protocol);
     same.any(|port| port.address == address && ground.may_be(&wanted.host, (port.protocol, port.host)))
 }
 
@@ -139,7 +151,11 @@ pub fn nothing_is_forgotten(ground: &Ground<'_>, placement: &Placement) -> Broke
         ];
         told.into_iter().filter(|told| *told).count()
     };
-    let all = placement.slots.keys().chain(placement.unplaced.keys()).chain(&placement.finished);
+    let all = placement
+        .slots
+        .keys()
+        .chain(placement.unplaced.keys())
+        .chain(&placement.finished);
     for (name, service) in &ground.desired.services {
         let own: Vec<&Slot> = all.clone().filter(|slot| slot.service == *name).collect();
         if let Some(twice) = own.iter().find(|slot| told(slot) != 1) {
@@ -163,9 +179,15 @@ pub fn nothing_is_forgotten(ground: &Ground<'_>, placement: &Placement) -> Broke
 pub fn data_is_not_left(ground: &Ground<'_>, placement: &Placement) -> Broken {
     let standing = standing(ground);
     for one in &ground.replicas {
-        let stands: Vec<&HostName> =
-            standing.iter().filter(|(_, live)| live.owner.slot == *one.slot).map(|(host, _)| *host).collect();
-        let asked = placement.slots.get(one.slot).is_some_and(|placed| placed.reason == Reason::Asked);
+        let stands: Vec<&HostName> = standing
+            .iter()
+            .filter(|(_, live)| live.owner.slot == *one.slot)
+            .map(|(host, _)| *host)
+            .collect();
+        let asked = placement
+            .slots
+            .get(one.slot)
+            .is_some_and(|placed| matches!(placed.reason, Reason::Asked { .. }));
         let stateful = ground.service(&one.slot.service).is_stateful() && !asked;
         if stateful && one.how != How::Unasked && !stands.is_empty() && !stands.contains(&one.host) {
             return Err(format!("{} leaves its data on {stands:?} for {}", one.slot, one.host));
@@ -187,21 +209,31 @@ pub fn nothing_moves_without_a_reason(ground: &Ground<'_>, placement: &Placement
         if !alone || ground.service(name).mode.is_job() {
             continue;
         }
-        let here = standing.iter().filter(|(other, one)| other == host && wanted(&one.owner.slot));
+        let here = standing
+            .iter()
+            .filter(|(other, one)| other == host && wanted(&one.owner.slot));
         let mut all: BTreeMap<&Slot, Vec<PortBinding>> = here.map(|(_, one)| (&one.owner.slot, ports(one))).collect();
         let recorded = newest.iter().flat_map(|record| &record.placement);
         for (other, placed) in recorded.filter(|(other, placed)| placed.host == **host && wanted(other)) {
             all.entry(other).or_insert_with(|| placed.ports.clone());
         }
-        let open = matches!(ground.desired.hosts[*host].state, Availability::Active | Availability::Pause);
+        let open = matches!(
+            ground.desired.hosts[*host].state,
+            Availability::Active | Availability::Pause
+        );
         let image = live.owner.image.as_ref() == Some(&ground.service(name).image);
         let misfit = ground.misfit(name, host).filter(|wrong| wrong != "image" || !image);
         let bonds = |ground: &Ground<'_>| ground.without(slot).unbonded_itself(name, host).is_none();
         let fits = open && misfit.is_none() && fit_together(ground, host, &all) && bonds(&before) && bonds(ground);
         let placed = placement.slots.get(slot);
-        let stays = placed.is_some_and(|placed| placed.host == **host && as_set(&placed.ports) == relevant(ground.service(name), &ports(live)));
+        let stays = placed.is_some_and(|placed| {
+            placed.host == **host && as_set(&placed.ports) == relevant(ground.service(name), &ports(live))
+        });
         if fits && !stays {
-            return Err(format!("{slot} does not stay on {host}: {placed:?} {:?}", placement.unplaced.get(slot)));
+            return Err(format!(
+                "{slot} does not stay on {host}: {placed:?} {:?}",
+                placement.unplaced.get(slot)
+            ));
         }
     }
     Ok(())
@@ -220,7 +252,9 @@ fn before<'a>(ground: &Ground<'a>, placement: &'a Placement) -> Ground<'a> {
 
 fn newest<'a>(ground: &Ground<'a>) -> Option<&'a JournalRecord> {
     let states = ground.observed.hosts.values().filter_map(ObservedHost::state);
-    states.flat_map(|state| &state.journal).max_by_key(|record| record.sequence)
+    states
+        .flat_map(|state| &state.journal)
+        .max_by_key(|record| record.sequence)
 }
 
 fn ports(live: &cdk::model::container::LiveContainer) -> Vec<PortBinding> {
@@ -228,13 +262,25 @@ fn ports(live: &cdk::model::container::LiveContainer) -> Vec<PortBinding> {
 }
 
 fn as_set(ports: &[PortBinding]) -> BTreeSet<(u16, Protocol, u16)> {
-    ports.iter().map(|port| (port.container, port.protocol, port.host)).collect()
+    ports
+        .iter()
+        .map(|port| (port.container, port.protocol, port.host))
+        .collect()
 }
 
 /// The ports that are still wanted.
 fn relevant(service: &Service, ports: &[PortBinding]) -> BTreeSet<(u16, Protocol, u16)> {
-    let wanted = |port: &&PortBinding| service.ports.iter().any(|one| one.container == port.container && one.protocol == port.protocol);
-    ports.iter().filter(wanted).map(|port| (port.container, port.protocol, port.host)).collect()
+    let wanted = |port: &&PortBinding| {
+        service
+            .ports
+            .iter()
+            .any(|one| one.container == port.container && one.protocol == port.protocol)
+    };
+    ports
+        .iter()
+        .filter(wanted)
+        .map(|port| (port.container, port.protocol, port.host))
+        .collect()
 }
 
 /// Whether all of these may be on a host at once, with the ports that they have.
@@ -251,7 +297,9 @@ fn fit_together(ground: &Ground<'_>, host: &HostName, all: &BTreeMap<&Slot, Vec<
         let service = ground.service(&slot.service);
         let same = all.keys().filter(|other| other.service == slot.service).count();
         let ported = service.ports.iter().all(|wanted| {
-            let mut own = ports.iter().filter(|port| port.container == wanted.container && port.protocol == wanted.protocol);
+            let mut own = ports
+                .iter()
+                .filter(|port| port.container == wanted.container && port.protocol == wanted.protocol);
             own.any(|port| {
                 let key = (port.protocol, port.host);
                 ground.may_be(&wanted.host, key) && !ground.is_held(host, key) && taken.insert(key)
@@ -297,7 +345,10 @@ pub fn new_replicas_are_spread(ground: &Ground<'_>, placement: &Placement) -> Br
         for other in ground.desired.hosts.keys().filter(|host| *host != one.host) {
             let lead = ground.lead(&one.slot.service, one.host, other);
             if lead.is_some_and(|lead| lead > 1) && ground.obstacle(&one.slot.service, other).is_none() {
-                return Err(format!("{} came to {}, but {other} leads by {lead:?} of {:?}", one.slot, one.host, service.placing));
+                return Err(format!(
+                    "{} came to {}, but {other} leads by {lead:?} of {:?}",
+                    one.slot, one.host, service.placing
+                ));
             }
         }
     }
