@@ -109,8 +109,7 @@ impl<'a> Placer<'a> {
         };
         let Survey {
             mut seats,
-            fresh,
-            globals,
+            mut fresh,
             away,
         } = self.survey(&known);
         self.note_ports(&known, &seats);
@@ -129,14 +128,12 @@ impl<'a> Placer<'a> {
         }
         let (later, now): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|one| one.seat.kind.follows());
         self.leave(now);
-        for (kind, slot) in globals {
-            self.place_global(&kind, slot, &known);
+        // Those of global services first: they have no other place.
+        let (globals, replicated): (Vec<_>, Vec<_>) = others.iter().partition(|kind| kind.service.mode.is_global());
+        for kind in globals.into_iter().chain(replicated) {
+            self.place_new(kind, fresh.remove(&kind.at).unwrap_or_default(), &known);
         }
-        let (follow, fresh): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|(kind, _)| kind.follows());
-        for (kind, slots) in fresh {
-            self.place_new(&kind, slots, &known);
-        }
-        self.follow(followers, later, follow, bound, &known);
+        self.follow(followers, later, fresh, bound, &known);
         self.even_out(&known);
         self.note_held(&known);
         self.set_spares(&known);
@@ -149,7 +146,7 @@ impl<'a> Placer<'a> {
         &mut self,
         mut followers: Vec<Rc<Kind<'a>>>,
         mut later: Vec<Leaving<'a>>,
-        mut fresh: Vec<(Rc<Kind<'a>>, Vec<Slot>)>,
+        mut fresh: BTreeMap<Index, Vec<Slot>>,
         mut bound: BTreeMap<Index, Vec<Seat<'a>>>,
         known: &Known<'a>,
     ) {
@@ -159,11 +156,7 @@ impl<'a> Placer<'a> {
             later = others;
             own.extend(self.part(&kind, &mut bound));
             self.leave(own);
-            let (own, others): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|(other, _)| other.at == kind.at);
-            fresh = others;
-            for (kind, slots) in own {
-                self.place_new(&kind, slots, known);
-            }
+            self.place_new(&kind, fresh.remove(&kind.at).unwrap_or_default(), known);
         }
     }
 
