@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::depends::Grounds;
 use crate::diff::{Diff, Verdict, diff};
+use crate::model::journal::JournalEnd;
 use crate::model::name::{ServiceName, Slot};
 use crate::model::problem::Problem;
 use crate::observe::Observed;
 use crate::place::asked::Asked;
+use crate::place::live::newest_record;
 use crate::place::place;
 use crate::place::reason::Reason;
 use crate::plan::step::{Guard, GuardKind};
@@ -15,39 +17,48 @@ use crate::render::render;
 use crate::resolve::desired::Desired;
 
 /// What git alone would do, were nothing asked for.
-pub(super) struct Base {
+pub(super) struct Base<'s> {
+    asked: &'s Asked,
     /// The replicas that it leaves as they are.
     still: BTreeSet<Slot>,
+    /// Those that stand twice since the last apply was cut off: perhaps this one.
+    unfinished: BTreeSet<Slot>,
     /// The services that are not as git says, and the first thing that isn't.
     differ: BTreeMap<ServiceName, String>,
 }
 
-impl Base {
+impl<'s> Base<'s> {
     /// # Errors
     /// Texts that do not render for their replica.
     pub(super) fn new(
+        asked: &'s Asked,
         desired: &Desired,
         observed: &Observed,
         counts: &BTreeMap<ServiceName, u32>,
     ) -> Result<Self, Vec<Problem>> {
         let placement = place(desired, observed, counts, &Asked::default());
         let target = render(desired, &placement)?;
+        let difference = diff(&target, &placement, observed);
+        let slots = || difference.services.values().flat_map(|service| &service.slots);
+        let cut_off = newest_record(observed).is_some_and(|record| record.end != JournalEnd::Done);
+        let doubled = slots().filter(|slot| cut_off && slot.verdict == Verdict::Doubled);
         let mut base = Self {
+            asked,
             still: BTreeSet::new(),
+            unfinished: doubled.map(|slot| slot.slot.clone()).collect(),
             differ: BTreeMap::new(),
         };
-        for (name, service) in diff(&target, &placement, observed).services {
-            for slot in service.slots {
-                match differs(&slot.verdict) {
-                    Some(how) => {
-                        let what = format!("{} {how}", slot.slot);
-                        base.differ.entry(name.clone()).or_insert(what);
-                    }
-                    // What fits nowhere is not for `apply` to put right; that a move makes room for it waits for that all the same.
-                    None if slot.verdict == Verdict::Unplaced => {}
-                    None => {
-                        base.still.insert(slot.slot);
-                    }
+        for slot in slots() {
+            let moves = asked.moves.contains_key(&slot.slot) || base.unfinished.contains(&slot.slot);
+            match differs(&slot.verdict) {
+                Differs::No => {
+                    base.still.insert(slot.slot.clone());
+                }
+                Differs::Nowhere => {}
+                Differs::Place(_) if moves => {}
+                Differs::Place(how) | Differs::Otherwise(how) => {
+                    let what = format!("{} {how}", slot.slot);
+                    base.differ.entry(slot.slot.service.clone()).or_insert(what);
                 }
             }
         }
@@ -58,51 +69,45 @@ impl Base {
     /// are not as git says.
     pub(super) fn narrow(&self, difference: &mut Diff<'_>, grounds: Grounds<'_>) -> Vec<Guard> {
         for service in difference.services.values_mut() {
-            service
-                .slots
-                .retain(|slot| is_asked(grounds, &slot.slot) || self.still.contains(&slot.slot));
+            let slots = &mut service.slots;
+            slots.retain(|slot| self.is_asked(grounds, &slot.slot) || self.still.contains(&slot.slot));
         }
         difference.services.retain(|_, service| {
+            let acts = |verdict: &Verdict<'_>| match differs(verdict) {
+                Differs::No | Differs::Nowhere => false,
+                Differs::Place(_) | Differs::Otherwise(_) => true,
+            };
             let mut slots = service.slots.iter();
-            slots.any(|slot| is_asked(grounds, &slot.slot) || differs(&slot.verdict).is_some())
+            slots.any(|slot| self.is_asked(grounds, &slot.slot) || acts(&slot.verdict))
         });
         difference.networks.clear();
-        let differ = difference
-            .services
-            .keys()
-            .filter_map(|name| Some((name, self.differ.get(name)?)));
+        let differ = difference.services.keys();
+        let differ = differ.filter_map(|name| Some((name, self.differ.get(name)?)));
         let guards = differ.map(|(name, what)| {
             let why = format!("{name} is not as git says ({what}), and only what is can be moved");
             refuse(why, "`cdk apply` first")
         });
         guards.collect()
     }
-}
 
-/// Which of the replicas that a person moves are held back, because what they depend on can't be had.
-pub(super) fn held(difference: &Diff<'_>, grounds: Grounds<'_>) -> Vec<Guard> {
-    let slots = difference.services.values().flat_map(|service| &service.slots);
-    let waits = slots.filter(|slot| match slot.verdict {
-        Verdict::Waits { .. } => is_asked(grounds, &slot.slot),
-        Verdict::Keep
-        | Verdict::Create { .. }
-        | Verdict::Update { .. }
-        | Verdict::Start { .. }
-        | Verdict::Replace { .. }
-        | Verdict::Move { .. }
-        | Verdict::Run { .. }
-        | Verdict::Remove { .. }
-        | Verdict::Doubled
-        | Verdict::Unknown
-        | Verdict::Unplaced => false,
-    });
-    let guards = waits.map(|slot| {
-        refuse(
-            format!("{} can't be moved: it {}", slot.slot, slot.why),
-            "see to that first",
-        )
-    });
-    guards.collect()
+    /// Whether a replica is one that is to be moved.
+    fn is_asked(&self, grounds: Grounds<'_>, slot: &Slot) -> bool {
+        let named = self.asked.moves.contains_key(slot) || self.unfinished.contains(slot);
+        let assignment = grounds.placement.slots.get(slot);
+        named || assignment.is_some_and(|assignment| matches!(assignment.reason, Reason::Evened { .. }))
+    }
+
+    /// Which of the replicas that are to be moved are held back, because what they depend on can't be had.
+    pub(super) fn held(&self, difference: &Diff<'_>, grounds: Grounds<'_>) -> Vec<Guard> {
+        let slots = difference.services.values().flat_map(|service| &service.slots);
+        let waits = slots.filter(|slot| matches!(slot.verdict, Verdict::Waits { .. }));
+        let waits = waits.filter(|slot| self.is_asked(grounds, &slot.slot));
+        let guards = waits.map(|slot| {
+            let why = format!("{} can't be moved: it {}", slot.slot, slot.why);
+            refuse(why, "see to that first")
+        });
+        guards.collect()
+    }
 }
 
 fn refuse(why: String, cure: &str) -> Guard {
@@ -110,34 +115,29 @@ fn refuse(why: String, cure: &str) -> Guard {
     Guard { kind, why, cure }
 }
 
-/// Whether a replica goes where it goes because a person asked for moves.
-fn is_asked(grounds: Grounds<'_>, slot: &Slot) -> bool {
-    let assignment = grounds.placement.slots.get(slot);
-    assignment.is_some_and(|assignment| match assignment.reason {
-        Reason::Asked { .. } | Reason::Evened { .. } => true,
-        Reason::Stays
-        | Reason::Data
-        | Reason::Held
-        | Reason::Gone
-        | Reason::Best(_)
-        | Reason::Left { .. }
-        | Reason::Lost(_)
-        | Reason::FailedOver(_)
-        | Reason::Global => false,
-    })
+/// How a replica is not as git says.
+enum Differs {
+    /// It is.
+    No,
+    /// It fits nowhere: not for `apply` to put right. That a move makes room for it waits for `apply` all the same.
+    Nowhere,
+    /// Only by where it stands, or that it does.
+    Place(&'static str),
+    /// By what it is.
+    Otherwise(&'static str),
 }
 
-/// How a replica is not as git says; none where it is, or where there is nothing that apply could do about it.
-fn differs(verdict: &Verdict<'_>) -> Option<&'static str> {
+fn differs(verdict: &Verdict<'_>) -> Differs {
     match verdict {
-        Verdict::Keep | Verdict::Unknown | Verdict::Unplaced => None,
-        Verdict::Create { .. } => Some("is missing"),
-        Verdict::Update { .. } | Verdict::Replace { .. } => Some("differs"),
-        Verdict::Start { .. } => Some("is to be started"),
-        Verdict::Move { .. } => Some("must leave its host"),
-        Verdict::Run { .. } => Some("is to run"),
-        Verdict::Remove { .. } => Some("is one too many"),
-        Verdict::Doubled => Some("stands twice"),
-        Verdict::Waits { .. } => Some("waits for what it depends on"),
+        Verdict::Keep | Verdict::Unknown => Differs::No,
+        Verdict::Unplaced => Differs::Nowhere,
+        Verdict::Start { .. } => Differs::Place("is to be started"),
+        Verdict::Move { .. } => Differs::Place("must leave its host"),
+        Verdict::Doubled => Differs::Place("stands twice"),
+        Verdict::Create { .. } => Differs::Otherwise("is missing"),
+        Verdict::Update { .. } | Verdict::Replace { .. } => Differs::Otherwise("differs"),
+        Verdict::Run { .. } => Differs::Otherwise("is to run"),
+        Verdict::Remove { .. } => Differs::Otherwise("is one too many"),
+        Verdict::Waits { .. } => Differs::Otherwise("waits for what it depends on"),
     }
 }

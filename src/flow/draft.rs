@@ -220,8 +220,10 @@ fn shared(edit: &Edit, written: &[Written], others: &BTreeSet<String>) -> Proble
     let others = others.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let message = format!("this value is not `{own}`'s alone: it is that of {others} too");
     let problem = Problem::at(first.map(|written| written.place.clone()), message);
+    let key = first.and_then(|written| written.path.last()).map_or("", String::as_str);
+    let value = first.and_then(|written| written.new.as_deref()).unwrap_or("VALUE");
     problem.hint(format!(
-        "give `{own}` its own: in the place of the alias, or beside `<<`, before which it counts; cdk then edits that"
+        "write `{key}: {value}` for `{own}` itself: in the place of the alias, or beside `<<`, before which it counts"
     ))
 }
 

@@ -31,10 +31,8 @@ pub use edit::{Edited, edit};
 pub use failure::Failure;
 pub use guard::{Allowed, possible};
 pub use init::{Made, init_from};
-pub use plan::Planned;
+pub use plan::{Planned, plan_from};
 pub use secret::{NewKey, Written, make_key, set as set_secret};
-
-use plan::plan_from;
 
 /// What a use is told by its caller.
 #[derive(Debug, Clone, Default)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::diff::depends::{Grounds, hold};
 use crate::diff::{Diff, diff};
-use crate::flow::asked::{self, Base};
+use crate::flow::asked::Base;
 use crate::flow::failure::Failure;
 use crate::flow::guard::{self, History};
 use crate::flow::past::{self, past};
@@ -85,7 +85,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     let base = settings
         .asked
         .is_alone()
-        .then(|| Base::new(&desired, &observed, &counts));
+        .then(|| Base::new(&settings.asked, &desired, &observed, &counts));
     let base = base.transpose().map_err(rejected)?;
     let grounds = Grounds {
         target: &target,
@@ -188,7 +188,12 @@ fn history(settings: &Settings, desired: &Desired, observed: &Observed) -> Resul
 
 /// Takes out what happens elsewhere than on the hosts and to the services that the caller names, and all that is not asked for
 /// where moves are. Says what of these can't be.
-fn narrow<'a>(settings: &Settings, base: Option<&Base>, difference: &mut Diff<'a>, grounds: Grounds<'_>) -> Vec<Guard> {
+fn narrow<'a>(
+    settings: &Settings,
+    base: Option<&Base<'_>>,
+    difference: &mut Diff<'a>,
+    grounds: Grounds<'_>,
+) -> Vec<Guard> {
     if settings.services.is_empty() && settings.hosts.is_empty() && base.is_none() {
         return Vec::new();
     }
@@ -211,7 +216,7 @@ fn narrow<'a>(settings: &Settings, base: Option<&Base>, difference: &mut Diff<'a
     }
     let mut impossible = base.map(|base| base.narrow(difference, grounds)).unwrap_or_default();
     hold(difference, Some(&whole), grounds);
-    impossible.extend(asked::held(difference, grounds));
+    impossible.extend(base.into_iter().flat_map(|base| base.held(difference, grounds)));
     impossible
 }
 

@@ -214,10 +214,13 @@ impl<'i> Builder<'i> {
         self.input.target.services.get(service).map(|service| service.policy)
     }
 
-    /// Whether a replica moves and leaves behind what it wrote: there are never two that write, though each to its own.
-    pub(super) fn leaves_data(&self, slot: &SlotDiff<'_>) -> bool {
-        let service = self.input.target.services.get(&slot.slot.service);
-        matches!(slot.verdict, Verdict::Move { .. }) && service.is_some_and(|service| service.stateful)
+    /// Whether a service's replicas write to their hosts: of such there are never two that run, though each writes to its own.
+    pub(super) fn writes(&self, service: &ServiceName) -> bool {
+        self.input
+            .target
+            .services
+            .get(service)
+            .is_some_and(|service| service.stateful)
     }
 
     /// The version of a service that is a job.

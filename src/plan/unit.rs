@@ -95,7 +95,7 @@ impl<'i> Builder<'i> {
             stopped: Vec::new(),
         };
         let mut extras: Vec<&Standing<'_>> = diff.extras.iter().collect();
-        if stop_first || self.leaves_data(diff) {
+        if stop_first || self.writes(&diff.slot.service) {
             self.stop_extras(&mut draft, std::mem::take(&mut extras));
         }
         let waits = match &diff.verdict {

@@ -21,7 +21,7 @@ pub fn text(all: &[Done], environments: &[String], commit: Option<&(String, Stri
         // Writing to a text does not fail.
         let _ = writeln!(
             text,
-            "This file is that of other environments too, and changes there as well: {environments}"
+            "What was edited is not this environment's alone, and changes in {environments} too"
         );
     }
     if let Some((id, message)) = commit {

@@ -251,7 +251,7 @@ fn a_file_keeps_its_permissions_and_a_link_stays_one() {
     fs::rename(path("cdk.yaml"), path("real")).unwrap();
     fs::write(
         path("real"),
-        "cluster: {name: shop, include: [\"*.yaml\"]}\nvars: {n: 1}\n",
+        "cluster: {name: shop, include: [hosts.yaml, services.yaml]}\nvars: {n: 1}\n",
     )
     .unwrap();
     std::os::unix::fs::symlink("real", path("cdk.yaml")).unwrap();

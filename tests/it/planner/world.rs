@@ -21,7 +21,7 @@ use cdk::resolve::desired::{
     Availability, Cluster, Desired, Host, HostPort, Mode, Network, Service, ServiceNetworking, ServicePort, Volume,
 };
 use cdk::resolve::template::Text;
-use cdk::resolve::wish::{Attribute, Constraint};
+use cdk::resolve::wish::{Affinity, Attribute, Constraint, Group, Strength};
 use cdk::scale::counts;
 
 pub fn host_name(name: &str) -> HostName {
@@ -98,6 +98,23 @@ pub fn label(key: &str, equal: bool, value: &str) -> Constraint {
         attribute: Attribute::Label(key.to_owned()),
         equal,
         value: value.to_owned(),
+    }
+}
+
+/// Nearness that must be: on the same host, or one with the same value of a label.
+pub fn near(service: &str, per: Option<&str>) -> Affinity {
+    Affinity {
+        service: service.parse().unwrap(),
+        per: per.map_or(Group::Host, |label| Group::Label(label.to_owned())),
+        strength: Strength::Required,
+    }
+}
+
+/// Nearness that is better.
+pub fn nearer(service: &str, per: Option<&str>, weight: u8) -> Affinity {
+    Affinity {
+        strength: Strength::Weight(weight),
+        ..near(service, per)
     }
 }
 
