@@ -54,6 +54,8 @@ complete -c cdk -n "__fish_cdk_needs_command" -f -a "bump" -d 'Change the images
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "drain" -d 'Let replicas go off hosts (`state: drain` in the YAML), and show the plan'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "activate" -d 'Let hosts take replicas again, and show the plan'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "status" -d 'Is the cluster healthy, and as git says?'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "move" -d 'Move one replica to another host'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "rebalance" -d 'Even the cluster out, with the fewest moves'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "secret" -d 'Secrets: encrypt a value into the repository, make a key'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "schema" -d 'The JSON Schemas of cdk\'s files'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "completions" -d 'The completion script for a shell'
@@ -178,6 +180,7 @@ json\t'For programs'"
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
 always\t'Always'
 never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand plan" -l failover -d 'Place replicas elsewhere whose hosts do not answer; those that write to their host stay'
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l detailed-exitcode -d 'End with 2 where there are changes'
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s v -l verbose -d 'Tell every detail'
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s q -l quiet -d 'Tell only what fails'
@@ -199,6 +202,7 @@ never\t'Never'"
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s y -l yes -d 'Do not ask'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l dirty -d 'Apply uncommitted changes too'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l allow-removals -d 'Remove even more than half of the cluster\'s containers'
+complete -c cdk -n "__fish_cdk_using_subcommand apply" -l failover -d 'Place replicas elsewhere whose hosts do not answer; those that write to their host stay'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l new-cluster -d 'Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s v -l verbose -d 'Tell every detail'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s q -l quiet -d 'Tell only what fails'
@@ -287,6 +291,48 @@ complete -c cdk -n "__fish_cdk_using_subcommand status" -s v -l verbose -d 'Tell
 complete -c cdk -n "__fish_cdk_using_subcommand status" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand status" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l out -d 'Only save the plan here, for `cdk apply FILE`, and show it' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l live -d 'Only show the plan, against this saved observation' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand move" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand move" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand move" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l without-data -d 'Start it there without what it wrote to its host, which stays there; needed where it writes'
+complete -c cdk -n "__fish_cdk_using_subcommand move" -s y -l yes -d 'Do not ask'
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l dirty -d 'Do it in spite of uncommitted changes'
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l dry-run -d 'Only show the plan'
+complete -c cdk -n "__fish_cdk_using_subcommand move" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand move" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand move" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l moves -d 'Make so many moves at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l out -d 'Only save the plan here, for `cdk apply FILE`, and show it' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l live -d 'Only show the plan, against this saved observation' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s y -l yes -d 'Do not ask'
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l dirty -d 'Do it in spite of uncommitted changes'
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l dry-run -d 'Only show the plan'
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l host -d 'Only this host; may be given several times' -r

@@ -9,7 +9,7 @@ use crate::flow::put::Put;
 use crate::model::edit::{Done, Edit, Written};
 use crate::model::problem::{Problem, Rejected};
 use crate::resolve::desired::{Availability, Desired, Mode};
-use crate::resolve::origin::{users, written};
+use crate::resolve::origin::{at, users, written};
 use crate::resolve::resolve;
 use crate::source::Repository;
 use crate::source::differ::{Path as Keys, differences};
@@ -97,10 +97,10 @@ impl Draft<'_> {
         if !mode.is_some_and(Mode::is_global) {
             return Ok(());
         }
-        let services = sections.get("services").map(|services| &services.value);
-        let service = services.and_then(|services| services.get(scale.service.as_str()));
-        let mode = service.and_then(|service| service.get("deploy")?.get("mode"));
-        let place = mode.or(service).map(|node| node.place.clone());
+        let name = scale.service.as_str();
+        let mode = at(sections, ["services", name, "deploy", "mode"].into_iter());
+        let mode = mode.or_else(|| at(sections, ["services", name].into_iter()));
+        let place = mode.map(|mode| mode.value.place.clone());
         let message = format!("`{}` is global, and has no number of replicas to change", scale.service);
         let hint = "it has one on each host that fits: `placement.constraints` say which do";
         Err(self.rejected(Problem::at(place, message).hint(hint)))
@@ -158,12 +158,7 @@ pub fn holds(desired: &Desired, edit: &Edit) -> bool {
 
 /// Where an edit's value is, or would be. Replicas may be written in two places, which must say the same.
 fn paths<'e>(sections: &Map, edit: &'e Edit) -> Vec<Vec<&'e str>> {
-    let is_written = |path: &[&str]| {
-        let (first, rest) = path.split_first()?;
-        let section = &sections.get(*first)?.value;
-        let node = rest.iter().try_fold(section, |node, key| node.get(key))?;
-        (!node.is_null()).then_some(())
-    };
+    let is_written = |path: &[&str]| at(sections, path.iter().copied()).is_some_and(|entry| !entry.value.is_null());
     let name = edit.name();
     match edit {
         Edit::Scale(_) => {
@@ -171,9 +166,9 @@ fn paths<'e>(sections: &Map, edit: &'e Edit) -> Vec<Vec<&'e str>> {
                 vec!["services", name, "deploy", "replicas"],
                 vec!["services", name, "scale"],
             ];
-            let there: Vec<_> = both.iter().filter(|path| is_written(path).is_some()).cloned().collect();
+            let there: Vec<_> = both.iter().filter(|path| is_written(path)).cloned().collect();
             let [replicas, scale] = both;
-            let defaults_scale = is_written(&["cluster", "defaults", "scale"]).is_some();
+            let defaults_scale = is_written(&["cluster", "defaults", "scale"]);
             match (there.is_empty(), defaults_scale) {
                 (false, _) => there,
                 (true, true) => vec![scale],

@@ -12,7 +12,7 @@ use crate::model::name::ServiceName;
 use crate::model::problem::{Problem, Rejected};
 use crate::model::suggest::nearest;
 use crate::resolve::desired::Desired;
-use crate::resolve::origin::written;
+use crate::resolve::origin::{at, written};
 use crate::resolve::resolve;
 use crate::source::Repository;
 use crate::source::commit::CommitError;
@@ -69,6 +69,12 @@ pub fn edit(settings: &Settings, edits: &[Edit], commit: bool) -> Result<Edited,
     if !refused.problems.is_empty() {
         refused.texts = draft.manifest.texts;
         return Err(refused.into());
+    }
+    // Where each stands now: later ones may have come above it.
+    let sections = written(&draft.manifest);
+    for one in all.iter_mut().flat_map(|done| &mut done.written) {
+        let entry = at(&sections, one.path.iter().map(String::as_str));
+        one.place = entry.map_or(one.place.clone(), |entry| entry.value.place.clone());
     }
     let environments = other_environments(settings, &repository, &draft.texts)?;
     let commit = write(&draft, &manifest, &all, commit)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::model::edit::Written;
 use crate::model::problem::{Place, Problem};
-use crate::resolve::origin::{Origin, origin};
+use crate::resolve::origin::{Origin, at, origin};
 use crate::source::edit::{Edits, end_of, is_flow, line_of, own_entries};
 use crate::source::manifest::Manifest;
 use crate::source::parse::parse;
@@ -166,13 +166,9 @@ impl<'m> Put<'m> {
     }
 
     fn misfit(&self, path: &[&str], value: &str, (before, after): (&str, &str), name: &str) -> Box<Problem> {
-        let node = path.iter().try_fold((None, self.sections), |(_, map), key| {
-            let entry = map.get(*key)?;
-            Some((Some(&entry.value), entry.value.map().unwrap_or(map)))
-        });
-        let node = node.and_then(|(node, _)| node);
+        let entry = at(self.sections, path.iter().copied());
         let message = format!("`{value}` does not fit here: only `{name}` is to be changed, not what stands around it");
-        let problem = Problem::at(node.map(|node| node.place.clone()), message);
+        let problem = Problem::at(entry.map(|entry| entry.value.place.clone()), message);
         let key = path.last().copied().unwrap_or_default();
         problem
             .hint(format!(

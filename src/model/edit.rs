@@ -45,7 +45,7 @@ pub enum Edit {
 pub struct Written {
     /// The keys that lead to it: of the service or the host, or of the variable that it comes from.
     pub path: Vec<String>,
-    /// Where it stands; where nothing stood, the name of what it was written into.
+    /// Where it stands; where it was taken away, where it stood.
     pub place: Place,
     /// What stood there; none where nothing did.
     pub old: Option<String>,

@@ -1,5 +1,6 @@
 //! Parsed names of clusters, hosts, services, volumes and slots, and the names on a host that derive from them. No look-ups.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -29,9 +30,25 @@ macro_rules! name {
         $(#[$doc])*
         ///
         /// A copy shares the text.
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
         #[serde(try_from = "String")]
         pub struct $name(Arc<str>);
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                // Copies are compared far more often than others: thousands of replicas have the same service's name.
+                match Arc::ptr_eq(&self.0, &other.0) {
+                    true => Ordering::Equal,
+                    false => self.0.cmp(&other.0),
+                }
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
 
         impl $name {
             /// The name as text.
@@ -245,6 +262,20 @@ pub fn container_name(cluster: &ClusterName, slot: &Slot) -> String {
     format!("{cluster}.{slot}")
 }
 
+/// Whether this is the name that a slot's container bears on its host.
+pub fn is_container_name(cluster: &ClusterName, slot: &Slot, name: &str) -> bool {
+    let rest = name
+        .strip_prefix(cluster.as_str())
+        .and_then(|rest| rest.strip_prefix('.'));
+    let rest = rest.and_then(|rest| rest.strip_prefix(slot.service.as_str()));
+    let key = rest.and_then(|rest| rest.strip_prefix('.'));
+    key.is_some_and(|key| match &slot.key {
+        // As it is written: no sign, no zeros before it.
+        SlotKey::Index(index) => key.parse() == Ok(*index) && (key.len() == 1 || !key.starts_with(['0', '+'])),
+        SlotKey::Host(host) => key == host.as_str(),
+    })
+}
+
 /// The name of a slot's container while its successor proves itself: `shop.web.3.old`.
 pub fn retired_name(cluster: &ClusterName, slot: &Slot) -> String {
     format!("{cluster}.{slot}.old")
@@ -278,6 +309,19 @@ mod tests {
     fn slots_read_back_as_written() -> Result<(), NameError> {
         for text in ["web.3", "agent.bj-01", "agent.bj.example.com"] {
             assert_eq!(text.parse::<Slot>()?.to_string(), text);
+        }
+        let cluster = "shop".parse()?;
+        for text in ["web.0", "web.12", "agent.bj-01"] {
+            let slot = text.parse()?;
+            let name = container_name(&cluster, &slot);
+            assert!(is_container_name(&cluster, &slot, &name), "{name}");
+            for other in [
+                format!("{name}.old"),
+                name.replace('.', ".0"),
+                name.replace("shop.", "shopx."),
+            ] {
+                assert!(!is_container_name(&cluster, &slot, &other), "{other}");
+            }
         }
         assert!("web".parse::<Slot>().is_err());
         assert!("Web.1".parse::<Slot>().is_err());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::container::EffectiveSpec;
 use crate::model::image::ImageDefaults;
+use crate::model::runtime::Runtime;
 use crate::model::setting::Healthcheck;
 
 /// The words that make a name a secret's.
@@ -90,9 +91,13 @@ impl EffectiveSpec {
     /// The same with its secrets masked.
     #[must_use]
     pub fn masked(mut self) -> Self {
-        [&mut self.environment, &mut self.labels, &mut self.logging.options]
-            .into_iter()
-            .for_each(mask_values);
+        let Runtime {
+            annotations,
+            storage_opt,
+            ..
+        } = &mut self.runtime;
+        let maps = [&mut self.environment, &mut self.labels, &mut self.logging.options];
+        maps.into_iter().chain([annotations, storage_opt]).for_each(mask_values);
         mask_commands(&mut self.command, &mut self.entrypoint, self.healthcheck.as_mut());
         self
     }
@@ -129,6 +134,22 @@ mod tests {
         ] {
             assert_eq!(variable_name(line), name, "{line}");
         }
+    }
+
+    #[test]
+    fn every_map_of_a_container_is_masked() {
+        let map = || BTreeMap::from([("api_token".to_owned(), "s3cret".to_owned())]);
+        let mut spec = EffectiveSpec {
+            environment: map(),
+            labels: map(),
+            ..EffectiveSpec::default()
+        };
+        spec.logging.options = map();
+        spec.runtime.annotations = map();
+        spec.runtime.storage_opt = map();
+        let shown = format!("{:?}", spec.masked());
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert_eq!(shown.matches(MASK).count(), 5, "{shown}");
     }
 
     #[test]

@@ -109,8 +109,7 @@ impl<'a> Placer<'a> {
         };
         let Survey {
             mut seats,
-            fresh,
-            globals,
+            mut fresh,
             away,
         } = self.survey(&known);
         self.note_ports(&known, &seats);
@@ -129,14 +128,12 @@ impl<'a> Placer<'a> {
         }
         let (later, now): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|one| one.seat.kind.follows());
         self.leave(now);
-        for (kind, slot) in globals {
-            self.place_global(&kind, slot, &known);
+        // Those of global services first: they have no other place.
+        let (globals, replicated): (Vec<_>, Vec<_>) = others.iter().partition(|kind| kind.service.mode.is_global());
+        for kind in globals.into_iter().chain(replicated) {
+            self.place_new(kind, fresh.remove(&kind.at).unwrap_or_default(), &known);
         }
-        let (follow, fresh): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|(kind, _)| kind.follows());
-        for (kind, slots) in fresh {
-            self.place_new(&kind, slots, &known);
-        }
-        self.follow(followers, later, follow, bound, &known);
+        self.follow(followers, later, fresh, bound, &known);
         self.even_out(&known);
         self.note_held(&known);
         self.set_spares(&known);
@@ -149,7 +146,7 @@ impl<'a> Placer<'a> {
         &mut self,
         mut followers: Vec<Rc<Kind<'a>>>,
         mut later: Vec<Leaving<'a>>,
-        mut fresh: Vec<(Rc<Kind<'a>>, Vec<Slot>)>,
+        mut fresh: BTreeMap<Index, Vec<Slot>>,
         mut bound: BTreeMap<Index, Vec<Seat<'a>>>,
         known: &Known<'a>,
     ) {
@@ -159,11 +156,7 @@ impl<'a> Placer<'a> {
             later = others;
             own.extend(self.part(&kind, &mut bound));
             self.leave(own);
-            let (own, others): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|(other, _)| other.at == kind.at);
-            fresh = others;
-            for (kind, slots) in own {
-                self.place_new(&kind, slots, known);
-            }
+            self.place_new(&kind, fresh.remove(&kind.at).unwrap_or_default(), known);
         }
     }
 
@@ -237,17 +230,19 @@ impl<'a> Placer<'a> {
 
     /// Notes which ports containers have there now: those of wanted replicas are busy.
     fn note_ports(&mut self, known: &Known<'a>, seats: &[Seat<'a>]) {
-        let settled = self.done.slots.keys().chain(&self.done.finished);
-        let wanted: BTreeSet<&Slot> = seats.iter().map(|seat| &seat.slot).chain(settled).collect();
+        // Both by slot.
+        let mut seats = seats.iter().map(|seat| &seat.slot).peekable();
         for (slot, standings) in &known.standing {
+            while seats.next_if(|seat| *seat < *slot).is_some() {}
+            let seated = seats.peek() == Some(slot);
             for one in standings {
                 let ports = one.container.spec.iter().flat_map(|spec| &spec.ports);
-                let Some(at) = known.by_name.get(one.host).copied() else {
+                let Some(at) = known.by_name.get(one.host).filter(|_| ports.clone().next().is_some()) else {
                     continue;
                 };
-                let busy = one.is_live() && wanted.contains(*slot);
-                if let Some(room) = self.rooms.get_mut(at) {
-                    room.ports.note(ports, busy);
+                let wanted = seated || self.done.slots.contains_key(*slot) || self.done.finished.contains(*slot);
+                if let Some(room) = self.rooms.get_mut(*at) {
+                    room.ports.note(ports, one.is_live() && wanted);
                 }
             }
         }
@@ -255,13 +250,15 @@ impl<'a> Placer<'a> {
 
     /// Finds ports for successors that start beside what stands, once everything else has its own.
     fn set_spares(&mut self, known: &Known<'a>) {
+        let beside = |kind: &&Rc<Kind<'_>>| kind.service.update.order == Order::StartFirst && !kind.is_stateful;
+        let mut kinds = self.kinds.iter().filter(beside).peekable();
+        // Both by name.
         for (slot, assignment) in &mut self.done.slots {
-            let kind = self.kinds.binary_search_by(|kind| kind.name.cmp(&slot.service)).ok();
-            let kind = kind.and_then(|at| self.kinds.get(at));
-            let beside = |kind: &&Rc<Kind<'_>>| kind.service.update.order == Order::StartFirst && !kind.is_stateful;
-            let Some(kind) = kind.filter(beside) else {
+            while kinds.next_if(|kind| *kind.name < slot.service).is_some() {}
+            let Some(kind) = kinds.peek() else { return };
+            if *kind.name != slot.service {
                 continue;
-            };
+            }
             let here = known.standing.get(slot).into_iter().flatten();
             let here = here.filter(|standing| *standing.host == assignment.host).count();
             let room = known.by_name.get(&assignment.host);

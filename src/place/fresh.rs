@@ -71,7 +71,7 @@ impl<'a> Placer<'a> {
         }
     }
 
-    pub(super) fn place_global(&mut self, kind: &Kind<'a>, slot: Slot, known: &Known<'a>) {
+    fn place_global(&mut self, kind: &Kind<'a>, slot: Slot, known: &Known<'a>) {
         let SlotKey::Host(host) = slot.key.clone() else {
             return;
         };
@@ -97,6 +97,12 @@ impl<'a> Placer<'a> {
 
     /// Places a service's new replicas. A host that does not fit one of them fits none after it.
     pub(super) fn place_new(&mut self, kind: &Kind<'a>, slots: Vec<Slot>, known: &Known<'a>) {
+        if kind.service.mode.is_global() {
+            for slot in slots {
+                self.place_global(kind, slot, known);
+            }
+            return;
+        }
         if slots.is_empty() {
             return;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::model::container::{ContainerState, Health, LiveContainer};
 use crate::model::journal::{JournalEnd, JournalRecord};
-use crate::model::name::{ClusterName, HostName, Slot, container_name};
+use crate::model::name::{ClusterName, HostName, Slot, container_name, is_container_name};
 use crate::observe::Observed;
 use crate::place::HostAnswer;
 
@@ -24,17 +24,17 @@ pub struct Standing<'a> {
 
 impl<'a> Standing<'a> {
     fn new(cluster: &ClusterName, host: &'a HostName, container: &'a LiveContainer) -> Self {
-        let own = container_name(cluster, &container.owner.slot);
-        let in_place = container.name.is_empty() || container.name == own;
+        let slot = &container.owner.slot;
+        let unnamed = container.name.is_empty();
         Self {
             host,
             container,
-            name: if in_place {
-                Cow::Owned(own)
+            name: if unnamed {
+                Cow::Owned(container_name(cluster, slot))
             } else {
                 Cow::Borrowed(&container.name)
             },
-            in_place,
+            in_place: unnamed || is_container_name(cluster, slot, &container.name),
         }
     }
 
@@ -95,22 +95,23 @@ pub fn standing<'a>(
     hosts: &BTreeMap<HostName, HostAnswer>,
     observed: &'a Observed,
 ) -> BTreeMap<&'a Slot, Vec<Standing<'a>>> {
-    let mut all: BTreeMap<&Slot, Vec<Standing<'_>>> = BTreeMap::new();
+    let mut seen: Vec<Standing<'_>> = Vec::new();
     for (name, host) in &observed.hosts {
         let Some(state) = host.state().filter(|_| hosts.get(name) == Some(&HostAnswer::Answers)) else {
             continue;
         };
-        for container in &state.containers {
-            let slot = &container.owner.slot;
-            all.entry(slot)
-                .or_default()
-                .push(Standing::new(cluster, name, container));
-        }
+        seen.extend(
+            state
+                .containers
+                .iter()
+                .map(|container| Standing::new(cluster, name, container)),
+        );
     }
-    for standings in all.values_mut() {
-        standings.sort_by(|a, b| (a.host, &a.name).cmp(&(b.host, &b.name)));
-    }
-    all
+    let slot = |one: &Standing<'a>| -> &'a Slot { &one.container.owner.slot };
+    seen.sort_by(|a, b| (slot(a), a.host, &a.name).cmp(&(slot(b), b.host, &b.name)));
+    let by_slot = seen.chunk_by(|a, b| slot(a) == slot(b));
+    let by_slot = by_slot.filter_map(|same| Some((slot(same.first()?), same.to_vec())));
+    by_slot.collect()
 }
 
 /// The newest journal record over all hosts; of one apply's records its end, where a host has it.

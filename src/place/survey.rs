@@ -8,7 +8,7 @@ use crate::model::journal::PlacedSlot;
 use crate::model::name::{HostName, Slot};
 use crate::place::HostAnswer;
 use crate::place::choose::Placer;
-use crate::place::crowd::Crowds;
+use crate::place::crowd::{Crowds, Index};
 use crate::place::home::{Home, Known, Seat, data};
 use crate::place::kind::Kind;
 use crate::place::live::Standing;
@@ -22,9 +22,7 @@ pub(super) struct Survey<'a> {
     /// Those that stand on a host which answers.
     pub(super) seats: Vec<Seat<'a>>,
     /// New ones, by service.
-    pub(super) fresh: Vec<(Rc<Kind<'a>>, Vec<Slot>)>,
-    /// New ones of global services.
-    pub(super) globals: Vec<(Rc<Kind<'a>>, Slot)>,
+    pub(super) fresh: BTreeMap<Index, Vec<Slot>>,
     /// Those that a person moves off hosts which cannot be worked with.
     pub(super) away: Vec<Away<'a>>,
 }
@@ -33,6 +31,9 @@ impl<'a> Placer<'a> {
     /// Notes what the journal says of hosts that do not answer, or are gone, once all is placed: a job that has run holds nothing
     /// there, nor does what failed over.
     pub(super) fn note_held(&mut self, known: &Known<'_>) {
+        if !known.hosts.keys().any(|host| known.is_silent(host)) {
+            return;
+        }
         for (slot, placed) in known.record.iter().flat_map(|record| &record.placement) {
             if !known.is_silent(&placed.host) {
                 continue;
@@ -52,8 +53,7 @@ impl<'a> Placer<'a> {
     pub(super) fn survey(&mut self, known: &Known<'a>) -> Survey<'a> {
         let mut survey = Survey {
             seats: Vec::new(),
-            fresh: Vec::new(),
-            globals: Vec::new(),
+            fresh: BTreeMap::new(),
             away: Vec::new(),
         };
         let mut lost: BTreeMap<&HostName, Vec<String>> = BTreeMap::new();
@@ -85,7 +85,6 @@ impl<'a> Placer<'a> {
                         survey.away.push(Away { slot, kind, home });
                     }
                     Home::Held(_) | Home::Lost(..) => self.leave_there(slot, kind, home, known),
-                    Home::Nowhere(_) if kind.service.mode.is_global() => survey.globals.push((Rc::clone(kind), slot)),
                     Home::Nowhere(from) => {
                         if let Some(host) = from.filter(|host| self.forgotten.contains(*host)) {
                             lost.entry(host).or_default().push(slot.to_string());
@@ -94,7 +93,7 @@ impl<'a> Placer<'a> {
                     }
                 }
             }
-            survey.fresh.push((Rc::clone(kind), new));
+            survey.fresh.insert(kind.at, new);
         }
         self.done.notes.extend(lost.iter().map(|(host, slots)| {
             let slots = slots.join(", ");

@@ -51,11 +51,11 @@ pub fn origin<'m>(sections: &'m Map, over: Option<&Map>, path: &[&str]) -> Resul
         );
         return Err(problem.hint("write the value here, in the place of `!reset`").into());
     }
-    let mut at: Option<&Entry> = None;
+    let mut found: Option<&Entry> = None;
     for (depth, key) in path.iter().enumerate() {
-        let map = at.map_or(Some(sections), |entry| entry.value.map());
-        match (map.and_then(|map| map.get(*key)), at) {
-            (Some(entry), _) => at = Some(entry),
+        let map = found.map_or(Some(sections), |entry| entry.value.map());
+        match (map.and_then(|map| map.get(*key)), found) {
+            (Some(entry), _) => found = Some(entry),
             (None, Some(map)) => {
                 let keys = path.iter().skip(depth).map(|key| (*key).to_owned()).collect();
                 return Ok(Origin::Nowhere { map, keys });
@@ -63,7 +63,7 @@ pub fn origin<'m>(sections: &'m Map, over: Option<&Map>, path: &[&str]) -> Resul
             (None, None) => break,
         }
     }
-    let Some(entry) = at else {
+    let Some(entry) = found else {
         return Err(Problem::at(None, format!("there is no `{}`", path.join("."))).into());
     };
     match &entry.value.kind {
@@ -100,7 +100,10 @@ fn variable<'m>(sections: &'m Map, entry: &'m Entry, text: &str) -> Result<Origi
     if others || !name.split('.').all(is_part) {
         return Err(computed(sections, entry, text));
     }
-    let found = name.starts_with("vars.").then(|| find(sections, name)).flatten();
+    let found = name
+        .starts_with("vars.")
+        .then(|| at(sections, name.split('.')))
+        .flatten();
     match found {
         Some(variable) => Ok(Origin::Variable {
             name: name.to_owned(),
@@ -123,7 +126,7 @@ fn computed(sections: &Map, entry: &Entry, text: &str) -> Box<Problem> {
     let names = names(text);
     let found: Vec<(&String, &Entry)> = names
         .iter()
-        .filter_map(|name| Some((name, find(sections, name)?)))
+        .filter_map(|name| Some((name, at(sections, name.split('.'))?)))
         .collect();
     let message = match found.len() {
         0 | 1 => "this value is computed, so that no edit of one place could be sure to make it another",
@@ -141,11 +144,10 @@ fn computed(sections: &Map, entry: &Entry, text: &str) -> Box<Problem> {
     problem.hint(hint).into()
 }
 
-/// What stands under a dotted name.
-fn find<'m>(sections: &'m Map, name: &str) -> Option<&'m Entry> {
-    let mut parts = name.split('.');
-    let first = sections.get(parts.next()?)?;
-    parts.try_fold(first, |entry, part| entry.value.map()?.get(part))
+/// What stands at the end of some keys.
+pub fn at<'m, 'k>(sections: &'m Map, mut keys: impl Iterator<Item = &'k str>) -> Option<&'m Entry> {
+    let first = sections.get(keys.next()?)?;
+    keys.try_fold(first, |entry, key| entry.value.map()?.get(key))
 }
 
 /// The names that a template uses.

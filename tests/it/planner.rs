@@ -33,7 +33,7 @@ mod scale;
 #[path = "planner/scenarios.rs"]
 mod scenarios;
 #[path = "planner/sim.rs"]
-mod sim;
+pub mod sim;
 #[path = "planner/strangers.rs"]
 mod strangers;
 #[path = "planner/world.rs"]

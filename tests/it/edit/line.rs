@@ -91,7 +91,7 @@ fn json_is_the_plan_and_nothing_else() {
     let (code, told, progress) = cdk(&folder, &["drain", "one", "-o", "json"]);
     assert_eq!(
         (code, progress.as_str()),
-        (0, "hosts.yaml:2:3  state of one drain, which was not written before\n")
+        (0, "hosts.yaml:2:58  state of one drain, which was not written before\n")
     );
     let plan: PlanDocument = serde_json::from_str(&told).unwrap();
     assert!(plan.plan.revision.dirty);

@@ -1,5 +1,6 @@
-//! Placing, as the binary does it for an observation in a file. Only the modules.
+//! Placing: facts of other schedulers as cases for the binary, and laws over random clusters. Only the modules.
 
 mod case;
 mod expect;
 mod facts;
+mod property;

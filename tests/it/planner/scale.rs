@@ -58,7 +58,8 @@ fn up_and_down_again_is_where_it_was() {
         scale(&mut desired, "web", to);
         done(&desired, &mut seen, &nothing());
         scale(&mut desired, "web", from);
-        super::sim::apply(&mut seen, &ask(&desired, &seen, &nothing()), usize::MAX, |_| 0).unwrap();
+        let plan = ask(&desired, &seen, &nothing());
+        super::sim::apply(&mut seen, &plan, usize::MAX, |_| 0).unwrap();
         assert_eq!(stands(&seen), before, "{from} to {to}");
     }
 }
@@ -128,7 +129,8 @@ fn zones_stay_even_on_the_way_down() {
     let mut seen = running(&desired);
     for replicas in (1..6).rev() {
         scale(&mut desired, "web", replicas);
-        super::sim::apply(&mut seen, &ask(&desired, &seen, &nothing()), usize::MAX, |_| 0).unwrap();
+        let plan = ask(&desired, &seen, &nothing());
+        super::sim::apply(&mut seen, &plan, usize::MAX, |_| 0).unwrap();
         let counts = counts_of(&seen, "web");
         let of = |host: &str| counts.get(host).copied().unwrap_or(0);
         assert!((of("a1") + of("a2")).abs_diff(of("b1")) <= 1, "{counts:?}");
