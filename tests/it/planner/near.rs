@@ -156,15 +156,18 @@ fn a_wish_that_is_new_moves_only_those_that_now_stand_wrong() {
     let mut seen = fresh(&all);
     assert_eq!(
         (at(&seen, "api"), at(&seen, "web")),
-        (vec!["a1".to_owned(), "a2".to_owned()], FOUR.map(str::to_owned).into())
+        (
+            vec!["a1".to_owned(), "a2".to_owned()],
+            ["b1", "b2", "a1", "a2"].map(str::to_owned).into()
+        )
     );
     of(&mut all, "web").placing.anti_affinity.push(near("api", None));
     let plan = done(&all, &mut seen, &nothing());
     assert_eq!(
         changes(&plan),
         [
-            "web.1 Move on b1 from a1: a1 holds a replica of api",
-            "web.2 Move on b2 from a2: a2 holds a replica of api",
+            "web.3 Move on b1 from a1: a1 holds a replica of api",
+            "web.4 Move on b2 from a2: a2 holds a replica of api",
         ]
     );
     // One that is only better moves nothing.
