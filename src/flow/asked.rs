@@ -172,7 +172,7 @@ fn differs(verdict: &Verdict<'_>) -> Differs {
         Verdict::Start { .. } => Differs::Place("is to be started"),
         Verdict::Move { .. } => Differs::Place("must leave its host"),
         Verdict::Doubled => Differs::Place("stands twice"),
-        Verdict::Create { .. } => Differs::Otherwise("is missing"),
+        Verdict::Create { .. } => Differs::Place("is missing"),
         Verdict::Update { .. } | Verdict::Replace { .. } => Differs::Otherwise("differs"),
         Verdict::Run { .. } => Differs::Otherwise("is to run"),
         Verdict::Remove { .. } => Differs::Otherwise("is one too many"),

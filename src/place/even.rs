@@ -13,7 +13,7 @@ use crate::place::near::Bonds;
 use crate::place::reason::Reason;
 use crate::place::tree::Groups;
 use crate::resolve::desired::Mode;
-use crate::resolve::wish::{Strategy, Strength};
+use crate::resolve::wish::Strategy;
 
 /// A move that evens something out.
 struct Move {
@@ -55,12 +55,11 @@ impl<'a> Placer<'a> {
     }
 
     /// The replicas that may be moved, by service: those that run and stay, whose service is spread, writes to no host, and is
-    /// none that another must be near: that one would have to follow.
+    /// none that another is to be near: that one would have to follow.
     fn movable(&self, known: &Known<'a>) -> BTreeMap<Index, BTreeMap<Slot, Index>> {
         let wishes = self.kinds.iter().flat_map(|kind| {
-            let required = kind.service.placing.affinity.iter();
-            let required = required.filter(|wish| wish.strength == Strength::Required && wish.service != *kind.name);
-            required.map(|wish| &wish.service)
+            let near = kind.service.placing.affinity.iter();
+            near.map(|wish| &wish.service).filter(|other| *other != kind.name)
         });
         let followed: BTreeSet<&ServiceName> = wishes.collect();
         let mut all: BTreeMap<Index, BTreeMap<Slot, Index>> = BTreeMap::new();

@@ -13,8 +13,8 @@ const HOSTS: [&str; 3] = ["h1", "h2", "h3"];
 fn a_replica_is_up_there_before_it_stops_here() {
     let desired = desired(&HOSTS, vec![("web", service("web:1", 2))]);
     let mut seen = running(&desired);
-    let plan = done(&desired, &mut seen, &moving("web.1", "h3", false));
-    assert_eq!(changes(&plan), ["web.1 Move on h3 from h1: moved as asked"]);
+    let plan = done(&desired, &mut seen, &moving("web.1", "h1", false));
+    assert_eq!(changes(&plan), ["web.1 Move on h1 from h3: moved as asked"]);
     assert_eq!(
         steps(&plan),
         [

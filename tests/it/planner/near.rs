@@ -156,7 +156,10 @@ fn a_wish_that_is_new_moves_only_those_that_now_stand_wrong() {
     let mut seen = fresh(&all);
     assert_eq!(
         (at(&seen, "api"), at(&seen, "web")),
-        (vec!["a1".to_owned(), "a2".to_owned()], FOUR.map(str::to_owned).into())
+        (
+            vec!["a1".to_owned(), "a2".to_owned()],
+            ["b1", "b2", "a1", "a2"].map(str::to_owned).into()
+        )
     );
     of(&mut all, "web").placing.anti_affinity.push(near("api", None));
     let plan = done(&all, &mut seen, &nothing());
