@@ -136,7 +136,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     for slot in slots.filter(|slot| slot.verdict == Verdict::Unplaced) {
         notes.push(Note::Unplaced {
             slot: slot.slot.clone(),
-            why: slot.why.clone(),
+            why: slot.why.to_string(),
         });
     }
     let mut seen = observed.hosts.values().filter_map(ObservedHost::state);
@@ -161,7 +161,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
             | Verdict::Unplaced => false,
         });
         if let Some(slot) = waiting.next() {
-            let (service, why) = (name.clone(), slot.why.clone());
+            let (service, why) = (name.clone(), slot.why.to_string());
             notes.push(Note::Waits { service, why });
         }
     }
@@ -212,7 +212,7 @@ fn without_effect(target: &Target, observed: &Observed) -> Vec<Note> {
             .and_then(|minor| minor.parse::<u32>().ok());
         let is_old = api.is_some_and(|minor| minor < 44);
         let is_v2 = state.facts.cgroups == "2";
-        for spec in host.containers.values() {
+        for spec in host.containers.values().map(|spec| spec.common()) {
             let checked = spec
                 .healthcheck
                 .as_ref()
@@ -262,7 +262,7 @@ pub(super) fn placement(placement: &Placement, diff: &Diff<'_>) -> BTreeMap<Slot
         if let Verdict::Replace { spec, .. } = &slot.verdict
             && let Some(placed) = all.get_mut(&slot.slot)
         {
-            placed.ports = spec.ports.iter().cloned().collect();
+            placed.ports = spec.ports().cloned().collect();
         }
         if let Verdict::Waits { stands } = slot.verdict {
             all.remove(&slot.slot);
