@@ -49,6 +49,10 @@ complete -c cdk -n "__fish_cdk_needs_command" -f -a "ps" -d 'Every replica: wher
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "observe" -d 'What is live now, as one document'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "plan" -d 'What apply would do, and why'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "apply" -d 'Plan, ask, then do it'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "scale" -d 'Change how many replicas services have, in the YAML, and show the plan'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "bump" -d 'Change the images of services, in the YAML, and show the plan'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "drain" -d 'Let replicas go off hosts (`state: drain` in the YAML), and show the plan'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "activate" -d 'Let hosts take replicas again, and show the plan'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "status" -d 'Is the cluster healthy, and as git says?'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "secret" -d 'Secrets: encrypt a value into the repository, make a key'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "schema" -d 'The JSON Schemas of cdk\'s files'
@@ -200,6 +204,74 @@ complete -c cdk -n "__fish_cdk_using_subcommand apply" -s v -l verbose -d 'Tell 
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -l live -d 'Plan against this saved observation, not against the hosts' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -l commit -d 'Commit the edited file, and nothing else; then the plan is of that commit'
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -l live -d 'Plan against this saved observation, not against the hosts' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -l commit -d 'Commit the edited file, and nothing else; then the plan is of that commit'
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -l live -d 'Plan against this saved observation, not against the hosts' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -l commit -d 'Commit the edited file, and nothing else; then the plan is of that commit'
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -l live -d 'Plan against this saved observation, not against the hosts' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -l commit -d 'Commit the edited file, and nothing else; then the plan is of that commit'
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand status" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand status" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand status" -l host -d 'Only this host; may be given several times' -r

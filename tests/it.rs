@@ -17,6 +17,8 @@ mod e2e;
 mod execute;
 #[path = "it/observe.rs"]
 mod observe;
+#[path = "it/placing/mod.rs"]
+mod placing;
 #[path = "it/planner.rs"]
 mod planner;
 #[path = "it/readme.rs"]

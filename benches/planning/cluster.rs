@@ -34,7 +34,10 @@ struct OneFile(String);
 impl Files for OneFile {
     fn list(&self, folder: &Path) -> Result<BTreeMap<String, Listed>, SourceError> {
         let is_root = folder.as_os_str().is_empty();
-        Ok(is_root.then(|| ("cdk.yaml".to_owned(), Listed::File)).into_iter().collect())
+        Ok(is_root
+            .then(|| ("cdk.yaml".to_owned(), Listed::File))
+            .into_iter()
+            .collect())
     }
 
     fn read(&self, file: &Path) -> Result<Option<Vec<u8>>, SourceError> {
@@ -186,7 +189,7 @@ pub fn applied(plan: &Plan, target: &Target, before: &Observed) -> Observed {
             state.networks.insert(network.clone(), live);
         }
         for spec in wanted.containers.values() {
-            let known = images.get(&spec.image.to_string()).cloned();
+            let known = images.get(&spec.common().image.to_string()).cloned();
             state.images.extend(known);
         }
     }
@@ -196,14 +199,14 @@ pub fn applied(plan: &Plan, target: &Target, before: &Observed) -> Observed {
         };
         let (Some(state), Some((id, facts))) = (
             observed.hosts.get_mut(&step.host).and_then(ObservedHost::state_mut),
-            images.get(&spec.image.to_string()),
+            images.get(&spec.common().image.to_string()),
         ) else {
             continue;
         };
         state.containers.push(LiveContainer {
             id: format!("{:064x}", step.id.0),
             name: name.to_string(),
-            owner: owner.clone(),
+            owner: owner.as_ref().clone(),
             image_id: id.clone(),
             state: ContainerState::Running {
                 health: Some(Health::Healthy),
@@ -211,7 +214,7 @@ pub fn applied(plan: &Plan, target: &Target, before: &Observed) -> Observed {
             network_ids: BTreeMap::new(),
             started_at: "2026-07-01T08:00:00Z".to_owned(),
             restarts: 0,
-            spec: Some(Box::new(spec.effective(&facts.defaults))),
+            spec: Some(Box::new(spec.whole().effective(&facts.defaults))),
             masked: false,
         });
     }
@@ -236,6 +239,7 @@ fn image((image, resolution): (&String, &Resolution)) -> Option<(String, (String
         ..ImageDefaults::default()
     };
     let facts = ImageFacts {
+        platform: None,
         tags: vec![image.clone()],
         digests: vec![format!("{name}@{digest}")],
         defaults,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use cdk::diff::diff;
 use cdk::observe::Observed;
+use cdk::place::asked::Asked;
 use cdk::place::place;
 use cdk::plan::step::Plan;
 use cdk::plan::{Input, plan};
@@ -162,12 +163,7 @@ fn measure(size: Size) -> Result<(), String> {
 }
 
 /// Plans until it has taken two seconds; the median of each floor. The memory is the first round's.
-fn rounds(
-    size: Size,
-    way: Way,
-    desired: &Desired,
-    observed: &Observed,
-) -> Result<(Measured, Plan, Target), String> {
+fn rounds(size: Size, way: Way, desired: &Desired, observed: &Observed) -> Result<(Measured, Plan, Target), String> {
     let begun = Instant::now();
     forget_peak()?;
     let mut first = one(desired, observed)?;
@@ -217,7 +213,7 @@ fn one(desired: &Desired, observed: &Observed) -> Result<One, String> {
     };
     let counts = counts(desired, observed);
     done(0);
-    let placement = place(desired, observed, &counts);
+    let placement = place(desired, observed, &counts, &Asked::default());
     done(1);
     let target = render(desired, &placement).map_err(|problems| format!("{problems:?}"))?;
     if !clashes(&target, observed).is_empty() {

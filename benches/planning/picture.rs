@@ -39,13 +39,37 @@ pub fn draw(all: &[Measured], path: &str) -> Result<(), Box<dyn Error>> {
     let hosts = |hosts: u32| format!("{hosts} hosts");
     let replicas = |replicas: u32| format!("{replicas} replicas");
     let panels = [
-        ("From nothing: time over replicas", "replicas", "ms", by_hosts(Way::FromNothing, &ms), hosts as fn(u32) -> String),
+        (
+            "From nothing: time over replicas",
+            "replicas",
+            "ms",
+            by_hosts(Way::FromNothing, &ms),
+            hosts as fn(u32) -> String,
+        ),
         ("From nothing: time over hosts", "hosts", "ms", by_replicas, replicas),
-        ("Nothing to do: time over replicas", "replicas", "ms", by_hosts(Way::NothingToDo, &ms), hosts),
-        ("From nothing: peak memory over replicas", "replicas", "MB", by_hosts(Way::FromNothing, &mb), hosts),
+        (
+            "Nothing to do: time over replicas",
+            "replicas",
+            "ms",
+            by_hosts(Way::NothingToDo, &ms),
+            hosts,
+        ),
+        (
+            "From nothing: peak memory over replicas",
+            "replicas",
+            "MB",
+            by_hosts(Way::FromNothing, &mb),
+            hosts,
+        ),
     ];
     for (area, (title, across, up, lines, name)) in root.split_evenly((2, 2)).iter().zip(panels) {
-        let panel = Panel { title, across, up, lines, name };
+        let panel = Panel {
+            title,
+            across,
+            up,
+            lines,
+            name,
+        };
         panel.draw(area)?;
     }
     root.present()?;

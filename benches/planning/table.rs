@@ -82,10 +82,7 @@ impl Measured {
 
 pub fn markdown(all: &[Measured]) -> String {
     let mut text = String::new();
-    for (way, title) in [
-        (Way::FromNothing, "From nothing"),
-        (Way::NothingToDo, "Nothing to do"),
-    ] {
+    for (way, title) in [(Way::FromNothing, "From nothing"), (Way::NothingToDo, "Nothing to do")] {
         let _ = writeln!(text, "## {title}\n");
         let _ = writeln!(
             text,

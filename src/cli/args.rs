@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::model::edit::{Bump, Scale};
 use crate::model::name::{ClusterName, FileName, HostName, ServiceName};
 
 /// Declarative deploys for Docker hosts: git says what should be; plan shows the way, apply goes it
@@ -127,6 +128,14 @@ pub enum Command {
     Plan(PlanArgs),
     /// Plan, ask, then do it
     Apply(ApplyArgs),
+    /// Change how many replicas services have, in the YAML, and show the plan
+    Scale(ScaleArgs),
+    /// Change the images of services, in the YAML, and show the plan
+    Bump(BumpArgs),
+    /// Let replicas go off hosts (`state: drain` in the YAML), and show the plan
+    Drain(HostArgs),
+    /// Let hosts take replicas again, and show the plan
+    Activate(HostArgs),
     /// Is the cluster healthy, and as git says?
     Status,
     /// Secrets: encrypt a value into the repository, make a key
@@ -211,6 +220,50 @@ pub struct ApplyArgs {
     /// Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake
     #[arg(long)]
     pub new_cluster: bool,
+}
+
+/// Of `scale`.
+#[derive(Debug, Args)]
+pub struct ScaleArgs {
+    /// A service and its number of replicas: web=12
+    #[arg(value_name = "SERVICE=N", required = true)]
+    pub edits: Vec<Scale>,
+    /// What is done with the edit.
+    #[command(flatten)]
+    pub then: EditArgs,
+}
+
+/// Of `bump`.
+#[derive(Debug, Args)]
+pub struct BumpArgs {
+    /// A service and its image: web=registry/web:1.6.0
+    #[arg(value_name = "SERVICE=IMAGE", required = true)]
+    pub edits: Vec<Bump>,
+    /// What is done with the edit.
+    #[command(flatten)]
+    pub then: EditArgs,
+}
+
+/// Of `drain` and `activate`.
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    /// The hosts
+    #[arg(value_name = "HOST", required = true)]
+    pub names: Vec<HostName>,
+    /// What is done with the edit.
+    #[command(flatten)]
+    pub then: EditArgs,
+}
+
+/// Of every command that edits the YAML.
+#[derive(Debug, Args)]
+pub struct EditArgs {
+    /// Commit the edited file, and nothing else; then the plan is of that commit
+    #[arg(long)]
+    pub commit: bool,
+    /// Plan against this saved observation, not against the hosts
+    #[arg(long, value_name = "FILE")]
+    pub live: Option<PathBuf>,
 }
 
 /// Of `secret`.

@@ -1,12 +1,14 @@
 //! The commands that only look: check, show, hosts, ps, observe, plan, status.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use crate::cli::args::{Output, PlanArgs, PsArgs, ShowArgs};
 use crate::cli::context::{Context, now};
 use crate::cli::exit::{Ended, ExitCode, of_plan, of_status};
 use crate::cli::runtime::block_on;
-use crate::flow::{self, Failure, Planned, Seen};
+use crate::flow::{self, Failure, Planned, Seen, Settings};
 use crate::observe::{OBSERVATION_VERSION, ObservationDocument};
 use crate::plan::step::PlanDocument;
 use crate::report;
@@ -102,8 +104,25 @@ pub(super) fn plan(context: &Context, args: PlanArgs) -> Result<ExitCode, Ended>
     settings.pinned = args.rev.is_some();
     settings.revision = args.rev;
     settings.forget = args.forget;
-    let planned = block_on(async |signals| signals.unless(flow::plan(&settings, args.live.as_deref())).await)?;
-    if let Some(file) = &args.out {
+    show_plan(
+        context,
+        &settings,
+        args.live.as_deref(),
+        args.out.as_deref(),
+        args.detailed_exitcode,
+    )
+}
+
+/// Plans, saves the plan where that is asked for, and shows it.
+pub(super) fn show_plan(
+    context: &Context,
+    settings: &Settings,
+    live: Option<&Path>,
+    out: Option<&Path>,
+    detailed: bool,
+) -> Result<ExitCode, Ended> {
+    let planned = block_on(async |signals| signals.unless(flow::plan(settings, live)).await)?;
+    if let Some(file) = out {
         let json = report::plan::json(&document(&planned)).map_err(|error| Ended::Io(error.to_string()))?;
         let wrong = |error| Ended::Io(format!("the plan could not be written to {}: {error}", file.display()));
         std::fs::write(file, json).map_err(wrong)?;
@@ -112,7 +131,7 @@ pub(super) fn plan(context: &Context, args: PlanArgs) -> Result<ExitCode, Ended>
         || text(&planned, context.style),
         || report::plan::json(&document(&planned)),
     )?;
-    Ok(of_plan(&planned.plan, args.detailed_exitcode))
+    Ok(of_plan(&planned.plan, detailed))
 }
 
 /// A plan as people read it.

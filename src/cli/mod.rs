@@ -10,6 +10,7 @@ mod apply;
 pub mod args;
 mod commands;
 mod context;
+mod edit;
 pub mod exit;
 mod init;
 mod runtime;
@@ -79,6 +80,10 @@ fn one(command: Command, context: &Context) -> Result<ExitCode, Ended> {
         Command::Observe => commands::observe(context),
         Command::Plan(args) => commands::plan(context, args),
         Command::Apply(args) => apply::apply(context, args),
+        Command::Scale(args) => edit::scale(context, args),
+        Command::Bump(args) => edit::bump(context, args),
+        Command::Drain(args) => edit::drain(context, args),
+        Command::Activate(args) => edit::activate(context, args),
         Command::Status => commands::status(context),
         Command::Secret(args) => secret::secret(context, args),
         Command::Schema(args) => schema::schema(context, &args),

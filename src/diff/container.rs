@@ -58,7 +58,12 @@ impl<'t, 'a> Judge<'t, 'a> {
         let spec = self.target.hosts.get(host).and_then(|host| host.containers.get(slot));
         let state = self.observed.hosts.get(host).and_then(ObservedHost::state);
         let (Some(spec), Some(state)) = (spec, state) else {
-            return vec![entry(slot, host, Verdict::Unknown, assignment.reason.to_string().into())];
+            return vec![entry(
+                slot,
+                host,
+                Verdict::Unknown,
+                assignment.reason.to_string().into(),
+            )];
         };
         let is_job = self
             .target
@@ -110,13 +115,13 @@ impl<'t, 'a> Judge<'t, 'a> {
             own.extras = others;
             own
         } else if !changes.needs_new && usable && here.is_live() && here.in_place {
-            let (limits, restart) = (case.spec.limits.clone(), case.spec.restart);
+            let (limits, restart) = (Box::new(case.spec.common().limits.clone()), case.spec.common().restart);
             let signals: Vec<&str> = changes.reload.signals.iter().map(String::as_str).collect();
             let why = match signals.is_empty() {
                 true => "only what can be changed in place differs".to_owned(),
                 false => format!("reload ({})", signals.join(", ")),
             };
-            let reload = changes.reload;
+            let reload = Box::new(changes.reload);
             let verdict = Verdict::Update {
                 here,
                 limits,
@@ -237,9 +242,7 @@ impl<'t, 'a> Judge<'t, 'a> {
         }
         let facts = state.images.get(&container.image_id);
         let none = ImageDefaults::default();
-        let wanted = self
-            .effective
-            .of(spec, facts.map_or(&none, |facts| &facts.defaults));
+        let wanted = self.effective.of(spec, facts.map_or(&none, |facts| &facts.defaults));
         let stamps = &spec.common().stamps;
         if stamps.is_empty() && !container.masked {
             return field::compare(live, wanted);

@@ -63,11 +63,11 @@ pub enum Verdict<'a> {
         /// It.
         here: Standing<'a>,
         /// What it may use from now on.
-        limits: Limits,
+        limits: Box<Limits>,
         /// What the engine does from now on when it ends.
         restart: Restart,
         /// Its files that change.
-        reload: Reload,
+        reload: Box<Reload>,
     },
     /// It is as it should be: it gets its own name where it has another, is started where it does not run, and waited for.
     Start {
@@ -192,7 +192,10 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
     for (slot, refusal) in &placement.unplaced {
         standing.remove(slot);
         let host = refusal.stays.as_ref().map(|placed| placed.host.clone());
-        push(&mut diff, [plain(slot, Verdict::Unplaced, host, refusal.to_string().into())]);
+        push(
+            &mut diff,
+            [plain(slot, Verdict::Unplaced, host, refusal.to_string().into())],
+        );
     }
     for (slot, standings) in standing {
         let why = SharedText::from(why_gone(target, placement, slot));
@@ -211,7 +214,10 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
                     format!("{host} does not answer; by the journal it holds this replica")
                 }
             };
-            push(&mut diff, [plain(slot, Verdict::Unknown, Some(host.clone()), why.into())]);
+            push(
+                &mut diff,
+                [plain(slot, Verdict::Unknown, Some(host.clone()), why.into())],
+            );
         }
     }
     for service in diff.services.values_mut() {

@@ -13,7 +13,7 @@ use crate::flow::failure::Failure;
 use crate::flow::guard::{Allowed, guard};
 use crate::flow::plan::{Planned, plan_from};
 use crate::flow::{Seen, Settings, check, routes, secret};
-use crate::host::{ConnectOptions, Host, Hosts, close_all, connect_all};
+use crate::host::{ConnectOptions, Host, Hosts, Others, close_all, connect_all};
 use crate::model::blob::Opened;
 use crate::model::endpoint::Endpoint;
 use crate::model::image::ImageRef;
@@ -105,7 +105,13 @@ fn wanted(settings: &Settings, desired: &Desired) -> Wanted {
         *policy = service.pull_policy.max(*policy);
     }
     let revision = desired.revision.commit.clone().filter(|_| settings.pinned);
-    Wanted { images, revision }
+    let reserves = desired.services.values().any(|service| service.reserved_memory.0 > 0);
+    let others = if reserves { Others::Inspected } else { Others::Listed };
+    Wanted {
+        images,
+        revision,
+        others,
+    }
 }
 
 impl Session {

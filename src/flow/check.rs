@@ -24,7 +24,8 @@ pub fn check(settings: &Settings) -> Result<Desired, Failure> {
     Ok(desired)
 }
 
-fn known_hosts(settings: &Settings, desired: &Desired) -> Result<(), Failure> {
+/// Refuses hosts that the caller names and the repository does not.
+pub(super) fn known_hosts(settings: &Settings, desired: &Desired) -> Result<(), Failure> {
     for name in &settings.hosts {
         if !desired.hosts.contains_key(name) {
             return Err(Failure::Usage(format!(

@@ -3,15 +3,19 @@
 mod apply;
 mod check;
 mod credentials;
+mod draft;
+mod edit;
 mod failure;
 mod guard;
 mod init;
 mod past;
 mod plan;
+mod put;
 mod routes;
 mod secret;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -22,6 +26,7 @@ use crate::resolve::desired::Desired;
 
 pub use apply::Session;
 pub use check::{check, check_all};
+pub use edit::{Edited, edit};
 pub use failure::Failure;
 pub use guard::Allowed;
 pub use init::{Made, init_from};
@@ -88,14 +93,23 @@ pub async fn plan(settings: &Settings, live: Option<&Path>) -> Result<Planned, F
     };
     let desired = check(settings)?;
     let began = Instant::now();
-    let text = std::fs::read_to_string(path).map_err(|e| Failure::Other(format!("{}: {e}", path.display())))?;
-    let document = read_document(&text).map_err(|e| Failure::Other(format!("{}: {e}", path.display())))?;
     let seen = Seen {
         desired,
-        observed: document.observed,
+        observed: saved(path)?,
         took: began.elapsed(),
     };
     plan_from(settings, seen, &BTreeMap::new())
+}
+
+/// A saved observation.
+///
+/// # Errors
+/// Where the file is none.
+pub fn saved(path: &Path) -> Result<Observed, Failure> {
+    let wrong = |error: &dyn Display| Failure::Other(format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    let document = read_document(&text).map_err(|error| wrong(&error))?;
+    Ok(document.observed)
 }
 
 /// Plans against the hosts and keeps their connections, so that the plan can be applied.

@@ -15,17 +15,15 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Mutex;
 
 use crate::dialect::docker::engine::{self, ApiVersion};
-use crate::dialect::docker::{Unreadable, container, create, file, label, network, volume};
+use crate::dialect::docker::{Unreadable, container, create, file, label, volume};
 use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
-use crate::host::{
-    Containers, Credentials, ForeignContainer, Host, HostError, OtherReplica, configs, files, images, networks,
-};
+use crate::host::{Containers, Credentials, Host, HostError, Others, configs, files, foreign, images, networks};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
-use crate::model::image::{Digest, ImageFacts, ImageRef};
+use crate::model::image::{Digest, ImageFacts, ImageRef, RegistryImage};
 use crate::model::name::{ClusterName, HostName};
 use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
@@ -139,7 +137,7 @@ impl Host for Engine {
         Ok(facts)
     }
 
-    async fn containers(&self, cluster: &ClusterName) -> Result<Containers, HostError> {
+    async fn containers(&self, cluster: &ClusterName, closely: Others) -> Result<Containers, HostError> {
         let options = ListContainersOptionsBuilder::new().all(true).build();
         let all = within("list containers", SMALL, self.docker().list_containers(Some(options))).await?;
         let no_labels = Default::default();
@@ -158,24 +156,7 @@ impl Host for Engine {
             .await?;
         let mut own: Vec<LiveContainer> = found.into_iter().flatten().collect();
         own.sort_by(|a, b| a.name.cmp(&b.name));
-        let foreign = others
-            .iter()
-            .map(|one| ForeignContainer {
-                name: container::listed_name(one),
-                ports: container::held_ports(one),
-                volumes: volume::mounted(one),
-                networks: network::attached(one),
-                replica: one
-                    .labels
-                    .as_ref()
-                    .and_then(label::replica)
-                    .map(|(cluster, service, revision)| OtherReplica {
-                        cluster,
-                        service,
-                        revision,
-                    }),
-            })
-            .collect();
+        let foreign = foreign::look(self.docker(), &others, closely).await?;
         Ok(Containers { own, foreign })
     }
 
@@ -235,8 +216,8 @@ impl Host for Engine {
         }
     }
 
-    async fn registry_digest(&self, image: &ImageRef, auth: Option<&Credentials>) -> Result<Digest, HostError> {
-        images::registry_digest(self.docker(), image, auth).await
+    async fn registry_image(&self, image: &ImageRef, auth: Option<&Credentials>) -> Result<RegistryImage, HostError> {
+        images::registry_image(self.docker(), image, auth).await
     }
 
     async fn pull(

@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use crate::dialect::docker::engine;
 use crate::host::call::{CHANGE, SMALL, in_words, within};
 use crate::host::{Credentials, HostError};
-use crate::model::image::{Digest, ImageFacts, ImageRef};
+use crate::model::image::{Digest, ImageFacts, ImageRef, RegistryImage};
 
 /// A pull may take as long as it likes, but must say something within this time.
 const STALL: Duration = Duration::from_secs(300);
@@ -78,21 +78,16 @@ pub async fn id_of(docker: &Docker, digest: &Digest) -> Result<Option<String>, H
         .map(|(id, _)| id))
 }
 
-/// The digest of an image's manifest, as its registry has it now.
-pub async fn registry_digest(
+/// An image, as its registry has it now.
+pub async fn registry_image(
     docker: &Docker,
     image: &ImageRef,
     auth: Option<&Credentials>,
-) -> Result<Digest, HostError> {
+) -> Result<RegistryImage, HostError> {
     let name = name_of(image);
     let ask = docker.inspect_registry_image(&name, auth.map(credentials));
     let answer = within(&format!("ask the registry for {name}"), REGISTRY, ask).await?;
-    answer
-        .descriptor
-        .digest
-        .unwrap_or_default()
-        .parse()
-        .map_err(|why| HostError::Refused(format!("the registry's answer for {name}: {why}")))
+    engine::in_registry(answer).map_err(|why| HostError::Refused(format!("the registry's answer for {name}: {why}")))
 }
 
 /// Brings an image; where it came by its digest, it gets the tag that git writes as well.

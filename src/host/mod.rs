@@ -6,6 +6,7 @@ mod configs;
 mod connect;
 mod engine;
 mod files;
+mod foreign;
 mod images;
 mod networks;
 mod relay;
@@ -22,10 +23,11 @@ use async_trait::async_trait;
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
-use crate::model::image::{Digest, ImageFacts, ImageRef};
+use crate::model::image::{Digest, ImageFacts, ImageRef, RegistryImage};
 use crate::model::name::{ClusterName, HostName, ServiceName};
 use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
+use crate::model::unit::Reserved;
 use crate::model::volume::{LiveVolume, VolumeSpec};
 
 pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
@@ -72,6 +74,16 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
+/// How closely the containers that are not the cluster's are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Others {
+    /// What the list says of them is enough: of what they are promised, only cdk's own labels tell.
+    #[default]
+    Listed,
+    /// Those that somebody else made are inspected too, for the memory that they are promised (`docker run --memory-reservation`).
+    Inspected,
+}
+
 /// What a list of all containers says of one that is not the cluster's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ForeignContainer {
@@ -85,6 +97,8 @@ pub struct ForeignContainer {
     pub networks: Vec<String>,
     /// Another cluster's replica, where it is one.
     pub replica: Option<OtherReplica>,
+    /// What it is promised; nothing where it has ended.
+    pub reserved: Reserved,
 }
 
 /// Another cluster's replica, by its labels.
@@ -115,8 +129,8 @@ pub trait Host {
 
     /// The engine and the machine.
     async fn facts(&self) -> Result<HostFacts, HostError>;
-    /// All containers, stopped ones too; the cluster's are inspected.
-    async fn containers(&self, cluster: &ClusterName) -> Result<Containers, HostError>;
+    /// All containers, stopped ones too; the cluster's are inspected, and `others` as closely as it says.
+    async fn containers(&self, cluster: &ClusterName, others: Others) -> Result<Containers, HostError>;
     /// One container of the cluster by name or id; none where there is no such container.
     async fn container(&self, name: &str) -> Result<Option<LiveContainer>, HostError>;
     /// The last lines that a container wrote, stdout and stderr.
@@ -131,8 +145,8 @@ pub trait Host {
     /// The machine's routes and addresses; none where it does not tell.
     async fn routes(&self) -> Result<Option<Vec<Route>>, HostError>;
 
-    /// Asks the image's registry, through the engine, for the manifest's digest.
-    async fn registry_digest(&self, image: &ImageRef, auth: Option<&Credentials>) -> Result<Digest, HostError>;
+    /// Asks the image's registry, through the engine, for the manifest's digest and the platforms that it has.
+    async fn registry_image(&self, image: &ImageRef, auth: Option<&Credentials>) -> Result<RegistryImage, HostError>;
     /// Pulls by digest where one is given, else by tag, and tags the image as git writes it.
     async fn pull(
         &self,

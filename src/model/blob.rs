@@ -292,6 +292,7 @@ pub fn folder_name(owner: &Ownership, target: &str) -> String {
         image: _,
         digest: _,
         job: _,
+        reserved: _,
     } = owner;
     let text = format!("{fingerprint:?} {revision:?} {target}");
     format!("live.{slot}.{}", hex(&Sha256::digest(text.as_bytes()), 6))

@@ -15,7 +15,7 @@ use crate::model::runtime::{self, Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
 use crate::model::stamp::Stamp;
 use crate::model::text::SharedText;
-use crate::model::unit::Span;
+use crate::model::unit::{Reserved, Span};
 
 /// What git wants a replica's container to be. What is none or empty is left to the image, or to the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -256,6 +256,9 @@ pub struct Ownership {
     /// The version of the job that it is a run of; none where it is no job's.
     #[serde(default)]
     pub job: Option<JobVersion>,
+    /// What it was promised then. It is no part of what it is: another promise makes no other container.
+    #[serde(default, skip_serializing_if = "Reserved::is_nothing")]
+    pub reserved: Reserved,
 }
 
 /// What a health check last said.

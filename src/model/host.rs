@@ -16,7 +16,7 @@ use crate::model::journal::JournalRecord;
 use crate::model::name::{ClusterName, ServiceName};
 use crate::model::network::{LiveNetwork, Route};
 use crate::model::setting::Protocol;
-use crate::model::unit::Bytes;
+use crate::model::unit::{Bytes, Reserved};
 use crate::model::volume::LiveVolume;
 
 /// A host's engine and machine.
@@ -84,6 +84,9 @@ pub struct HostState {
     pub held_ports: BTreeSet<HeldPort>,
     /// How many containers there are that are not the cluster's.
     pub other_containers: u32,
+    /// What those of them that hold something are promised: other clusters' by their labels, and the memory of all others, where
+    /// somebody wanted to know.
+    pub reserved: Reserved,
     /// What earlier applies wrote there, oldest first.
     pub journal: Vec<JournalRecord>,
     /// Other clusters that have replicas there.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::platform::Platform;
 use crate::model::setting::Healthcheck;
 use crate::model::text::SharedText;
 
@@ -270,8 +271,20 @@ pub struct ImageFacts {
     pub tags: Vec<String>,
     /// The registry digests known there: `registry.internal:5000/web@sha256:…`.
     pub digests: Vec<String>,
+    /// What it was built for; none where nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
     /// What it brings along.
     pub defaults: ImageDefaults,
+}
+
+/// What a registry says of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryImage {
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// The platforms that it is there for; none where the registry did not say.
+    pub platforms: BTreeSet<Platform>,
 }
 
 impl ImageFacts {

@@ -10,6 +10,7 @@ use crate::model::endpoint::Endpoint;
 use crate::model::image::Digest;
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::order::JobVersion;
+use crate::model::platform::Platform;
 use crate::model::setting::PortBinding;
 
 /// The version of the journal's format that this cdk writes; it refuses a newer one.
@@ -114,6 +115,8 @@ pub struct Memory {
     pub forgotten: BTreeSet<HostName>,
     /// Earlier versions, the newest first.
     pub versions: Vec<EarlierVersion>,
+    /// The platforms that registries have these versions' and the present one's images for, where they were asked.
+    pub platforms: BTreeMap<Digest, BTreeSet<Platform>>,
 }
 
 /// How a host was reached, so that it is asked even when hosts.yaml knows it no more. Paths and names, no secrets.

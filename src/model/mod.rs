@@ -2,6 +2,7 @@
 
 pub mod blob;
 pub mod container;
+pub mod edit;
 pub mod endpoint;
 pub mod host;
 pub mod image;
@@ -10,6 +11,7 @@ pub mod name;
 pub mod network;
 pub mod op;
 pub mod order;
+pub mod platform;
 pub mod policy;
 pub mod problem;
 pub mod replica;

@@ -245,6 +245,18 @@ pub fn container_name(cluster: &ClusterName, slot: &Slot) -> String {
     format!("{cluster}.{slot}")
 }
 
+/// Whether this is the name of a slot's container: the same as to build it and to compare, many thousand times a plan.
+pub fn is_container_name(name: &str, cluster: &ClusterName, slot: &Slot) -> bool {
+    let rest = name.strip_prefix(cluster.as_str()).and_then(|rest| rest.strip_prefix('.'));
+    let rest = rest.and_then(|rest| rest.strip_prefix(slot.service.as_str()));
+    let rest = rest.and_then(|rest| rest.strip_prefix('.'));
+    rest.is_some_and(|key| match &slot.key {
+        SlotKey::Index(0) => key == "0",
+        SlotKey::Index(index) => !key.starts_with(['0', '+']) && key.parse() == Ok(*index),
+        SlotKey::Host(host) => key == host.as_str(),
+    })
+}
+
 /// The name of a slot's container while its successor proves itself: `shop.web.3.old`.
 pub fn retired_name(cluster: &ClusterName, slot: &Slot) -> String {
     format!("{cluster}.{slot}.old")

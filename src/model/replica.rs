@@ -15,7 +15,7 @@ use crate::model::network::{Networking, exposed, is_predefined};
 use crate::model::setting::PortBinding;
 
 /// What git wants one replica's container to be. It stands in a plan as the [`ContainerSpec`] that it is as a whole.
-#[derive(Debug, Clone, Eq)]
+#[derive(Debug, Clone)]
 pub struct ReplicaSpec {
     common: Arc<Common>,
     /// Its ports on its host, sorted.
@@ -137,7 +137,10 @@ impl ReplicaSpec {
         for port in ports {
             let _ = writeln!(text, "{port}");
         }
-        let own = self.slot.as_ref().map(|slot| (slot.service.to_string(), slot.to_string()));
+        let own = self
+            .slot
+            .as_ref()
+            .map(|slot| (slot.service.to_string(), slot.to_string()));
         for (network, attachment) in &self.common.spec.network.networks {
             let own = own.iter().filter(|_| !is_predefined(network));
             let own = own.flat_map(|(service, slot)| [service.as_str(), slot.as_str()]);
@@ -172,6 +175,8 @@ impl PartialEq for ReplicaSpec {
         parts || self.whole() == other.whole()
     }
 }
+
+impl Eq for ReplicaSpec {}
 
 impl Serialize for ReplicaSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -242,6 +242,49 @@ impl fmt::Display for Cpus {
 
 as_text!(Cpus, "a number of CPUs as a decimal, such as \"0.5\"");
 
+/// CPU time and memory that a container is promised, or several are: it counts for placement only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
+pub struct Reserved {
+    /// CPUs.
+    pub cpus: Cpus,
+    /// Memory.
+    pub memory: Bytes,
+}
+
+impl Reserved {
+    /// Whether nothing is promised.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Reserved {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            cpus: Cpus(self.cpus.0.saturating_add(other.cpus.0)),
+            memory: Bytes(self.memory.0.saturating_add(other.memory.0)),
+        }
+    }
+
+    /// What is left of it without the other.
+    #[must_use]
+    pub fn less(self, other: Self) -> Self {
+        Self {
+            cpus: Cpus(self.cpus.0.saturating_sub(other.cpus.0)),
+            memory: Bytes(self.memory.0.saturating_sub(other.memory.0)),
+        }
+    }
+}
+
+impl std::iter::Sum for Reserved {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), Self::plus)
+    }
+}
+
 /// A range of ports, both ends in it: `20000-29999`, or one port alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -1,15 +1,17 @@
-//! What a wanted image stands for: a digest that was recorded, one that its registry names, or what lies on the hosts.
+//! What a wanted image stands for: a digest that was recorded, one that its registry names, or what lies on the hosts; and the
+//! platforms that its registry has it for.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 
 use crate::host::{Credentials, Host, HostError, Hosts};
 use crate::model::host::{HostState, ObservedHost};
-use crate::model::image::{Digest, ImageRef, Resolution};
+use crate::model::image::{Digest, ImageRef, RegistryImage, Resolution};
 use crate::model::journal::JournalRecord;
 use crate::model::name::HostName;
+use crate::model::platform::Platform;
 use crate::model::policy::PullPolicy;
 use crate::observe::Wanted;
 
@@ -19,7 +21,10 @@ const ASKED: usize = 3;
 /// Docker Hub, as credentials name it; images do not.
 const HUB: &str = "docker.io";
 
-/// Resolves each wanted reference, by its text.
+/// What each reference stands for, and the platforms that it is there for where a registry said so; by the references' texts.
+type Images = (BTreeMap<String, Resolution>, BTreeMap<String, BTreeSet<Platform>>);
+
+/// Resolves each wanted reference.
 ///
 /// A tag is resolved once: what the live containers or the journal recorded for the same reference stays, also when
 /// the tag was pushed again since. Unless git says that it is to be looked up each time.
@@ -29,7 +34,7 @@ pub async fn resolve(
     wanted: &Wanted,
     credentials: &BTreeMap<String, Credentials>,
     parallel: usize,
-) -> BTreeMap<String, Resolution> {
+) -> Images {
     let states: Vec<&HostState> = seen.values().filter_map(ObservedHost::state).collect();
     let answering: Vec<&dyn Host> = seen
         .iter()
@@ -43,11 +48,32 @@ pub async fn resolve(
         credentials,
     };
     let revision = wanted.revision.as_deref();
-    stream::iter(&wanted.images)
-        .map(|(image, policy)| async move { (image.to_string(), inquiry.resolve(image, *policy, revision).await) })
+    let all: Vec<(String, Answer)> = stream::iter(&wanted.images)
+        .map(|(image, policy)| async move { (image.to_string(), inquiry.answer(image, *policy, revision).await) })
         .buffer_unordered(parallel.max(1))
         .collect()
-        .await
+        .await;
+    let (mut images, mut known) = (BTreeMap::new(), BTreeMap::new());
+    for (image, Answer { resolution, platforms }) in all {
+        if !platforms.is_empty() {
+            known.insert(image.clone(), platforms);
+        }
+        images.insert(image, resolution);
+    }
+    (images, known)
+}
+
+/// What an image stands for, and the platforms that it is there for; none where nobody knows.
+struct Answer {
+    resolution: Resolution,
+    platforms: BTreeSet<Platform>,
+}
+
+impl Answer {
+    fn of(resolution: Resolution) -> Self {
+        let platforms = BTreeSet::new();
+        Self { resolution, platforms }
+    }
 }
 
 /// All that can be asked what an image stands for.
@@ -73,28 +99,70 @@ fn records<'a>(states: &[&'a HostState]) -> Vec<&'a JournalRecord> {
 }
 
 impl Inquiry<'_> {
-    async fn resolve(&self, image: &ImageRef, policy: PullPolicy, revision: Option<&str>) -> Resolution {
+    async fn answer(&self, image: &ImageRef, policy: PullPolicy, revision: Option<&str>) -> Answer {
+        let mut answer = self.resolve(image, policy, revision).await;
+        if let Some(digest) = answer.resolution.digest().filter(|_| answer.platforms.is_empty()) {
+            answer.platforms = match self.recorded_platforms(digest) {
+                Some(platforms) => platforms.clone(),
+                None if self.is_open_where(digest) => self.ask_for_platforms(image, digest).await,
+                None => BTreeSet::new(),
+            };
+        }
+        answer
+    }
+
+    async fn resolve(&self, image: &ImageRef, policy: PullPolicy, revision: Option<&str>) -> Answer {
         if policy == PullPolicy::Never {
-            return Resolution::Local;
+            return Answer::of(Resolution::Local);
         }
         let of_version = || revision.and_then(|revision| self.of_version(revision, image));
         if let Some(digest) = image.digest().cloned().or_else(of_version) {
-            return Resolution::Digest(digest);
+            return Answer::of(Resolution::Digest(digest));
         }
         let recorded = self.recorded(image);
         let local = self.lies_somewhere(image);
-        match (policy, recorded) {
+        Answer::of(match (policy, recorded) {
             (PullPolicy::Missing, Some(digest)) => Resolution::Digest(digest),
             // A bare name is most often an image that was built on the hosts; Docker Hub may well have another one under it.
             (PullPolicy::Missing, None) if local && image.registry().is_none() => Resolution::Local,
             (PullPolicy::Missing | PullPolicy::Always | PullPolicy::Never, recorded) => {
-                match (self.ask(image).await, recorded) {
-                    (Ok(digest), _) => Resolution::Digest(digest),
+                match (self.ask(image, ASKED).await, recorded) {
+                    (Ok(RegistryImage { digest, platforms }), _) => {
+                        let resolution = Resolution::Digest(digest);
+                        return Answer { resolution, platforms };
+                    }
                     (Err(NoAnswer { why, absent: _ }), Some(digest)) => Resolution::Kept { digest, why },
                     (Err(NoAnswer { why: _, absent: true }), None) if local => Resolution::Local,
                     (Err(NoAnswer { why, absent: _ }), None) => Resolution::Unknown(why),
                 }
             }
+        })
+    }
+
+    fn recorded_platforms(&self, digest: &Digest) -> Option<&BTreeSet<Platform>> {
+        let mut memories = self.records.iter().map(|record| &record.memory.platforms);
+        memories.find_map(|platforms| platforms.get(digest))
+    }
+
+    /// Whether its platforms could matter to where this image goes: the hosts differ, and it does not lie on one of each kind.
+    /// Where they are all alike it goes to any of them or to none, which the pull says too.
+    fn is_open_where(&self, digest: &Digest) -> bool {
+        let kinds: BTreeSet<Platform> = self.states.iter().filter_map(|state| state.facts.platform()).collect();
+        let images = self.states.iter().flat_map(|state| state.images.values());
+        let lying = images.filter(|facts| facts.has_digest(digest));
+        let known: BTreeSet<&Platform> = lying.filter_map(|facts| facts.platform.as_ref()).collect();
+        let runs = |kind: &Platform| known.iter().any(|platform| kind.runs(platform));
+        kinds.len() > 1 && !kinds.iter().all(runs)
+    }
+
+    /// Asks for the platforms of a digest that is known already; what nobody says is not known, and no matter.
+    async fn ask_for_platforms(&self, image: &ImageRef, digest: &Digest) -> BTreeSet<Platform> {
+        let Ok(pinned) = image.pinned(digest).parse::<ImageRef>() else {
+            return BTreeSet::new();
+        };
+        match self.ask(&pinned, 1).await {
+            Ok(RegistryImage { digest: _, platforms }) => platforms,
+            Err(NoAnswer { why: _, absent: _ }) => BTreeSet::new(),
         }
     }
 
@@ -144,14 +212,14 @@ impl Inquiry<'_> {
             .any(|facts| facts.tags.contains(&tagged))
     }
 
-    /// Asks the registry through one host, and through others where that one cannot reach it.
-    async fn ask(&self, image: &ImageRef) -> Result<Digest, NoAnswer> {
+    /// Asks the registry through one host, and through others, so many in all, where that one cannot reach it.
+    async fn ask(&self, image: &ImageRef, hosts: usize) -> Result<RegistryImage, NoAnswer> {
         let registry = image.registry().unwrap_or(HUB);
         let mut absent = false;
         let mut why = "no host answers that could ask its registry".to_owned();
-        for host in self.answering.iter().take(ASKED) {
-            match host.registry_digest(image, self.credentials.get(registry)).await {
-                Ok(digest) => return Ok(digest),
+        for host in self.answering.iter().take(hosts) {
+            match host.registry_image(image, self.credentials.get(registry)).await {
+                Ok(answer) => return Ok(answer),
                 Err(error) => {
                     why = format!("{registry}, asked by {}: {error}", host.name());
                     match error {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 
-use crate::host::{Containers, Credentials, Host, HostError, Hosts};
+use crate::host::{Containers, Credentials, Host, HostError, Hosts, Others};
 use crate::model::container::LiveContainer;
 use crate::model::host::{Foreign, HostState, ObservedHost, OtherCluster};
 use crate::model::image::ImageFacts;
@@ -32,7 +32,7 @@ pub async fn observe(
     let looks: Vec<(HostName, ObservedHost)> = stream::iter(hosts)
         .map(|(name, host)| async move {
             let state = match host {
-                Ok(host) => look(host.as_ref(), cluster, names).await,
+                Ok(host) => look(host.as_ref(), cluster, names, wanted.others).await,
                 Err(error) => Err(error.clone()),
             };
             let observed = match state {
@@ -45,14 +45,23 @@ pub async fn observe(
         .collect()
         .await;
     let seen: BTreeMap<HostName, ObservedHost> = looks.into_iter().collect();
-    let images = images::resolve(hosts, &seen, wanted, credentials, parallel).await;
-    Observed { hosts: seen, images }
+    let (images, platforms) = images::resolve(hosts, &seen, wanted, credentials, parallel).await;
+    Observed {
+        hosts: seen,
+        images,
+        platforms,
+    }
 }
 
-async fn look(host: &dyn Host, cluster: &ClusterName, wanted: &BTreeSet<String>) -> Result<HostState, HostError> {
+async fn look(
+    host: &dyn Host,
+    cluster: &ClusterName,
+    wanted: &BTreeSet<String>,
+    others: Others,
+) -> Result<HostState, HostError> {
     let (facts, (containers, images), (volumes, files), networks) = tokio::try_join!(
         host.facts(),
-        containers_and_images(host, cluster, wanted),
+        containers_and_images(host, cluster, wanted, others),
         host.volumes_and_files(cluster),
         host.networks(cluster),
     )?;
@@ -70,6 +79,7 @@ async fn look(host: &dyn Host, cluster: &ClusterName, wanted: &BTreeSet<String>)
         routes: None,
         foreign: foreign(&containers),
         other_containers: u32::try_from(containers.foreign.len()).unwrap_or(u32::MAX),
+        reserved: containers.foreign.iter().map(|other| other.reserved).sum(),
         other_clusters: other_clusters(&containers),
         held_ports: containers.foreign.into_iter().flat_map(|other| other.ports).collect(),
         containers: containers.own,
@@ -105,8 +115,9 @@ async fn containers_and_images(
     host: &dyn Host,
     cluster: &ClusterName,
     wanted: &BTreeSet<String>,
+    others: Others,
 ) -> Result<(Containers, BTreeMap<String, ImageFacts>), HostError> {
-    let containers = host.containers(cluster).await?;
+    let containers = host.containers(cluster, others).await?;
     let running = containers.own.iter().map(|container| &container.image_id);
     let inspect: BTreeSet<&String> = wanted.iter().chain(running).collect();
     let inspect: Vec<String> = inspect.into_iter().cloned().collect();

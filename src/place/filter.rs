@@ -3,41 +3,15 @@
 use crate::model::host::HostState;
 use crate::model::image::Resolution;
 use crate::model::name::HostName;
+use crate::model::platform::{Platform, architecture};
 use crate::model::setting::PortBinding;
-use crate::model::unit::Cpus;
+use crate::model::unit::{Cpus, Reserved};
 use crate::place::kind::Kind;
 use crate::place::ports::{Pool, Ports};
 use crate::place::reason::Obstacle;
 use crate::resolve::constraint::{holds, holds_of};
 use crate::resolve::desired::{Availability, Host};
 use crate::resolve::wish::{Attribute, Constraint};
-
-/// CPU time in billionths of one CPU, and bytes of memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Amount {
-    pub(super) cpus: u64,
-    pub(super) memory: u64,
-}
-
-impl Amount {
-    /// What one replica is promised.
-    pub(super) fn of(kind: &Kind<'_>) -> Self {
-        Self {
-            cpus: kind.service.reserved_cpus.0,
-            memory: kind.service.reserved_memory.0,
-        }
-    }
-
-    pub(super) fn add(&mut self, other: Self) {
-        self.cpus = self.cpus.saturating_add(other.cpus);
-        self.memory = self.memory.saturating_add(other.memory);
-    }
-
-    fn subtract(&mut self, other: Self) {
-        self.cpus = self.cpus.saturating_sub(other.cpus);
-        self.memory = self.memory.saturating_sub(other.memory);
-    }
-}
 
 /// One host while replicas are placed: what it is, and what it has been given so far.
 pub(super) struct Room<'a> {
@@ -50,17 +24,19 @@ pub(super) struct Room<'a> {
     /// Containers of others.
     others: u32,
     /// What it has; zero where that was not told.
-    pub(super) total: Amount,
-    /// What it has promised.
-    pub(super) promised: Amount,
+    pub(super) total: Reserved,
+    /// What it has promised to replicas placed there.
+    promised: Reserved,
+    /// What it runs images for, where it says so.
+    platform: Option<Platform>,
     pub(super) ports: Ports<'a>,
 }
 
 impl<'a> Room<'a> {
     pub(super) fn new(name: &'a HostName, host: &'a Host, state: Option<&'a HostState>, pool: &Pool) -> Self {
-        let total = state.map_or(Amount::default(), |state| Amount {
-            cpus: state.facts.cpus.saturating_mul(Cpus::PER_CPU),
-            memory: state.facts.memory.0,
+        let total = state.map_or(Reserved::default(), |state| Reserved {
+            cpus: Cpus(state.facts.cpus.saturating_mul(Cpus::PER_CPU)),
+            memory: state.facts.memory,
         });
         Self {
             name,
@@ -69,7 +45,8 @@ impl<'a> Room<'a> {
             containers: 0,
             others: state.map_or(0, |state| state.other_containers),
             total,
-            promised: Amount::default(),
+            promised: Reserved::default(),
+            platform: state.and_then(|state| state.facts.platform()),
             ports: Ports::new(host.private_address, state.map(|state| &state.held_ports), pool),
         }
     }
@@ -79,17 +56,23 @@ impl<'a> Room<'a> {
         self.containers + self.others
     }
 
+    /// All that it has promised, to others too.
+    pub(super) fn promised_in_all(&self) -> Reserved {
+        let others = self.state.map(|state| state.reserved).unwrap_or_default();
+        self.promised.plus(others)
+    }
+
     /// Takes a replica in.
     pub(super) fn take(&mut self, kind: &Kind<'_>, ports: &[PortBinding]) {
         self.containers += 1;
-        self.promised.add(Amount::of(kind));
+        self.promised = self.promised.plus(kind.reserved);
         self.ports.take(ports);
     }
 
     /// Lets a replica go that had been taken in.
     pub(super) fn release(&mut self, kind: &Kind<'_>, ports: &[PortBinding]) {
         self.containers = self.containers.saturating_sub(1);
-        self.promised.subtract(Amount::of(kind));
+        self.promised = self.promised.less(kind.reserved);
         self.ports.release(ports);
     }
 
@@ -118,25 +101,28 @@ impl<'a> Room<'a> {
         holds(constraint, self.name, self.host).unwrap_or_else(|| self.says(constraint))
     }
 
-    /// Whether a constraint holds by the host's own facts. A fact that was not told is no reason against the host.
+    /// Whether a constraint holds by the host's own facts. What is missing fails `==` and passes `!=`; of a host that does not
+    /// answer nobody knows.
     fn says(&self, constraint: &Constraint) -> bool {
         let Some(state) = self.state else { return true };
         let facts = &state.facts;
+        let told = |fact: &'a str| Some(fact).filter(|fact| !fact.is_empty());
         match &constraint.attribute {
-            Attribute::Os => facts.os.is_empty() || holds_of(constraint, Some(&facts.os)),
+            Attribute::Id => holds_of(constraint, told(&facts.machine_id)),
+            Attribute::Os => holds_of(constraint, told(&facts.os)),
             Attribute::Arch => {
                 let wanted = Constraint {
-                    value: architecture(&constraint.value).to_owned(),
+                    value: architecture(&constraint.value),
                     ..constraint.clone()
                 };
-                facts.arch.is_empty() || holds_of(&wanted, Some(architecture(&facts.arch)))
+                holds_of(&wanted, told(&facts.arch).map(architecture).as_deref())
             }
             Attribute::EngineLabel(key) => holds_of(constraint, facts.engine_labels.get(key).map(String::as_str)),
             Attribute::Hostname | Attribute::Role | Attribute::Label(_) | Attribute::Ip => true,
         }
     }
 
-    /// Whether the image can be had there: what no registry has must lie there already.
+    /// Whether the image can be had there, and runs there: what no registry has must lie there already.
     pub(super) fn image(&self, kind: &Kind<'_>) -> Result<(), Obstacle> {
         let image = &kind.service.image;
         let local = match kind.resolution {
@@ -147,7 +133,10 @@ impl<'a> Room<'a> {
         if local && !self.state.is_some_and(there) {
             return Err(Obstacle::Image(image.to_string()));
         }
-        Ok(())
+        match (&kind.platforms, &self.platform) {
+            (Some(platforms), Some(own)) if !own.runs_one_of(platforms) => Err(Obstacle::Platform(own.clone())),
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
     }
 
     /// Whether one more replica fits by numbers; the service has `replicas` there already. What others run counts for a replica
@@ -162,23 +151,13 @@ impl<'a> Room<'a> {
         }
         // A fact that is zero was not told: then it is no reason against the host.
         let short = |total: u64, used: u64, wanted: u64| wanted > 0 && total > 0 && used.saturating_add(wanted) > total;
-        let wanted = Amount::of(kind);
-        if short(self.total.cpus, self.promised.cpus, wanted.cpus) {
-            return Err(Obstacle::Cpus(kind.service.reserved_cpus));
+        let (wanted, used) = (kind.reserved, if new { self.promised_in_all() } else { self.promised });
+        if short(self.total.cpus.0, used.cpus.0, wanted.cpus.0) {
+            return Err(Obstacle::Cpus(wanted.cpus));
         }
-        if short(self.total.memory, self.promised.memory, wanted.memory) {
-            return Err(Obstacle::Memory(kind.service.reserved_memory));
+        if short(self.total.memory.0, used.memory.0, wanted.memory.0) {
+            return Err(Obstacle::Memory(wanted.memory));
         }
         Ok(())
-    }
-}
-
-/// An architecture by one of its two names: images are built for Go's, engines report the kernel's.
-fn architecture(name: &str) -> &str {
-    match name.to_lowercase().as_str() {
-        "amd64" | "x86_64" => "amd64",
-        "arm64" | "aarch64" => "arm64",
-        "386" | "i386" | "i686" => "386",
-        _ => name,
     }
 }

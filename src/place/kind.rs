@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use crate::model::image::Resolution;
 use crate::model::name::ServiceName;
+use crate::model::platform::Platform;
 use crate::model::setting::MountSource;
+use crate::model::unit::Reserved;
 use crate::observe::Observed;
 use crate::place::crowd::Index;
 use crate::place::live::keeps_failing;
@@ -23,6 +25,10 @@ pub(super) struct Kind<'a> {
     pub(super) constraints: Vec<Index>,
     /// What its image turned out to be.
     pub(super) resolution: Option<&'a Resolution>,
+    /// The platforms that its image is there for; none where nobody knows, or git itself says which one is meant.
+    pub(super) platforms: Option<&'a BTreeSet<Platform>>,
+    /// What one replica is promised.
+    pub(super) reserved: Reserved,
     /// The networks that must be there already.
     pub(super) networks: Vec<&'a str>,
     /// The volumes that must be there already.
@@ -80,6 +86,14 @@ pub(super) fn kinds<'a>(desired: &'a Desired, observed: &'a Observed) -> (Vec<Rc
             service,
             constraints: service.constraints.iter().map(number).collect(),
             resolution: observed.images.get(&service.image.to_string()),
+            platforms: match &service.runtime.platform {
+                Some(_) => None,
+                None => observed.platforms(&service.image),
+            },
+            reserved: Reserved {
+                cpus: service.reserved_cpus,
+                memory: service.reserved_memory,
+            },
             networks: outside.networks(service).collect(),
             volumes: outside.volumes(service).collect(),
             data: data.collect(),

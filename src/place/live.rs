@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::model::container::{ContainerState, Health, LiveContainer};
 use crate::model::journal::{JournalEnd, JournalRecord};
-use crate::model::name::{ClusterName, HostName, Slot, container_name};
+use crate::model::name::{ClusterName, HostName, Slot, container_name, is_container_name};
 use crate::observe::Observed;
 use crate::place::HostAnswer;
 
@@ -24,16 +24,17 @@ pub struct Standing<'a> {
 
 impl<'a> Standing<'a> {
     fn new(cluster: &ClusterName, host: &'a HostName, container: &'a LiveContainer) -> Self {
-        let own = container_name(cluster, &container.owner.slot);
-        let in_place = container.name.is_empty() || container.name == own;
+        let slot = &container.owner.slot;
+        let name = if container.name.is_empty() {
+            Cow::Owned(container_name(cluster, slot))
+        } else {
+            Cow::Borrowed(container.name.as_str())
+        };
+        let in_place = container.name.is_empty() || is_container_name(&name, cluster, slot);
         Self {
             host,
             container,
-            name: if in_place {
-                Cow::Owned(own)
-            } else {
-                Cow::Borrowed(&container.name)
-            },
+            name,
             in_place,
         }
     }
@@ -59,18 +60,25 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// From how many restarts on a container counts as one that keeps failing; swarmkit's scheduler counts so many failures.
-const MANY: u32 = 5;
+/// How often a container was started again by its engine until it counts as one that keeps failing: as often as Swarm lets a task
+/// fail before it puts the node last (`maxFailures` in swarmkit, `manager/scheduler/nodeinfo.go`).
+const RESTARTS: u64 = 5;
 
-/// Whether a container keeps failing: its host is then the last choice for another replica of the same version.
+/// Whether a container keeps failing where it is: it is between two starts, half removed, ended with an error though it is no job's,
+/// or was restarted too often and isn't healthy since.
+///
+/// Swarm counts the failures of five minutes. Here is neither a state nor a clock: without a health check nobody can tell an old row of
+/// restarts from a new one, so they count until the container is made anew, or started by hand.
 pub fn keeps_failing(container: &LiveContainer) -> bool {
+    let often = container.restarts >= RESTARTS;
     match container.state {
         ContainerState::Restarting | ContainerState::Dead => true,
-        ContainerState::Exited { code } => code != 0,
-        ContainerState::Running { health } => {
-            health != Some(Health::Healthy) && u64::from(container.restarts) >= u64::from(MANY)
-        }
-        ContainerState::Paused | ContainerState::Created => false,
+        ContainerState::Exited { code } => code != 0 && container.owner.job.is_none(),
+        ContainerState::Running { health } => match health {
+            Some(Health::Healthy) => false,
+            None | Some(Health::Starting | Health::Unhealthy) => often,
+        },
+        ContainerState::Created | ContainerState::Paused => false,
     }
 }
 

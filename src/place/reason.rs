@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::model::journal::PlacedSlot;
 use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::platform::Platform;
 use crate::model::setting::Protocol;
 use crate::model::unit::{Bytes, Cpus};
 use crate::resolve::wish::{Attribute, Constraint, Group, Strategy};
@@ -23,6 +24,8 @@ pub enum Obstacle {
     Constraint(Constraint),
     /// The image is in no registry, and not there.
     Image(String),
+    /// The image is not there for its platform.
+    Platform(Platform),
     /// An external network is not there.
     Network(String),
     /// An external volume is not there.
@@ -55,7 +58,7 @@ impl Obstacle {
     /// Whether a host that has this obstacle is none of a global service's, rather than one that it waits for.
     pub(super) fn is_lasting(&self) -> bool {
         match self {
-            Self::Draining | Self::Paused | Self::Down | Self::Constraint(_) => true,
+            Self::Draining | Self::Paused | Self::Down | Self::Constraint(_) | Self::Platform(_) => true,
             Self::Unreachable
             | Self::Image(_)
             | Self::Network(_)
@@ -98,10 +101,11 @@ impl Obstacle {
                 (Attribute::Os | Attribute::Arch, false) => format!("{} {value}", verb("is", "are")),
                 (Attribute::EngineLabel(key), true) => format!("{} engine label {key}={value}", verb("lacks", "lack")),
                 (Attribute::EngineLabel(key), false) => format!("{} engine label {key}={value}", verb("has", "have")),
-                (Attribute::Hostname, true) => format!("{} not {value}", verb("is", "are")),
-                (Attribute::Hostname, false) => format!("{} {value}", verb("is", "are")),
+                (Attribute::Hostname | Attribute::Id, true) => format!("{} not {value}", verb("is", "are")),
+                (Attribute::Hostname | Attribute::Id, false) => format!("{} {value}", verb("is", "are")),
             },
             Self::Image(image) => format!("{} image {image}", verb("lacks", "lack")),
+            Self::Platform(platform) => format!("{} of {platform}, which the image is not for", verb("is", "are")),
             Self::Network(name) => format!("{} network {name}", verb("lacks", "lack")),
             Self::Volume(name) => format!("{} volume {name}", verb("lacks", "lack")),
             Self::Foreign(name, by) => format!("{} {name} in {by}, which is not cdk's", verb("mounts", "mount")),

@@ -117,6 +117,7 @@ impl Roll {
             hosts: known.chain(gone).collect(),
             forgotten: self.forgotten.clone(),
             versions: Vec::new(),
+            platforms: BTreeMap::new(),
         }
     }
 }

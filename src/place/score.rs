@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::model::name::{ClusterName, HostName, Slot, SlotKey};
-use crate::place::filter::{Amount, Room};
+use crate::place::filter::Room;
 use crate::place::kind::Kind;
 use crate::resolve::wish::Strategy;
 
@@ -60,14 +60,13 @@ const FINE: f64 = 1e9;
 /// How full a host would be with one more replica, 0 to 18, in billionths: Nomad's best fit, after Google's for its data centres
 /// (nomad `structs.ScoreFitBinPack`): 20 − 10^(free share of CPU) − 10^(free share of memory).
 fn best_fit(room: &Room<'_>, kind: &Kind<'_>) -> u64 {
-    let mut used = room.promised;
-    used.add(Amount::of(kind));
+    let used = room.promised_in_all().plus(kind.reserved);
     let free = |total: u64, used: u64| match total {
         // Not told: as if it were empty.
         0 => 1.0,
         _ => 1.0 - used as f64 / total as f64,
     };
-    let cost = 10f64.powf(free(room.total.cpus, used.cpus)) + 10f64.powf(free(room.total.memory, used.memory));
+    let cost = 10f64.powf(free(room.total.cpus.0, used.cpus.0)) + 10f64.powf(free(room.total.memory.0, used.memory.0));
     let score = (20.0 - cost).clamp(0.0, 18.0);
     // At most 18 billion, and never below zero.
     (score * FINE).round() as u64

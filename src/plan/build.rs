@@ -18,7 +18,7 @@ use crate::plan::Input;
 use crate::plan::network::Networks;
 use crate::plan::number::renumber;
 use crate::plan::order::{arrange, held, made, wanted};
-use crate::plan::step::{NetworkChange, Precondition, Rollout, Step, StepId, Unit};
+use crate::plan::step::{NetworkChange, Precondition, Rollout, Step, StepId};
 use crate::plan::tell::is_rolled;
 
 /// Steps and rollouts.
@@ -154,7 +154,10 @@ impl<'i> Builder<'i> {
         }
         self.make_networks(host, service, state, spec.networks());
         for name in spec.volumes().filter(|name| !state.volumes.contains_key(*name)) {
-            let is_known = self.ready.get(host).is_some_and(|ready| ready.volumes.contains_key(name));
+            let is_known = self
+                .ready
+                .get(host)
+                .is_some_and(|ready| ready.volumes.contains_key(name));
             let target = self.input.target.hosts.get(host);
             let wanted = target.and_then(|target| target.volumes.get(name));
             if let (Some(wanted), false) = (wanted, is_known) {
@@ -187,13 +190,15 @@ impl<'i> Builder<'i> {
     /// What goes into the labels of a new container.
     pub(super) fn owner(&self, slot: &Slot, spec: &ReplicaSpec) -> Ownership {
         let image = &spec.common().image;
+        let service = self.input.target.services.get(&slot.service);
         Ownership {
             slot: slot.clone(),
             fingerprint: Some(spec.fingerprint()),
             revision: self.revision.clone(),
             image: Some(image.clone()),
             digest: self.digest(image),
-            job: self.job(&slot.service).cloned(),
+            job: service.and_then(|service| service.job.clone()),
+            reserved: service.map(|service| service.reserved).unwrap_or_default(),
         }
     }
 

@@ -22,7 +22,10 @@ impl<'i> Builder<'i> {
             let Some(blob) = self.input.target.blobs.get(&file.digest) else {
                 continue;
             };
-            let is_known = self.ready.get(host).is_some_and(|ready| ready.writes.contains_key(&path));
+            let is_known = self
+                .ready
+                .get(host)
+                .is_some_and(|ready| ready.writes.contains_key(&path));
             if lies_there || is_known {
                 continue;
             }

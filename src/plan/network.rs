@@ -34,7 +34,11 @@ impl<'i> Builder<'i> {
         names: impl Iterator<Item = &'n str>,
     ) {
         for name in names.filter(|name| !state.networks.contains_key(*name)) {
-            if self.ready.get(host).is_some_and(|ready| ready.networks.contains_key(name)) {
+            if self
+                .ready
+                .get(host)
+                .is_some_and(|ready| ready.networks.contains_key(name))
+            {
                 continue;
             }
             let target = self.input.target.hosts.get(host);
@@ -55,7 +59,11 @@ impl<'i> Builder<'i> {
             return Vec::new();
         };
         let names = networks(standing.container);
-        names.filter_map(|name| ready.networks.get(name)).flatten().copied().collect()
+        names
+            .filter_map(|name| ready.networks.get(name))
+            .flatten()
+            .copied()
+            .collect()
     }
 
     /// Remembers that a container will be removed under this name.

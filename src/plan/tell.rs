@@ -8,6 +8,7 @@ use crate::model::host::ObservedHost;
 use crate::model::image::Digest;
 use crate::model::journal::{EarlierVersion, JOURNAL_VERSIONS, JournalEnd, Memory, PlacedSlot};
 use crate::model::name::{HostName, ServiceName, Slot};
+use crate::model::platform::Platform;
 use crate::model::runtime::is_default;
 use crate::model::unit::Span;
 use crate::observe::Observed;
@@ -241,22 +242,24 @@ const V2: &str = "control groups of version 2 have nothing of the kind";
 /// Where every replica will stand: those placed, those that stay though they fit nowhere, and those that are not wanted but
 /// on a host that does not answer.
 pub(super) fn placement(placement: &Placement, diff: &Diff<'_>) -> BTreeMap<Slot, PlacedSlot> {
-    let mut all: BTreeMap<Slot, PlacedSlot> = BTreeMap::new();
-    for (host, slots) in &placement.held {
-        let placed = slots.iter().map(|slot| {
-            let (host, ports) = (host.clone(), Vec::new());
-            (slot.clone(), PlacedSlot { host, ports })
-        });
-        all.extend(placed);
-    }
+    let placed = placement.slots.iter().map(|(slot, assignment)| {
+        let (host, ports) = (assignment.host.clone(), assignment.ports.clone());
+        (slot.clone(), PlacedSlot { host, ports })
+    });
+    let mut all: BTreeMap<Slot, PlacedSlot> = placed.collect();
     for (slot, refusal) in &placement.unplaced {
-        if let Some(placed) = &refusal.stays {
-            all.insert(slot.clone(), placed.clone());
+        if let Some(stays) = &refusal.stays {
+            all.entry(slot.clone()).or_insert_with(|| stays.clone());
         }
     }
-    for (slot, assignment) in &placement.slots {
-        let (host, ports) = (assignment.host.clone(), assignment.ports.clone());
-        all.insert(slot.clone(), PlacedSlot { host, ports });
+    for (host, slots) in &placement.held {
+        for slot in slots {
+            let placed = || PlacedSlot {
+                host: host.clone(),
+                ports: Vec::new(),
+            };
+            all.entry(slot.clone()).or_insert_with(placed);
+        }
     }
     for slot in diff.services.values().flat_map(|service| &service.slots) {
         if let Verdict::Replace { spec, .. } = &slot.verdict
@@ -286,10 +289,32 @@ pub(super) fn digests(target: &Target, observed: &Observed) -> BTreeMap<String, 
 
 /// What later applies must know: the hosts, and what images stood for in earlier versions.
 pub(super) fn memory(target: &Target, placement: &Placement, observed: &Observed) -> Memory {
+    let versions = versions(target, observed);
     Memory {
-        versions: versions(target, observed),
+        platforms: platforms(target, observed, &versions),
+        versions,
         ..placement.memory.clone()
     }
+}
+
+/// The platforms of the images in use, as far as they are known, and of those of earlier versions.
+fn platforms(
+    target: &Target,
+    observed: &Observed,
+    versions: &[EarlierVersion],
+) -> BTreeMap<Digest, BTreeSet<Platform>> {
+    let now = digests(target, observed);
+    let earlier = versions.iter().flat_map(|version| version.digests.values());
+    let used: BTreeSet<&Digest> = now.values().chain(earlier).collect();
+    let recorded = newest_record(observed)
+        .into_iter()
+        .flat_map(|last| &last.memory.platforms);
+    let told = now
+        .iter()
+        .filter_map(|(image, digest)| Some((digest, observed.platforms.get(image)?)));
+    let all = recorded.filter(|(digest, _)| used.contains(digest)).chain(told);
+    all.map(|(digest, platforms)| (digest.clone(), platforms.clone()))
+        .collect()
 }
 
 /// The earlier versions, the newest first; each says only what the next newer one does not.

@@ -16,6 +16,7 @@ use crate::model::policy::UpdatePolicy;
 use crate::model::problem::Problem;
 use crate::model::replica::ReplicaSpec;
 use crate::model::revision::Revision;
+use crate::model::unit::Reserved;
 use crate::model::volume::VolumeSpec;
 use crate::place::{HostAnswer, Placement};
 use crate::render::container::Renderer;
@@ -43,6 +44,8 @@ pub struct ServiceTarget {
     pub depends_on: BTreeMap<ServiceName, Dependency>,
     /// The version that is to run, where it is a job.
     pub job: Option<JobVersion>,
+    /// What a replica is promised.
+    pub reserved: Reserved,
     /// Whether its replicas write to their host, and so are never doubled there nor moved.
     pub stateful: bool,
 }
@@ -95,6 +98,10 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
             policy: service.update,
             depends_on: service.depends_on.clone(),
             job: placement.jobs.versions.get(name).cloned(),
+            reserved: Reserved {
+                cpus: service.reserved_cpus,
+                memory: service.reserved_memory,
+            },
             stateful: service.is_stateful(),
         };
         target.services.insert(name.clone(), service);
@@ -104,15 +111,18 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         if let Some(host) = target.hosts.get_mut(&assignment.host)
             && let Some(spec) = renderer.container(slot, assignment)
         {
-            for name in spec.common().volumes().filter(|name| !host.volumes.contains_key(*name)) {
+            for name in spec.common().volumes() {
                 let volume = volumes.get(name).filter(|volume| !volume.external);
-                host.volumes
-                    .extend(volume.map(|volume| (name.to_owned(), volume.spec.clone())));
+                if let Some(volume) = volume.filter(|_| !host.volumes.contains_key(name)) {
+                    host.volumes.insert(name.to_owned(), volume.spec.clone());
+                }
             }
-            let missing = spec.common().networks().filter(|name| !host.networks.contains_key(*name));
-            let missing: Vec<_> = missing.filter_map(|name| Some((name, *networks.get(name)?))).collect();
-            host.networks
-                .extend(missing.into_iter().map(|(name, network)| (name.to_owned(), network.spec.clone())));
+            for name in spec.common().networks() {
+                let network = networks.get(name).filter(|_| !host.networks.contains_key(name));
+                if let Some(network) = network {
+                    host.networks.insert(name.to_owned(), network.spec.clone());
+                }
+            }
             host.containers.insert(slot.clone(), spec);
         }
     }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::model::container::LiveContainer;
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::name::HostName;
+use crate::model::unit::Reserved;
 use crate::observe::Observed;
 use crate::report::style::Style;
 use crate::report::table::table;
@@ -44,10 +46,14 @@ pub struct Seen {
     pub containers: usize,
     /// CPUs that its replicas are promised, in billionths.
     pub reserved_nano_cpus: u64,
+    /// CPUs that other clusters' are, in billionths.
+    pub others_nano_cpus: u64,
     /// CPUs that it has.
     pub cpus: u64,
     /// Memory that its replicas are promised, in bytes.
     pub reserved_memory: u64,
+    /// Memory that containers which are not the cluster's are, in bytes.
+    pub others_memory: u64,
     /// Memory that it has, in bytes.
     pub memory: u64,
 }
@@ -73,20 +79,30 @@ pub fn rows(desired: &Desired, observed: &Observed) -> Vec<Row> {
 }
 
 fn seen(desired: &Desired, state: &HostState) -> Seen {
-    let services = state
-        .containers
-        .iter()
-        .filter_map(|live| desired.services.get(&live.owner.slot.service));
+    let own: Reserved = state.containers.iter().map(|live| promised(desired, live)).sum();
     let others = usize::try_from(state.other_containers).unwrap_or(usize::MAX);
     Seen {
         engine: state.facts.engine.clone(),
         api: state.facts.api.clone(),
         machine_id: state.facts.machine_id.clone(),
         containers: state.containers.len().saturating_add(others),
-        reserved_nano_cpus: services.clone().map(|service| service.reserved_cpus.0).sum(),
+        reserved_nano_cpus: own.cpus.0,
+        others_nano_cpus: state.reserved.cpus.0,
         cpus: state.facts.cpus,
-        reserved_memory: services.map(|service| service.reserved_memory.0).sum(),
+        reserved_memory: own.memory.0,
+        others_memory: state.reserved.memory.0,
         memory: state.facts.memory.0,
+    }
+}
+
+/// What a container of the cluster is promised: by git, or by its own label where git knows its service no more.
+fn promised(desired: &Desired, live: &LiveContainer) -> Reserved {
+    match desired.services.get(&live.owner.slot.service) {
+        Some(service) => Reserved {
+            cpus: service.reserved_cpus,
+            memory: service.reserved_memory,
+        },
+        None => live.owner.reserved,
     }
 }
 
@@ -119,11 +135,12 @@ fn cells(row: &Row) -> Vec<String> {
     let last = match (&row.seen, &row.unreachable) {
         (Some(seen), _) => {
             let max = row.max_containers.map_or_else(|| "-".to_owned(), |max| max.to_string());
-            let tenths = seen.reserved_nano_cpus / 100_000_000;
             cells.push(format!("{} (API {})", seen.engine, seen.api));
             cells.push(format!("{}/{max}", seen.containers));
-            cells.push(format!("{}.{}/{}", tenths / 10, tenths % 10, seen.cpus));
-            cells.push(format!("{}/{}", size(seen.reserved_memory), size(seen.memory)));
+            let cpus = used(seen.reserved_nano_cpus, seen.others_nano_cpus, tenths);
+            let memory = used(seen.reserved_memory, seen.others_memory, size);
+            cells.push(format!("{cpus}/{}", seen.cpus));
+            cells.push(format!("{memory}/{}", size(seen.memory)));
             clean(&seen.machine_id)
         }
         (None, why) => {
@@ -133,4 +150,17 @@ fn cells(row: &Row) -> Vec<String> {
     };
     cells.extend([labels.join(","), last]);
     cells
+}
+
+/// What is promised: to the cluster's own replicas, and after a plus to others' containers, where they are promised anything.
+fn used(own: u64, others: u64, words: impl Fn(u64) -> String) -> String {
+    match others {
+        0 => words(own),
+        others => format!("{}+{}", words(own), words(others)),
+    }
+}
+
+fn tenths(nano_cpus: u64) -> String {
+    let tenths = nano_cpus / 100_000_000;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod column;
+pub mod edit;
 pub mod estimate;
 pub mod fields;
 pub mod hosts;

@@ -70,7 +70,8 @@ fn split(text: &str) -> Option<(&str, bool, &str)> {
 }
 
 /// What a constraint may look at.
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
+    "node.id",
     "node.hostname",
     "node.role",
     "node.labels",
@@ -81,15 +82,12 @@ const KEYS: [&str; 6] = [
 
 fn plain_attribute(key: &str) -> Result<Attribute, Wrong> {
     match key {
+        "node.id" => Ok(Attribute::Id),
         "node.hostname" => Ok(Attribute::Hostname),
         "node.role" => Ok(Attribute::Role),
         "node.ip" => Ok(Attribute::Ip),
         "node.platform.os" => Ok(Attribute::Os),
         "node.platform.arch" => Ok(Attribute::Arch),
-        "node.id" => Err((
-            "`node.id` is a swarm's, and cdk's hosts are in none".to_owned(),
-            Some("a host is named by `node.hostname`, as hosts.yaml calls it".to_owned()),
-        )),
         _ => {
             if let Some(label) = key.strip_prefix("engine.labels.").filter(|label| !label.is_empty()) {
                 return Ok(Attribute::EngineLabel(label.to_owned()));
@@ -139,6 +137,7 @@ pub fn names_nothing(constraint: &Constraint, hosts: &HostWords) -> Option<Wrong
         Attribute::Hostname
         | Attribute::Role
         | Attribute::Label(_)
+        | Attribute::Id
         | Attribute::Ip
         | Attribute::Os
         | Attribute::Arch
@@ -161,7 +160,7 @@ pub fn holds(constraint: &Constraint, name: &HostName, host: &Host) -> Option<bo
         Attribute::Role => Some(host.role.as_str()),
         Attribute::Label(key) => host.labels.get(key).map(String::as_str),
         Attribute::Ip => return address_within(&constraint.value, host).map(|same| same == constraint.equal),
-        Attribute::Os | Attribute::Arch | Attribute::EngineLabel(_) => return None,
+        Attribute::Id | Attribute::Os | Attribute::Arch | Attribute::EngineLabel(_) => return None,
     };
     Some(holds_of(constraint, value))
 }

@@ -25,6 +25,7 @@ pub mod layers;
 pub mod limits;
 pub mod network;
 pub mod not_in_force;
+pub mod origin;
 pub mod part;
 pub mod placement;
 pub mod problems;

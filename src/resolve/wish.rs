@@ -10,6 +10,8 @@ use crate::model::name::ServiceName;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attribute {
+    /// `node.id`: the engine's own id, as `docker info` and `cdk hosts -o json` say it.
+    Id,
     /// `node.hostname`: the host's name in hosts.yaml.
     Hostname,
     /// `node.role`.
@@ -40,6 +42,7 @@ pub struct Constraint {
 impl fmt::Display for Constraint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.attribute {
+            Attribute::Id => f.write_str("node.id")?,
             Attribute::Hostname => f.write_str("node.hostname")?,
             Attribute::Role => f.write_str("node.role")?,
             Attribute::Label(key) => write!(f, "node.labels.{key}")?,

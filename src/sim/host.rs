@@ -8,11 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::sleep;
 
-use crate::host::{Containers, Credentials, Host, HostError};
+use crate::host::{Containers, Credentials, Host, HostError, Others};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::{HostFacts, HostState, ObservedHost};
-use crate::model::image::{Digest, ImageFacts, ImageRef};
+use crate::model::image::{Digest, ImageFacts, ImageRef, RegistryImage};
 use crate::model::name::{ClusterName, HostName};
 use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
@@ -137,7 +137,7 @@ impl Host for SimHost {
         self.read(|state| Ok(state.facts.clone())).await
     }
 
-    async fn containers(&self, _: &ClusterName) -> Result<Containers, HostError> {
+    async fn containers(&self, _: &ClusterName, _: Others) -> Result<Containers, HostError> {
         self.read(|state| Ok(state.all(&self.world))).await
     }
 
@@ -171,12 +171,14 @@ impl Host for SimHost {
         self.read(|state| Ok(state.routes.clone())).await
     }
 
-    async fn registry_digest(&self, image: &ImageRef, _: Option<&Credentials>) -> Result<Digest, HostError> {
+    async fn registry_image(&self, image: &ImageRef, _: Option<&Credentials>) -> Result<RegistryImage, HostError> {
         self.read(|_| {
             let published = image.tagged().and_then(|tagged| self.world.published(&tagged));
             let published = published.map(|published| published.digest);
             let digest = image.digest().cloned().or(published);
-            digest.ok_or_else(|| HostError::NotFound(format!("manifest for {image} not found")))
+            let digest = digest.ok_or_else(|| HostError::NotFound(format!("manifest for {image} not found")))?;
+            let platforms = BTreeSet::new();
+            Ok(RegistryImage { digest, platforms })
         })
         .await
     }

@@ -13,6 +13,7 @@ use crate::model::journal::{JournalRecord, journal_path};
 use crate::model::name::{ClusterName, container_name};
 use crate::model::network::{LiveNetwork, Route};
 use crate::model::setting::{Limits, MountSource, Restart};
+use crate::model::unit::Reserved;
 use crate::model::volume::LiveVolume;
 use crate::sim::container::SimContainer;
 use crate::sim::world::World;
@@ -28,6 +29,7 @@ pub(super) struct State {
     foreign: Foreign,
     held_ports: BTreeSet<HeldPort>,
     other_containers: u32,
+    reserved: Reserved,
     other_clusters: BTreeMap<ClusterName, OtherCluster>,
     pub(super) files: BTreeMap<String, Vec<u8>>,
     pub(super) configs: BTreeMap<String, FileFacts>,
@@ -58,6 +60,7 @@ impl State {
             foreign: state.foreign,
             held_ports: state.held_ports,
             other_containers: state.other_containers,
+            reserved: state.reserved,
             other_clusters: state.other_clusters,
             files: files.collect(),
             configs: state
@@ -89,6 +92,7 @@ impl State {
             foreign: self.foreign.clone(),
             held_ports: self.held_ports.clone(),
             other_containers: self.other_containers,
+            reserved: self.reserved,
             journal,
             other_clusters: self.other_clusters.clone(),
         }
@@ -112,6 +116,7 @@ impl State {
             volumes: volumes.keys().cloned().collect(),
             networks: networks.keys().cloned().collect(),
             replica: None,
+            reserved: self.reserved,
         });
         let foreign = (0..self.other_containers).map(|_| first.take().unwrap_or_default());
         Containers {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::source::spelling::{behind_properties, end_of_scalar};
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
 /// Edits of one text. Two that overlap don't both come: the larger one wins, and among equal ones the last.
@@ -81,7 +82,16 @@ impl Edits {
                 && (after.trim().is_empty() || after.trim_start().starts_with('#'));
             if alone {
                 let to = line_of(text, item.end).end;
-                self.replace(line.start..to, String::new());
+                // A text that ends without a line feed still does.
+                let ends_bare = to == text.len() && !text.ends_with('\n');
+                let above = text.get(..line.start).unwrap_or_default();
+                let above = above.strip_suffix('\n').unwrap_or(above);
+                let from = if ends_bare {
+                    above.trim_end_matches('\r').len()
+                } else {
+                    line.start
+                };
+                self.replace(from..to, String::new());
             } else {
                 self.replace(with_comma(text, item), String::new());
             }
@@ -103,6 +113,52 @@ impl Edits {
             // In a list the first key of a map stands behind the dash.
             let indent = " ".repeat(lead.chars().count());
             self.insert(first, &format!("{entry}\n{indent}"));
+        }
+    }
+}
+
+impl Edits {
+    /// Writes a new entry as the last one of a map that stands in this text, in the map's own style: the value of the last of `keys`,
+    /// each of which stands in the one before it, `step` columns deeper.
+    pub fn append_entry(&mut self, text: &str, map: &Node, keys: &[&str], value: &str, step: usize) {
+        let own = own_entries(map).map(|(_, entry)| entry);
+        let last = own.max_by_key(|entry| entry.key.start);
+        if let Some(open) = opening(text, map) {
+            let entry = keys
+                .iter()
+                .rev()
+                .fold(value.to_owned(), |inner, key| match inner == value {
+                    true => format!("{key}: {inner}"),
+                    false => format!("{key}: {{{inner}}}"),
+                });
+            let behind = text.get(open + 1..).unwrap_or_default();
+            match last {
+                Some(last) => self.insert(end_of(text, last), &format!(", {entry}")),
+                None if behind.trim_start().starts_with('}') => self.insert(open + 1, &entry),
+                None => self.insert(open + 1, &format!("{entry}, ")),
+            }
+            return;
+        }
+        let feed = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        // A map of nothing but `<<` begins with that.
+        let first = last.map_or_else(|| behind_properties(text, map.place.start).0, |entry| entry.key.start);
+        let lead = text.get(line_of(text, first).start..first).unwrap_or_default();
+        let indent = lead.trim_start_matches('\u{feff}').chars().count();
+        let lines = keys.iter().enumerate().map(|(depth, key)| {
+            let end = if depth + 1 == keys.len() {
+                format!(" {value}")
+            } else {
+                String::new()
+            };
+            format!("{}{key}:{end}", " ".repeat(indent + depth * step))
+        });
+        let entry = lines.collect::<Vec<_>>().join(feed);
+        match last.map(|last| line_of(text, end_of(text, last))) {
+            None => self.insert(first, &format!("{}{feed}{}", entry.trim_start(), " ".repeat(indent))),
+            Some(line) if text.get(line.clone()).unwrap_or_default().ends_with('\n') => {
+                self.insert(line.end, &format!("{entry}{feed}"));
+            }
+            Some(line) => self.insert(line.end, &format!("{feed}{entry}")),
         }
     }
 }
@@ -134,12 +190,8 @@ pub fn is_flow(text: &str, node: &Node) -> bool {
 
 /// Where the bracket of a list or a map stands; none in block style.
 fn opening(text: &str, node: &Node) -> Option<usize> {
-    let mut rest = text.get(node.place.start..)?;
-    // An anchor or a tag may stand before it.
-    while rest.starts_with(['&', '!']) {
-        rest = rest.split_once(char::is_whitespace)?.1.trim_start();
-    }
-    rest.starts_with(['{', '[']).then(|| text.len() - rest.len())
+    let start = behind_properties(text, node.place.start).0;
+    text.get(start..)?.starts_with(['{', '[']).then_some(start)
 }
 
 /// Where an entry ends: behind its value, or behind what an alias or `<<` says.
@@ -191,12 +243,9 @@ pub fn end_of_node(text: &str, node: &Node) -> usize {
         Kind::List(_) | Kind::Map(_) if let Some(open) = opening(text, node) => return closing(text, open),
         Kind::List(items) => items.iter().map(|item| end_of_node(text, item)).max(),
         Kind::Map(map) => map.values().map(|entry| end_of(text, entry)).max(),
-        Kind::Null | Kind::Bool(_) | Kind::Number { .. } | Kind::Text(_) => None,
+        Kind::Null | Kind::Bool(_) | Kind::Number { .. } | Kind::Text(_) => Some(end_of_scalar(text, node)),
     };
-    let end = end.unwrap_or(node.place.end).max(node.place.start);
-    // A block of text ends where the next thing begins.
-    let trimmed = text.get(node.place.start..end).unwrap_or_default().trim_end().len();
-    node.place.start + trimmed
+    end.unwrap_or(node.place.end).max(node.place.start)
 }
 
 /// Behind the bracket that closes the one at `open`.
@@ -230,15 +279,13 @@ fn closing(text: &str, open: usize) -> usize {
 
 /// An item of a flow list or map with the comma that goes with it.
 fn with_comma(text: &str, item: Range<usize>) -> Range<usize> {
-    let after = text.get(item.end..).unwrap_or_default();
-    let rest = after.trim_start();
-    if rest.starts_with(',') {
-        let behind = rest.get(1..).unwrap_or_default().trim_start_matches(' ');
-        return item.start..text.len() - behind.len();
-    }
     let before = text.get(..item.start).unwrap_or_default().trim_end();
-    match before.strip_suffix(',') {
-        Some(before) => before.len()..item.end,
+    if let Some(before) = before.strip_suffix(',') {
+        return before.len()..item.end;
+    }
+    let after = text.get(item.end..).unwrap_or_default();
+    match after.trim_start().strip_prefix(',') {
+        Some(behind) => item.start..text.len() - behind.trim_start_matches(' ').len(),
         None => item,
     }
 }

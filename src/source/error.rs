@@ -84,6 +84,12 @@ pub enum SourceError {
         /// The file.
         path: PathBuf,
     },
+    /// A file is another than the one that was read, a moment ago.
+    #[error("{} was changed while cdk was at work; nothing was written", .path.display())]
+    Moved {
+        /// The file.
+        path: PathBuf,
+    },
     /// `init` would overwrite files.
     #[error("these files are there already: {}", .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "))]
     Exists(Vec<PathBuf>),
@@ -113,6 +119,7 @@ impl SourceError {
                     None => format!("there is {}", known.join(", ")).into(),
                 });
             }
+            Self::Moved { .. } => "the same command again edits it as it is now",
             Self::Git { hint, .. } => return hint.map(Cow::Borrowed),
             Self::Io { .. }
             | Self::NotInGit { .. }
@@ -135,6 +142,7 @@ impl SourceError {
             | Self::NotInRevision { .. }
             | Self::EnvironmentTwice { .. }
             | Self::EnvironmentLink { .. }
+            | Self::Moved { .. }
             | Self::Exists(_)
             | Self::Name(_) => false,
         }

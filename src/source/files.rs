@@ -75,6 +75,27 @@ impl Files for WorkTree {
     }
 }
 
+/// A tree with other texts in some of its files.
+pub struct Edited<'a> {
+    /// The tree.
+    pub under: &'a dyn Files,
+    /// The texts, by path.
+    pub texts: &'a BTreeMap<PathBuf, String>,
+}
+
+impl Files for Edited<'_> {
+    fn list(&self, folder: &Path) -> Result<BTreeMap<String, Listed>, SourceError> {
+        self.under.list(folder)
+    }
+
+    fn read(&self, file: &Path) -> Result<Option<Vec<u8>>, SourceError> {
+        match self.texts.get(file) {
+            Some(text) => Ok(Some(text.clone().into_bytes())),
+            None => self.under.read(file),
+        }
+    }
+}
+
 /// What an `include` pattern found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Found {

@@ -1,4 +1,4 @@
-//! git as a store of files: which commit is meant, and its tree, read without a checkout. No network, no writing.
+//! git as a store of files: which commit is meant, and its tree, read without a checkout. No network; writing is `commit`'s.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use crate::source::files::{Files, Listed};
 
 /// The git repository that a cluster repository lies in.
 pub struct Git {
-    repository: git2::Repository,
+    pub(super) repository: git2::Repository,
     /// From git's work tree to the cluster repository.
-    prefix: PathBuf,
+    pub(super) prefix: PathBuf,
 }
 
-fn failed(error: &git2::Error) -> SourceError {
+pub(super) fn failed(error: &git2::Error) -> SourceError {
     let hint = match error.code() {
         ErrorCode::Owner => Some("git config --global --add safe.directory DIR says that this folder may be trusted"),
         _ if error.message().contains("extension") || error.message().contains("repositoryformatversion") => {

@@ -1,6 +1,8 @@
 //! The YAML as written, from the work tree or from a git revision: `Manifest`. It reads files and git, and gives them no meaning.
 
+pub mod commit;
 pub mod compose;
+pub mod differ;
 pub mod edit;
 pub mod environment;
 pub mod error;
@@ -10,15 +12,18 @@ pub mod init;
 pub mod manifest;
 pub mod named;
 pub mod parse;
+pub mod save;
 pub mod scalar;
+pub mod spelling;
 pub mod tag;
 pub mod yaml;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::model::revision::{Relation, Revision};
 pub use crate::source::error::{ReadError, SourceError};
-use crate::source::files::WorkTree;
+use crate::source::files::{Edited, WorkTree};
 use crate::source::git::Git;
 use crate::source::manifest::{Manifest, ROOT_FILE, gather};
 
@@ -70,11 +75,27 @@ impl Repository {
     /// # Errors
     /// All problems of the files together, or the one reason why they could not be read.
     pub fn read(&self, rev: Option<&str>) -> Result<Manifest, ReadError> {
+        self.read_edited(rev, &BTreeMap::new())
+    }
+
+    /// The same with other texts in some files, which are not written for that.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_edited(&self, rev: Option<&str>, texts: &BTreeMap<PathBuf, String>) -> Result<Manifest, ReadError> {
         let git = Git::open(&self.root)?;
         match rev {
-            Some(rev) => self.read_revision(git.as_ref(), rev),
-            None => self.read_work_tree(git.as_ref()),
+            Some(rev) => self.read_revision(git.as_ref(), rev, texts),
+            None => self.read_work_tree(git.as_ref(), texts),
         }
+    }
+
+    /// The git repository that this lies in; none where there is none.
+    ///
+    /// # Errors
+    /// Where git's own data cannot be read.
+    pub fn git(&self) -> Result<Option<Git>, SourceError> {
+        Git::open(&self.root)
     }
 
     /// How one commit stands to another, both by their whole ids.
@@ -89,13 +110,19 @@ impl Repository {
         Ok(git.relation(ours, other))
     }
 
-    fn read_revision(&self, git: Option<&Git>, rev: &str) -> Result<Manifest, ReadError> {
+    fn read_revision(
+        &self,
+        git: Option<&Git>,
+        rev: &str,
+        texts: &BTreeMap<PathBuf, String>,
+    ) -> Result<Manifest, ReadError> {
         let git = git.ok_or_else(|| SourceError::NotInGit {
             root: self.root.clone(),
             rev: rev.to_owned(),
         })?;
         let (revision, tree) = git.revision(rev)?;
-        let gathered = gather(&tree, self.environment.as_deref())?.ok_or_else(|| SourceError::NotInRevision {
+        let files = Edited { under: &tree, texts };
+        let gathered = gather(&files, self.environment.as_deref())?.ok_or_else(|| SourceError::NotInRevision {
             rev: rev.to_owned(),
             path: git.prefix().join(ROOT_FILE),
         })?;
@@ -104,9 +131,10 @@ impl Repository {
             .map_err(ReadError::Rejected)
     }
 
-    fn read_work_tree(&self, git: Option<&Git>) -> Result<Manifest, ReadError> {
+    fn read_work_tree(&self, git: Option<&Git>, texts: &BTreeMap<PathBuf, String>) -> Result<Manifest, ReadError> {
         let root = self.root.clone();
-        let gathered = gather(&WorkTree { root: root.clone() }, self.environment.as_deref())?
+        let under = &WorkTree { root: root.clone() };
+        let gathered = gather(&Edited { under, texts }, self.environment.as_deref())?
             .ok_or_else(|| SourceError::NotFound { start: root.clone() })?;
         let head = git.map(Git::head).transpose()?.flatten();
         let revision = match head {

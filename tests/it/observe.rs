@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use async_trait::async_trait;
-use cdk::host::{Containers, Credentials, Host, HostError, Hosts};
+use cdk::host::{Containers, Credentials, ForeignContainer, Host, HostError, Hosts, Others};
 use cdk::model::blob::{FileFacts, FileRef};
 use cdk::model::container::{ContainerSpec, LiveContainer, Ownership};
 use cdk::model::host::{HostFacts, ObservedHost};
-use cdk::model::image::{Digest, ImageFacts, ImageRef, Resolution};
+use cdk::model::image::{Digest, ImageFacts, ImageRef, RegistryImage, Resolution};
 use cdk::model::journal::{EarlierVersion, JOURNAL_RECORDS, journal_path};
 use cdk::model::name::{ClusterName, HostName};
 use cdk::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
+use cdk::model::platform::Platform;
 use cdk::model::policy::PullPolicy;
 use cdk::model::setting::{Limits, Restart};
+use cdk::model::unit::{Bytes, Reserved};
 use cdk::model::volume::{LiveVolume, VolumeSpec};
 use cdk::observe::{Observed, Wanted, observe, read_document, schema};
 
@@ -25,11 +27,15 @@ fn digest(letter: char) -> Digest {
 /// A host that answers what it was told to, and remembers what its registry was asked for.
 struct Scripted {
     name: HostName,
+    facts: HostFacts,
     own: Vec<LiveContainer>,
+    /// Somebody else's, and the memory that it is found to be promised where somebody inspects it.
+    foreign: Vec<(ForeignContainer, Bytes)>,
     images: BTreeMap<String, ImageFacts>,
     files: BTreeMap<String, Vec<u8>>,
     volumes: Result<BTreeMap<String, LiveVolume>, HostError>,
     registry: Result<Digest, HostError>,
+    platforms: Vec<&'static str>,
     asked: RefCell<Vec<String>>,
 }
 
@@ -37,13 +43,39 @@ impl Scripted {
     fn new(name: &str) -> Self {
         Self {
             name: name.parse().unwrap(),
+            facts: HostFacts::default(),
             own: Vec::new(),
+            foreign: Vec::new(),
             images: BTreeMap::new(),
             files: BTreeMap::new(),
             volumes: Ok(BTreeMap::from([("data".to_owned(), LiveVolume::default())])),
             registry: Err(HostError::Refused("out of reach".to_owned())),
+            platforms: Vec::new(),
             asked: RefCell::default(),
         }
+    }
+
+    fn of(mut self, arch: &str) -> Self {
+        self.facts.os = "linux".to_owned();
+        self.facts.arch = arch.to_owned();
+        self
+    }
+
+    /// Its registry has all images, by this digest and for these platforms.
+    fn publishing(mut self, digest: Digest, platforms: &[&'static str]) -> Self {
+        self.registry = Ok(digest);
+        self.platforms = platforms.to_vec();
+        self
+    }
+
+    fn with_image(mut self, pinned: String, platform: &str) -> Self {
+        let facts = ImageFacts {
+            digests: vec![pinned],
+            platform: platform.parse().ok(),
+            ..ImageFacts::default()
+        };
+        self.images.insert("sha256:2".to_owned(), facts);
+        self
     }
 
     fn with_tag(mut self, tag: &str) -> Self {
@@ -66,6 +98,7 @@ impl Scripted {
                 image: Some(image.parse().unwrap()),
                 digest: Some(digest),
                 job: None,
+                reserved: Default::default(),
             },
             image_id: "sha256:1".to_owned(),
             state: Default::default(),
@@ -104,12 +137,20 @@ impl Host for Scripted {
         &self.name
     }
     async fn facts(&self) -> Result<HostFacts, HostError> {
-        Ok(HostFacts::default())
+        Ok(self.facts.clone())
     }
-    async fn containers(&self, _: &ClusterName) -> Result<Containers, HostError> {
+    async fn containers(&self, _: &ClusterName, others: Others) -> Result<Containers, HostError> {
+        let foreign = self.foreign.iter().map(|(one, promised)| {
+            let mut one = one.clone();
+            one.reserved.memory.0 += match others {
+                Others::Listed => 0,
+                Others::Inspected => promised.0,
+            };
+            one
+        });
         Ok(Containers {
             own: self.own.clone(),
-            foreign: Vec::new(),
+            foreign: foreign.collect(),
         })
     }
     async fn container(&self, _: &str) -> Result<Option<LiveContainer>, HostError> {
@@ -130,10 +171,11 @@ impl Host for Scripted {
     async fn routes(&self) -> Result<Option<Vec<Route>>, HostError> {
         unreachable!("nobody asked for routes")
     }
-    async fn registry_digest(&self, image: &ImageRef, auth: Option<&Credentials>) -> Result<Digest, HostError> {
+    async fn registry_image(&self, image: &ImageRef, auth: Option<&Credentials>) -> Result<RegistryImage, HostError> {
         let user = auth.map_or("nobody", |auth| &auth.username);
         self.asked.borrow_mut().push(format!("{image} as {user}"));
-        self.registry.clone()
+        let platforms = self.platforms.iter().map(|text| text.parse().unwrap()).collect();
+        self.registry.clone().map(|digest| RegistryImage { digest, platforms })
     }
     async fn pull(&self, _: &ImageRef, _: Option<&Digest>, _: Option<&Credentials>) -> Result<(), HostError> {
         unreachable!("observe changes nothing")
@@ -192,6 +234,10 @@ impl Host for Scripted {
     }
 }
 
+fn platforms(texts: &[&str]) -> BTreeSet<Platform> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
 /// Observes these hosts for `images`; also what each host's registry was asked for.
 fn seen(scripted: Vec<Scripted>, images: &[&str]) -> (Observed, Vec<String>) {
     seen_by(scripted, images, PullPolicy::Missing, None)
@@ -212,18 +258,9 @@ fn seen_by(
     let wanted = Wanted {
         images: images.collect(),
         revision: revision.map(str::to_owned),
+        others: Others::Listed,
     };
-    let credentials = BTreeMap::from([(
-        "reg.lab:5000".to_owned(),
-        Credentials {
-            registry: "reg.lab:5000".to_owned(),
-            username: "ci".to_owned(),
-            password: "secret".to_owned(),
-        },
-    )]);
-    let cluster = "shop".parse().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let observed = runtime.block_on(observe(&hosts, &cluster, &wanted, &credentials, 4));
+    let observed = look(&hosts, &wanted);
     let asked = scripted
         .iter()
         .flat_map(|host| {
@@ -235,6 +272,20 @@ fn seen_by(
         })
         .collect();
     (observed, asked)
+}
+
+fn look(hosts: &Hosts, wanted: &Wanted) -> Observed {
+    let credentials = BTreeMap::from([(
+        "reg.lab:5000".to_owned(),
+        Credentials {
+            registry: "reg.lab:5000".to_owned(),
+            username: "ci".to_owned(),
+            password: "secret".to_owned(),
+        },
+    )]);
+    let cluster = "shop".parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(observe(hosts, &cluster, wanted, &credentials, 4))
 }
 
 const WEB: &str = "reg.lab:5000/web:1";
@@ -443,4 +494,125 @@ fn wrong_observations_say_where() {
         r#"{"hosts": {"h1": {"containers": [{"owner": {"slot": "web.1"}, "state": {"exited": {"code": 1}}}]}}}"#;
     assert!(read_document(known).is_ok());
     assert_eq!(schema()["title"], "ObservationDocument");
+}
+
+#[test]
+fn an_images_platforms_are_told_by_its_registry_and_recorded() {
+    let multi = ["linux/amd64", "linux/arm64/v8"];
+    let (observed, _) = seen(vec![Scripted::new("h1").publishing(digest('a'), &multi)], &[WEB]);
+    assert_eq!(
+        observed.platforms,
+        BTreeMap::from([(WEB.to_owned(), platforms(&["linux/amd64", "linux/arm64"]))])
+    );
+    // A registry that does not say leaves it open.
+    let (observed, _) = seen(vec![Scripted::new("h1").publishing(digest('a'), &[])], &[WEB]);
+    assert_eq!(observed.platforms, BTreeMap::new());
+    // What an apply recorded is not asked for again, be the hosts as different as they like.
+    let mut recorded = Scripted::new("h1").of("x86_64");
+    let record = serde_json::json!({
+        "version": 1, "sequence": 3, "at": "", "end": "done", "digests": { WEB: digest('a') },
+        "memory": { "platforms": { digest('a').as_str(): ["linux/arm64"] } },
+    });
+    recorded.files.insert(journal_path(3), record.to_string().into_bytes());
+    let (observed, asked) = seen(vec![recorded, Scripted::new("h2").of("aarch64")], &[WEB]);
+    assert_eq!(observed.platforms[WEB], platforms(&["linux/arm64"]));
+    assert_eq!(asked, [""; 0]);
+}
+
+#[test]
+fn the_platforms_of_a_known_digest_are_asked_for_only_where_hosts_differ_and_it_lies_not_on_each_kind() {
+    let pinned = format!("reg.lab:5000/web@{}", digest('c'));
+    let host = |name: &str, arch: &str| Scripted::new(name).of(arch).publishing(digest('c'), &["linux/arm64"]);
+    let (observed, asked) = seen(vec![host("h1", "x86_64"), host("h2", "x86_64")], &[&pinned]);
+    assert_eq!((observed.platforms.len(), asked.len()), (0, 0), "they are all alike");
+    let (observed, asked) = seen(vec![host("h1", "x86_64"), host("h2", "aarch64")], &[&pinned]);
+    assert_eq!(observed.platforms[&pinned], platforms(&["linux/arm64"]));
+    assert_eq!(asked, [format!("h1: {pinned} as ci")]);
+    // By what was recorded, not by what the tag may mean now.
+    let hosts = vec![host("h1", "x86_64").running(WEB, digest('c')), host("h2", "aarch64")];
+    let (observed, asked) = seen(hosts, &[WEB]);
+    assert_eq!(observed.platforms[WEB], platforms(&["linux/arm64"]));
+    assert_eq!(asked, [format!("h1: {pinned} as ci")]);
+    // Each kind of host has one that it runs.
+    let hosts = vec![
+        host("h1", "x86_64").with_image(pinned.clone(), "linux/amd64"),
+        host("h2", "aarch64").with_image(pinned.clone(), "linux/arm64"),
+        host("h3", "aarch64"),
+    ];
+    let (observed, asked) = seen(hosts, &[&pinned]);
+    assert_eq!((observed.platforms.len(), asked.len()), (0, 0));
+    // That nobody can say it is no failure.
+    let hosts = vec![Scripted::new("h1").of("x86_64"), Scripted::new("h2").of("aarch64")];
+    let (observed, asked) = seen(hosts, &[&pinned]);
+    assert_eq!(observed.images[&pinned], Resolution::Digest(digest('c')));
+    assert_eq!((observed.platforms.len(), asked.len()), (0, 1));
+}
+
+#[test]
+fn a_host_runs_an_image_unless_its_registry_or_the_image_there_says_otherwise() {
+    let pinned = format!("reg.lab:5000/web@{}", digest('a'));
+    let document = |platforms: &str| {
+        let text = format!(
+            "{{images: {{'{WEB}': {{digest: '{}'}}}}, {platforms} hosts: {{
+                amd: {{facts: {{os: linux, arch: x86_64}}}},
+                arm: {{facts: {{os: linux, arch: aarch64}}}},
+                wrong: {{facts: {{os: linux, arch: aarch64}}, images: {{'sha256:2': {{digests: ['{pinned}'], platform: linux/amd64}}}}}},
+                untold: {{}}}}}}",
+            digest('a')
+        );
+        read_document(&text).unwrap().observed
+    };
+    let runs = |observed: &Observed| {
+        let hosts = observed.hosts.iter();
+        let states = hosts.filter_map(|(name, host)| Some((name, host.state()?)));
+        let image = WEB.parse().unwrap();
+        let those = states.filter(|(_, state)| observed.runs(&image, state));
+        those.map(|(name, _)| name.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let told = format!("platforms: {{'{WEB}': [linux/x86_64]}},");
+    assert_eq!(runs(&document(&told)), "amd untold");
+    assert_eq!(
+        runs(&document("")),
+        "amd arm untold",
+        "what lies on one host says nothing of another"
+    );
+    let told = format!("platforms: {{'{WEB}': [linux/mips, linux/arm/v7]}},");
+    let observed = document(&told);
+    assert_eq!(runs(&observed), "arm untold wrong", "64-bit ARM runs 32-bit ARM");
+    let text = serde_json::to_string(&observed).unwrap();
+    assert_eq!(read_document(&text).unwrap().observed, observed);
+}
+
+#[test]
+fn what_others_reserved_is_summed_and_inspected_only_where_somebody_wants_to_know() {
+    let foreign = |cpus: &str, memory: &str, promised: &str| {
+        let reserved = Reserved {
+            cpus: cpus.parse().unwrap(),
+            memory: memory.parse().unwrap(),
+        };
+        let one = ForeignContainer {
+            reserved,
+            ..ForeignContainer::default()
+        };
+        (one, promised.parse().unwrap())
+    };
+    let mut host = Scripted::new("h1");
+    host.foreign = vec![
+        foreign("0.5", "1G", "0"),
+        foreign("0", "0", "256M"),
+        foreign("1", "0", "0"),
+    ];
+    let hosts: Hosts = [(host.name.clone(), Ok(Rc::new(host) as Rc<dyn Host>))].into();
+    for (others, memory) in [(Others::Listed, "1G"), (Others::Inspected, "1280M")] {
+        let wanted = Wanted {
+            others,
+            ..Wanted::default()
+        };
+        let observed = look(&hosts, &wanted);
+        let state = observed.hosts.values().find_map(ObservedHost::state).unwrap();
+        assert_eq!(state.reserved.cpus.to_string(), "1.5");
+        assert_eq!(state.reserved.memory.to_string(), memory, "{others:?}");
+        let text = serde_json::to_string(&observed).unwrap();
+        assert_eq!(read_document(&text).unwrap().observed, observed);
+    }
 }

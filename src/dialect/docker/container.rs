@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerConfig, ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum as Status,
-    ContainerSummary, EndpointSettings, HealthConfig, HealthStatusEnum, HostConfig, HostConfigLogConfig, PortMap,
-    PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
+    ContainerSummary, ContainerSummaryStateEnum as Listed, EndpointSettings, HealthConfig, HealthStatusEnum,
+    HostConfig, HostConfigLogConfig, PortMap, PortSummaryTypeEnum, RestartPolicy, RestartPolicyNameEnum,
 };
 
 use crate::dialect::docker::asked::{self, Asked};
@@ -13,7 +13,7 @@ use crate::dialect::docker::{Unreadable, file, label, limits, mount, natural, ne
 use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
 use crate::model::host::HeldPort;
 use crate::model::setting::{Healthcheck, Logging, PortBinding, Protocol, Restart};
-use crate::model::unit::Span;
+use crate::model::unit::{Bytes, Span};
 
 /// A replica's container, from what the engine's `inspect` says.
 ///
@@ -83,6 +83,20 @@ pub fn held_ports(summary: &ContainerSummary) -> Vec<HeldPort> {
         })
         .collect();
     held.into_iter().collect()
+}
+
+/// Whether a container in a list holds what it was promised: it runs, or is about to.
+pub fn holds(summary: &ContainerSummary) -> bool {
+    match summary.state.unwrap_or(Listed::EMPTY) {
+        Listed::CREATED | Listed::RUNNING | Listed::PAUSED | Listed::RESTARTING | Listed::STOPPING => true,
+        Listed::EMPTY | Listed::EXITED | Listed::REMOVING | Listed::DEAD => false,
+    }
+}
+
+/// The memory that the engine promises a container, whoever made it.
+pub fn promised(answer: &ContainerInspectResponse) -> Bytes {
+    let host = answer.host_config.as_ref();
+    Bytes(natural(host.and_then(|host| host.memory_reservation)))
 }
 
 /// A health check in the model's words, of a container or an image.

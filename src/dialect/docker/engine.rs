@@ -3,11 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use bollard::models::{ImageInspect, ImageSummary, SystemInfo};
+use bollard::models::{DistributionInspect, ImageInspect, ImageSummary, SystemInfo};
 
 use crate::dialect::docker::{Unreadable, container, label};
 use crate::model::host::HostFacts;
-use crate::model::image::{ImageDefaults, ImageFacts};
+use crate::model::image::{ImageDefaults, ImageFacts, RegistryImage};
+use crate::model::platform::Platform;
 use crate::model::unit::Bytes;
 
 /// A version of Docker's API.
@@ -97,6 +98,7 @@ pub fn listed(summary: &ImageSummary) -> ImageFacts {
     ImageFacts {
         tags: named(&summary.repo_tags),
         digests: named(&summary.repo_digests),
+        platform: None,
         defaults: ImageDefaults::default(),
     }
 }
@@ -105,7 +107,9 @@ pub fn listed(summary: &ImageSummary) -> ImageFacts {
 /// not among them: they say nothing of a container made from it.
 pub fn image(answer: ImageInspect) -> ImageFacts {
     let config = answer.config.unwrap_or_default();
+    let text = |word: &Option<String>| word.clone().unwrap_or_default();
     ImageFacts {
+        platform: Platform::new(&text(&answer.os), &text(&answer.architecture), &text(&answer.variant)),
         tags: named(&answer.repo_tags.unwrap_or_default()),
         digests: named(&answer.repo_digests.unwrap_or_default()),
         defaults: ImageDefaults {
@@ -120,6 +124,23 @@ pub fn image(answer: ImageInspect) -> ImageFacts {
             stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
         },
     }
+}
+
+/// An image as its registry has it. What is of no known platform (an attestation, say) is no image.
+///
+/// # Errors
+/// The digest does not read as one.
+pub fn in_registry(answer: DistributionInspect) -> Result<RegistryImage, Unreadable> {
+    let digest = answer.descriptor.digest.unwrap_or_default();
+    let text = |word: &Option<String>| word.clone().unwrap_or_default();
+    let platforms = answer.platforms.iter().filter_map(|platform| {
+        let (os, arch) = (text(&platform.os), text(&platform.architecture));
+        Platform::new(&os, &arch, &text(&platform.variant))
+    });
+    Ok(RegistryImage {
+        digest: digest.parse().map_err(|why| Unreadable(format!("{why}")))?,
+        platforms: platforms.collect(),
+    })
 }
 
 fn named(names: &[String]) -> Vec<String> {

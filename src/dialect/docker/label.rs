@@ -10,6 +10,7 @@ use crate::model::name::{ClusterName, ServiceName};
 use crate::model::network::{NetworkSpec, Networking};
 use crate::model::order::JobVersion;
 use crate::model::setting::Logging;
+use crate::model::unit::Reserved;
 
 /// The version of the labels that this cdk writes; it refuses a newer one.
 pub const LABELS_VERSION: u32 = 1;
@@ -35,12 +36,13 @@ const REVISION: &str = "cdk.revision";
 const IMAGE: &str = "cdk.image";
 const DIGEST: &str = "cdk.digest";
 const JOB: &str = "cdk.job";
+const RESERVED: &str = "cdk.reserved";
 const LOGGING: &str = "cdk.logging";
 const NETWORK: &str = "cdk.network";
 /// What `asked` keeps.
 pub(super) const ASKED: &str = "cdk.asked";
 
-const OWN: [&str; 14] = [
+const OWN: [&str; 15] = [
     CLUSTER,
     ROLE,
     FOLDERS,
@@ -52,6 +54,7 @@ const OWN: [&str; 14] = [
     IMAGE,
     DIGEST,
     JOB,
+    RESERVED,
     LOGGING,
     NETWORK,
     ASKED,
@@ -83,6 +86,7 @@ pub fn of_replica(
         image,
         digest,
         job,
+        reserved,
     } = owner;
     let networking = AskedNetworking::of(network);
     let networking = (networking != AskedNetworking::default()).then_some(networking);
@@ -94,10 +98,11 @@ pub fn of_replica(
         (SLOT, Some(slot.to_string())),
         (SERVICE, Some(slot.service.to_string())),
         (FINGERPRINT, fingerprint.as_ref().map(ToString::to_string)),
-        (REVISION, revision.clone()),
+        (REVISION, revision.as_ref().map(ToString::to_string)),
         (IMAGE, image.as_ref().map(ToString::to_string)),
         (DIGEST, digest.as_ref().map(ToString::to_string)),
         (JOB, job.as_ref().map(ToString::to_string)),
+        (RESERVED, promise(reserved)),
         (LOGGING, asked),
         (NETWORK, networking),
     ]
@@ -204,8 +209,8 @@ pub fn owner(name: &str, labels: &HashMap<String, String>) -> Result<Ownership, 
     };
     Ok(Ownership {
         slot: slot.parse().map_err(|why| wrong(SLOT, &why))?,
-        fingerprint: labels.get(FINGERPRINT).cloned().map(Fingerprint),
-        revision: labels.get(REVISION).cloned(),
+        fingerprint: labels.get(FINGERPRINT).map(|text| Fingerprint(text.as_str().into())),
+        revision: labels.get(REVISION).map(|text| text.as_str().into()),
         image: labels
             .get(IMAGE)
             .map(|text| text.parse())
@@ -217,7 +222,36 @@ pub fn owner(name: &str, labels: &HashMap<String, String>) -> Result<Ownership, 
             .transpose()
             .map_err(|why| wrong(DIGEST, &why))?,
         job: labels.get(JOB).cloned().map(JobVersion),
+        reserved: reserved(labels),
     })
+}
+
+/// `cpus=0.5,memory=256M`; none where nothing is promised.
+fn promise(reserved: &Reserved) -> Option<String> {
+    let Reserved { cpus, memory } = reserved;
+    let cpus = (cpus.0 > 0).then(|| format!("cpus={cpus}"));
+    let memory = (memory.0 > 0).then(|| format!("memory={memory}"));
+    let parts: Vec<String> = cpus.into_iter().chain(memory).collect();
+    (!parts.is_empty()).then(|| parts.join(","))
+}
+
+/// What a container with these labels was promised when it was made, of whichever cluster it is. What a newer cdk may add is
+/// passed over; without such a label it is nothing.
+pub fn reserved(labels: &HashMap<String, String>) -> Reserved {
+    let mut reserved = Reserved::default();
+    for (key, value) in labels
+        .get(RESERVED)
+        .into_iter()
+        .flat_map(|text| text.split(','))
+        .filter_map(|part| part.split_once('='))
+    {
+        match key {
+            "cpus" => reserved.cpus = value.parse().unwrap_or_default(),
+            "memory" => reserved.memory = value.parse().unwrap_or_default(),
+            _ => {}
+        }
+    }
+    reserved
 }
 
 /// The logging that was asked for when the container was made; nothing asked where there is no such label.

@@ -1,4 +1,4 @@
-//! Constraints on what only a host itself can say: its platform and its engine's labels; and on its address.
+//! Constraints on what only a host itself can say: its engine's id, its platform and its engine's labels; and on its address.
 
 use cdk::resolve::constraint::parse;
 
@@ -14,8 +14,8 @@ fn taken(constraint: &str) -> Vec<String> {
     }
     let observed = observed(
         "hosts:
-  a: {facts: {os: linux, arch: x86_64, engine_labels: {gpu: a100}}}
-  b: {facts: {os: linux, arch: aarch64}}
+  a: {facts: {machine_id: '7X9K:AB', os: linux, arch: x86_64, engine_labels: {gpu: a100}}}
+  b: {facts: {machine_id: 2c5f, os: linux, arch: aarch64}}
   c: {facts: {}}
 ",
     );
@@ -29,14 +29,16 @@ fn taken(constraint: &str) -> Vec<String> {
 #[test]
 fn a_host_is_known_by_its_platform_its_address_and_its_engine() {
     for (constraint, hosts) in [
-        ("node.platform.os == Linux", "a b c"),
-        // What a host does not say is no reason against it.
-        ("node.platform.os == windows", "c"),
-        ("node.platform.arch == amd64", "a c"),
-        ("node.platform.arch == x86_64", "a c"),
+        ("node.platform.os == Linux", "a b"),
+        // What a host does not say fails == and passes !=.
+        ("node.platform.os != windows", "a b c"),
+        ("node.platform.arch == amd64", "a"),
+        ("node.platform.arch == x86_64", "a"),
         ("node.platform.arch != arm64", "a c"),
         ("engine.labels.gpu == a100", "a"),
         ("engine.labels.gpu != a100", "b c"),
+        ("node.id == 7x9k:ab", "a"),
+        ("node.id != 7x9k:ab", "b c"),
         ("node.ip == 10.0.0.0/16", "a b"),
         ("node.ip != 10.0.0.2", "a c"),
     ] {

@@ -10,7 +10,7 @@ use cdk::model::network::Networking;
 use cdk::model::policy::{Order, PullPolicy, UpdatePolicy};
 use cdk::model::revision::Revision;
 use cdk::model::setting::{Logging, PortBinding, Protocol, Restart};
-use cdk::model::unit::{Bytes, Cpus, Span};
+use cdk::model::unit::{Bytes, Cpus, Reserved, Span};
 use cdk::observe::Observed;
 use cdk::report::{hosts, ps, show};
 use cdk::resolve::desired::{
@@ -130,7 +130,7 @@ fn container(name: &str, started_at: &str) -> LiveContainer {
         id: String::new(),
         name: name.to_owned(),
         owner: Ownership {
-            revision: Some("3f2a1c9e0f".to_owned()),
+            revision: Some("3f2a1c9e0f".into()),
             image: Some("reg:5000/web:1.5.0".parse().unwrap()),
             ..owner("web.1")
         },
@@ -181,6 +181,10 @@ fn observed() -> Observed {
         },
         containers: vec![retired, container("shop.web.1", "2026-01-02T03:04:05.5Z")],
         other_containers: 3,
+        reserved: Reserved {
+            cpus: Cpus(500_000_000),
+            memory: Bytes(256 << 20),
+        },
         journal: vec![
             record(JournalEnd::Done, BTreeMap::from([(slot("web.2"), placed)])),
             record(JournalEnd::Begun, BTreeMap::new()),
@@ -196,6 +200,7 @@ fn observed() -> Observed {
             ),
         ]),
         images: BTreeMap::new(),
+        platforms: BTreeMap::new(),
     }
 }
 

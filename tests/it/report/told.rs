@@ -199,7 +199,7 @@ fn status_tells_health_and_git_apart() {
     };
     let seen = |state: &HostState| Observed {
         hosts: [(host("bj-01"), ObservedHost::Reachable(Box::new(state.clone())))].into(),
-        images: BTreeMap::new(),
+        ..Observed::default()
     };
     let slots = ["web.1", "web.2"].map(|name| replica(name, Action::Keep, Some("bj-01"), ""));
     let plan = Plan {
