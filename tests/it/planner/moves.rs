@@ -340,7 +340,9 @@ fn a_port_that_only_an_apply_would_free_is_waited_for() {
     let mut all = desired(&HOSTS, vec![("old", service("old:1", 1)), ("web", service("web:1", 1))]);
     of(&mut all, "old").constraints.push(label("old", true, "yes"));
     labelled(&mut all, "old", &[("h2", "yes")]);
-    ["old", "web"].map(|name| of(&mut all, name).ports.insert(published(80, "8080")));
+    for name in ["old", "web"] {
+        of(&mut all, name).ports.insert(published(80, "8080"));
+    }
     let mut seen = running(&all);
     assert_eq!(stands(&seen), ["old.1 h2", "web.1 h1"]);
     all.services.remove(&"old".parse().unwrap());

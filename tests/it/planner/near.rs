@@ -166,8 +166,8 @@ fn a_wish_that_is_new_moves_only_those_that_now_stand_wrong() {
     assert_eq!(
         changes(&plan),
         [
-            "web.1 Move on b1 from a1: a1 holds a replica of api",
-            "web.2 Move on b2 from a2: a2 holds a replica of api",
+            "web.3 Move on b1 from a1: a1 holds a replica of api",
+            "web.4 Move on b2 from a2: a2 holds a replica of api",
         ]
     );
     // One that is only better moves nothing.
