@@ -121,7 +121,7 @@ impl<'a> Placer<'a> {
         for seat in seats {
             leaving.extend(self.stay(seat, &mut bound));
         }
-        leaving.extend(self.move_asked(moved, away, &known));
+        leaving.extend(self.move_asked(moved, away, &mut fresh, &known));
         let (followers, others): (Vec<_>, Vec<_>) = self.kinds.iter().cloned().partition(|kind| kind.follows());
         for kind in &others {
             leaving.extend(self.part(kind, &mut bound));

@@ -1,9 +1,9 @@
 //! Evening out, where a person asks for it: the fewest moves after which no group and no host has two more than another that could take one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::model::name::{ServiceName, Slot};
+use crate::model::name::Slot;
 use crate::model::setting::PortBinding;
 use crate::place::choose::Placer;
 use crate::place::crowd::{Grouping, Index};
@@ -54,14 +54,8 @@ impl<'a> Placer<'a> {
         }
     }
 
-    /// The replicas that may be moved, by service: those that run and stay, whose service is spread, writes to no host, and is
-    /// none that another is to be near: that one would have to follow.
+    /// The replicas that may be moved, by service: those that run and stay, whose service is spread and writes to no host.
     fn movable(&self, known: &Known<'a>) -> BTreeMap<Index, BTreeMap<Slot, Index>> {
-        let wishes = self.kinds.iter().flat_map(|kind| {
-            let near = kind.service.placing.affinity.iter();
-            near.map(|wish| &wish.service).filter(|other| *other != kind.name)
-        });
-        let followed: BTreeSet<&ServiceName> = wishes.collect();
         let mut all: BTreeMap<Index, BTreeMap<Slot, Index>> = BTreeMap::new();
         for (slot, assignment) in &self.done.slots {
             let Some(kind) = self.kind(&slot.service) else { continue };
@@ -74,8 +68,7 @@ impl<'a> Placer<'a> {
                 Mode::Global | Mode::ReplicatedJob(_) | Mode::GlobalJob => false,
             };
             let at = known.by_name.get(&assignment.host);
-            let free = spread && replicated && !followed.contains(kind.name);
-            if let Some(at) = at.filter(|_| free && assignment.reason == Reason::Stays) {
+            if let Some(at) = at.filter(|_| spread && replicated && assignment.reason == Reason::Stays) {
                 all.entry(kind.at).or_default().insert(slot.clone(), *at);
             }
         }
@@ -102,10 +95,21 @@ impl<'a> Placer<'a> {
         i64::from(self.crowds.on(kind.at, from)) + 1 - i64::from(self.crowds.on(kind.at, to))
     }
 
-    /// Whether a replica stands no worse on another host but for the counts: by what is near, and by what keeps failing.
-    fn is_as_good(kind: &Kind<'_>, bonds: &Bonds<'_>, from: Index, to: Index) -> bool {
+    /// Whether a replica stands no worse on another host but for the counts: by what is near, and by what keeps failing. Those
+    /// that are to be near it keep another one of it where it was.
+    fn is_as_good(&self, kind: &Kind<'_>, bonds: &Bonds<'_>, from: Index, to: Index) -> bool {
         let fails = |host: Index| kind.failing.contains(&host);
-        bonds.score(to) >= bonds.score(from) && (!fails(to) || fails(from))
+        let mut others = self.kinds.iter().filter(|other| other.at != kind.at);
+        let followed = others.any(|other| {
+            other
+                .service
+                .placing
+                .affinity
+                .iter()
+                .any(|wish| wish.service == *kind.name)
+        });
+        let stays = !followed || self.crowds.on(kind.at, from) > 0;
+        stays && bonds.score(to) >= bonds.score(from) && (!fails(to) || fails(from))
     }
 
     /// A move that evens a service out: from where it stands most crowded that another place would take one from.
@@ -154,7 +158,7 @@ impl<'a> Placer<'a> {
         let mut candidates = self.candidates(kind, &bonds);
         loop {
             let (to, ports) = self.best(slot, kind, &bonds, &mut candidates, |_| Vec::new())?;
-            if self.lead(kind, groups, from, to) >= 2 && Self::is_as_good(kind, &bonds, from, to) {
+            if self.lead(kind, groups, from, to) >= 2 && self.is_as_good(kind, &bonds, from, to) {
                 return Some((to, ports));
             }
             candidates.drop(to);
@@ -216,7 +220,7 @@ impl<'a> Placer<'a> {
         better.find_map(|(fewer, to)| {
             let even = groups.path(from) == groups.path(*to) && self.host_lead(kind, from, *to) >= 1;
             let ports = self.try_room(*to, kind, &bonds, &[]).ok().filter(|_| even)?;
-            Self::is_as_good(kind, &bonds, from, *to).then_some((*fewer, *to, ports))
+            self.is_as_good(kind, &bonds, from, *to).then_some((*fewer, *to, ports))
         })
     }
 

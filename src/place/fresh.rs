@@ -137,7 +137,7 @@ impl<'a> Placer<'a> {
     }
 
     /// The hosts where a volume lies that the service's replicas write to, and no replica of it stands: its data waits there.
-    fn data_hosts(&self, kind: &Kind<'_>) -> BTreeSet<Index> {
+    pub(super) fn data_hosts(&self, kind: &Kind<'_>) -> BTreeSet<Index> {
         let waits = |(host, room): (Index, &Room<'_>)| {
             let volumes = &room.state?.volumes;
             let lies = kind.data.iter().any(|name| volumes.contains_key(*name));

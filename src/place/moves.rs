@@ -1,6 +1,6 @@
 //! Moves that a person asks for: where each replica goes, or why it can't. What must leave by itself is `settle`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::model::name::{HostName, ServiceName, Slot};
@@ -41,16 +41,13 @@ impl<'a> Placer<'a> {
         &mut self,
         seats: Vec<Seat<'a>>,
         away: Vec<Away<'a>>,
+        fresh: &mut BTreeMap<Index, Vec<Slot>>,
         known: &Known<'a>,
     ) -> Vec<Leaving<'a>> {
         let asked = self.asked;
-        for (slot, to) in &asked.moves {
-            let seated = seats.iter().any(|seat| seat.slot == *slot);
-            if !seated && !away.iter().any(|away| away.slot == *slot) {
-                let denied = self.is_nowhere(slot, to, known);
-                self.deny(slot, to, denied);
-            }
-        }
+        let mut named: BTreeMap<&Slot, &MoveTo> = asked.moves.iter().collect();
+        seats.iter().for_each(|seat| drop(named.remove(&seat.slot)));
+        away.iter().for_each(|away| drop(named.remove(&away.slot)));
         for seat in &seats {
             self.take(seat.host, &seat.kind, &seat.kept);
         }
@@ -74,7 +71,27 @@ impl<'a> Placer<'a> {
                 self.leave_there(slot, &kind, home, known);
             }
         }
+        for (slot, to) in named {
+            self.begin(slot, to, fresh, known);
+        }
         leaving
+    }
+
+    /// Begins a replica that stands nowhere on the host that a person said; perhaps its move was cut off.
+    fn begin(&mut self, slot: &Slot, to: &MoveTo, fresh: &mut BTreeMap<Index, Vec<Slot>>, known: &Known<'a>) {
+        let kind = self.kind(&slot.service);
+        let new = kind.and_then(|kind| Some((fresh.get_mut(&kind.at)?, kind)));
+        match new.filter(|(new, _)| new.contains(slot)) {
+            Some((new, kind)) => {
+                if self.goes(slot, &kind, to, None, known) {
+                    new.retain(|other| other != slot);
+                }
+            }
+            None => {
+                let denied = self.is_nowhere(slot, to, known);
+                self.deny(slot, to, denied);
+            }
+        }
     }
 
     /// Moves one replica, and says whether that went.
@@ -136,7 +153,7 @@ impl<'a> Placer<'a> {
             let why = format!("{from}, which holds it, is gone from hosts.yaml");
             return Err((why, "put the host back there with `state: drain`".to_owned()));
         }
-        if kind.is_stateful && !to.without_data {
+        if kind.is_stateful && from.is_some() && !to.without_data {
             let why = format!("it writes to {}, and data does not move by itself", data(kind.service));
             let cure = format!(
                 "`cdk move {slot} {} --without-data` starts it with none, and leaves the old where it is",
@@ -144,7 +161,11 @@ impl<'a> Placer<'a> {
             );
             return Err((why, cure));
         }
-        let tried = self.try_room(at, kind, &Bonds::new(self, kind), &[]);
+        let waiting = match (from, to.without_data) {
+            (None, false) => self.data_hosts(kind),
+            (None, true) | (Some(_), _) => BTreeSet::new(),
+        };
+        let tried = self.try_room(at, kind, &Bonds::new(self, kind).with_data(waiting), &[]);
         tried
             .map(|ports| (at, ports))
             .map_err(|obstacle| (obstacle.of(&to.host), "choose another host".to_owned()))

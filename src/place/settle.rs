@@ -76,6 +76,7 @@ impl<'a> Placer<'a> {
                 }
             }
         }
+        leaving.reverse();
         leaving
     }
 

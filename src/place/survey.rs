@@ -13,7 +13,6 @@ use crate::place::home::{Home, Known, Seat, data};
 use crate::place::kind::Kind;
 use crate::place::live::Standing;
 use crate::place::moves::Away;
-use crate::place::near::Bonds;
 use crate::place::reason::{Obstacle, Reason, Refusal, Why};
 use crate::place::wanted::Member;
 use crate::resolve::desired::{Availability, Mode, Service};
@@ -85,10 +84,6 @@ impl<'a> Placer<'a> {
                         let kind = Rc::clone(kind);
                         survey.away.push(Away { slot, kind, home });
                     }
-                    Home::Nowhere(_) if self.is_begun(&slot, known) => {
-                        let kind = Rc::clone(kind);
-                        survey.away.push(Away { slot, kind, home });
-                    }
                     Home::Held(_) | Home::Lost(..) => self.leave_there(slot, kind, home, known),
                     Home::Nowhere(from) => {
                         if let Some(host) = from.filter(|host| self.forgotten.contains(*host)) {
@@ -140,18 +135,8 @@ impl<'a> Placer<'a> {
                 self.done.unwanted.insert(slot, obstacle.unwrap_or(Obstacle::Down));
             }
             Home::Lost(placed, obstacle) => self.bound(slot, kind.service, placed.clone(), obstacle),
-            Home::Nowhere(_) => {
-                let why = self.nowhere(kind, &Bonds::new(self, kind));
-                self.done.unplaced.insert(slot, Refusal { why, stays: None });
-            }
-            Home::At(_) => {}
+            Home::At(_) | Home::Nowhere(_) => {}
         }
-    }
-
-    /// Whether a person moves a replica to where the journal has it, though it stands nowhere: an apply of this move was cut off.
-    fn is_begun(&self, slot: &Slot, known: &Known<'_>) -> bool {
-        let to = self.asked.moves.get(slot).map(|to| &to.host);
-        to.is_some() && to == known.recorded(slot).map(|placed| &placed.host)
     }
 
     /// Says of a replica that is not failed over, though a person asked for that, what it would need.

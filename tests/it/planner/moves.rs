@@ -13,8 +13,8 @@ const HOSTS: [&str; 3] = ["h1", "h2", "h3"];
 fn a_replica_is_up_there_before_it_stops_here() {
     let desired = desired(&HOSTS, vec![("web", service("web:1", 2))]);
     let mut seen = running(&desired);
-    let plan = done(&desired, &mut seen, &moving("web.1", "h1", false));
-    assert_eq!(changes(&plan), ["web.1 Move on h1 from h3: moved as asked"]);
+    let plan = done(&desired, &mut seen, &moving("web.1", "h3", false));
+    assert_eq!(changes(&plan), ["web.1 Move on h3 from h1: moved as asked"]);
     assert_eq!(
         steps(&plan),
         [
@@ -178,8 +178,8 @@ fn what_git_changed_beside_it_waits() {
     let mut seen = running(&desired);
     of(&mut desired, "api").image = "api:2".parse().unwrap();
     desired.services.insert("new".parse().unwrap(), service("new:1", 1));
-    let plan = done(&desired, &mut seen, &moving("web.1", "h3", false));
-    assert_eq!(changes(&plan), ["web.1 Move on h3 from h1: moved as asked"]);
+    let plan = done(&desired, &mut seen, &moving("web.1", "h2", false));
+    assert_eq!(changes(&plan), ["web.1 Move on h2 from h3: moved as asked"]);
     assert!(!plan.placement.contains_key(&slot("new.1")), "{:?}", plan.placement);
     let rest = changes(&ask(&desired, &seen, &nothing()));
     assert_eq!(rest.len(), 4, "{rest:?}");
@@ -227,7 +227,7 @@ fn a_service_that_is_not_as_git_says_is_not_moved() {
         said("web.2 is one too many")
     );
     assert_eq!(
-        denied(&ask(&after, &seen, &moving("web.2", "h3", false))),
+        denied(&ask(&after, &seen, &moving("web.2", "h3", false)))[..1],
         ["web.2 can't be moved to h3: git wants it no more; `cdk apply` removes it"]
     );
 }
@@ -353,4 +353,20 @@ fn a_port_that_only_an_apply_would_free_is_waited_for() {
     done(&all, &mut seen, &nothing());
     done(&all, &mut seen, &moving("web.1", "h2", false));
     assert_eq!(stands(&seen), ["web.1 h2"]);
+}
+
+#[test]
+fn what_stands_nowhere_begins_where_a_person_says_but_not_away_from_its_data() {
+    let mut all = desired(&HOSTS, vec![("db", writing("db:1", 1))]);
+    let mut seen = running(&all);
+    scale(&mut all, "db", 0);
+    done(&all, &mut seen, &nothing());
+    scale(&mut all, "db", 1);
+    assert_eq!(
+        denied(&ask(&all, &seen, &moving("db.1", "h2", false))),
+        ["db.1 can't be moved to h2: h2 lacks volume shop_data, which lies elsewhere; choose another host"]
+    );
+    done(&all, &mut seen, &moving("db.1", "h2", true));
+    settled(&all, &seen);
+    assert_eq!(stands(&seen), ["db.1 h2"]);
 }
