@@ -59,6 +59,7 @@ fn a_scale_up_and_the_same_down_again_leads_back() {
         }
         grown.desired = case.desired.clone();
         let back = grown.placed(&Asked::default());
+        let places = |placement| places(&case.desired, placement);
         match places(&back) == places(&before) {
             true => Ok(()),
             false => Err(format!("{:?}\nup {:?}\nback {:?}", places(&before), places(&up), places(&back))),
@@ -72,7 +73,7 @@ fn is_even(ground: &Ground<'_>, placement: &Placement, name: &ServiceName) -> bo
     let own: Vec<_> = ground.replicas.iter().filter(|one| one.slot.service == *name).collect();
     let numbers: BTreeSet<&SlotKey> = own.iter().map(|one| &one.slot.key).collect();
     let gapless = (1..=u32::try_from(own.len()).unwrap()).all(|number| numbers.contains(&SlotKey::Index(number)));
-    let settled = placement.slots.iter().all(|(slot, placed)| placed.reason == Reason::Stays || slot.service != *name);
+    let settled = placement.slots.values().all(|placed| placed.reason == Reason::Stays);
     let open = ground.desired.hosts.keys().filter(|host| ground.obstacle(name, host).is_none());
     let even = open.into_iter().all(|other| {
         let mut leads = own.iter().filter_map(|one| ground.lead(name, one.host, other));
@@ -81,8 +82,10 @@ fn is_even(ground: &Ground<'_>, placement: &Placement, name: &ServiceName) -> bo
     gapless && settled && even && placement.unplaced.is_empty() && !ground.is_wished(name)
 }
 
-fn places(placement: &Placement) -> BTreeMap<&Slot, (&HostName, &[PortBinding])> {
-    placement.slots.iter().map(|(slot, placed)| (slot, (&placed.host, placed.ports.as_slice()))).collect()
+/// Where all is, but for jobs, which end meanwhile.
+fn places<'p>(desired: &Desired, placement: &'p Placement) -> BTreeMap<&'p Slot, (&'p HostName, &'p [PortBinding])> {
+    let lasting = placement.slots.iter().filter(|(slot, _)| !desired.services[&slot.service].mode.is_job());
+    lasting.map(|(slot, placed)| (slot, (&placed.host, placed.ports.as_slice()))).collect()
 }
 
 /// The same with a service's count changed, and none below zero.
@@ -166,27 +169,30 @@ struct Member {
     worth: Worth,
 }
 
-/// The replicas of a service as they are seen; none where one is seen twice, and it is another law's which one counts.
+/// The replicas of a service as they are seen; none where one is seen twice, or by the journal is on
+/// a host that git knows no more: which one counts is another law's.
 fn members(case: &Case, name: &ServiceName) -> Option<Vec<Member>> {
+    // What was once global is none of the counted ones.
+    let is_own = |slot: &Slot| slot.service == *name && matches!(slot.key, SlotKey::Index(_));
     let placement = case.placed(&Asked::default());
     let ground = Ground::new(&case.desired, &case.observed, &placement);
     let mut all: BTreeMap<Slot, Member> = BTreeMap::new();
     let newest = case.observed.hosts.values().filter_map(|host| host.state()).flat_map(|state| &state.journal);
     let newest = newest.max_by_key(|record| record.sequence);
-    for (slot, placed) in newest.iter().flat_map(|record| &record.placement).filter(|(slot, _)| slot.service == *name) {
-        let known = case.desired.hosts.get(&placed.host);
-        let silent = known.is_none_or(|known| known.state != Availability::Down && ground.state(&placed.host).is_none());
+    for (slot, placed) in newest.iter().flat_map(|record| &record.placement).filter(|(slot, _)| is_own(slot)) {
+        let known = case.desired.hosts.get(&placed.host)?;
+        let silent = known.state != Availability::Down && ground.state(&placed.host).is_none();
         let worth = if silent { Worth::Unknown } else { Worth::Absent };
-        let host = Some(placed.host.clone()).filter(|_| silent && known.is_some());
+        let host = Some(placed.host.clone()).filter(|_| silent);
         all.insert(slot.clone(), Member { slot: slot.clone(), host, worth });
     }
-    for (host, live) in super::rules::standing(&ground).into_iter().filter(|(_, live)| live.owner.slot.service == *name) {
+    for (host, live) in super::rules::standing(&ground).into_iter().filter(|(_, live)| is_own(&live.owner.slot)) {
         let known = &case.desired.hosts[host];
         let right = matches!(known.state, Availability::Active | Availability::Pause);
         let right = right && ground.misfit(name, host).is_none_or(|wrong| wrong == "image");
         let worth = match live.state {
-            ContainerState::Running { health: None | Some(Health::Healthy) } if right => Worth::Serves,
-            ContainerState::Running { health: None | Some(Health::Healthy) } => Worth::Misplaced,
+            ContainerState::Running { health } if health != Some(Health::Unhealthy) && right => Worth::Serves,
+            ContainerState::Running { health } if health != Some(Health::Unhealthy) => Worth::Misplaced,
             ContainerState::Running { .. } | ContainerState::Paused | ContainerState::Restarting => Worth::Unwell,
             ContainerState::Exited { .. } | ContainerState::Created | ContainerState::Dead => Worth::Stopped,
         };

@@ -46,8 +46,9 @@ pub fn no_filter_is_broken(ground: &Ground<'_>, placement: &Placement) -> Broken
         let name = &one.slot.service;
         let wrong = match one.how {
             How::Comes => {
-                let others = ground.without(one.slot);
-                let asked = placement.slots.get(one.slot).is_some_and(|placed| placed.reason == Reason::Asked);
+                // Who fails over does not wait for others of its service that do, and perhaps can't.
+                let others = ground.without_unseen(name).without(one.slot);
+                let asked = placement.slots.get(one.slot).is_some_and(|placed| matches!(placed.reason, Reason::Asked { .. }));
                 let wrong = others.obstacle(name, one.host);
                 // Its own ports are looked at by themselves.
                 wrong.filter(|wrong| wrong != "ports" && !(asked && wrong == "data"))
@@ -83,7 +84,7 @@ fn against_staying(ground: &Ground<'_>, one: &Replica<'_>) -> Option<String> {
     misfit
         .or_else(|| full.then(|| "max_containers".to_owned()))
         .or_else(|| many.then(|| "max_replicas_per_node".to_owned()))
-        .or_else(|| ground.without(one.slot).unbonded_itself(name, one.host))
+        .or_else(|| ground.without_waiting(name).without(one.slot).unbonded_itself(name, one.host))
 }
 
 /// Each replica has the ports that git wants, no two the same one, and none that is somebody else's.
@@ -165,7 +166,7 @@ pub fn data_is_not_left(ground: &Ground<'_>, placement: &Placement) -> Broken {
     for one in &ground.replicas {
         let stands: Vec<&HostName> =
             standing.iter().filter(|(_, live)| live.owner.slot == *one.slot).map(|(host, _)| *host).collect();
-        let asked = placement.slots.get(one.slot).is_some_and(|placed| placed.reason == Reason::Asked);
+        let asked = placement.slots.get(one.slot).is_some_and(|placed| matches!(placed.reason, Reason::Asked { .. }));
         let stateful = ground.service(&one.slot.service).is_stateful() && !asked;
         if stateful && one.how != How::Unasked && !stands.is_empty() && !stands.contains(&one.host) {
             return Err(format!("{} leaves its data on {stands:?} for {}", one.slot, one.host));
@@ -276,7 +277,9 @@ pub fn only_what_fits_nowhere_is_refused(ground: &Ground<'_>, placement: &Placem
             Why::Global { host, .. } => vec![host],
             Why::Bound { .. } => Vec::new(),
         };
-        if let Some(host) = hosts.iter().find(|host| others.obstacle(&slot.service, host).is_none()) {
+        let portless = |host: &HostName| others.would_be_portless(&slot.service, host);
+        let mut hosts = hosts.iter();
+        if let Some(host) = hosts.find(|host| others.obstacle(&slot.service, host).is_none() && !portless(host)) {
             return Err(format!("{slot} would fit on {host}: {refusal}"));
         }
     }
@@ -291,12 +294,15 @@ pub fn new_replicas_are_spread(ground: &Ground<'_>, placement: &Placement) -> Br
             Some(Reason::Best(_) | Reason::Lost(_) | Reason::FailedOver(_)) => true,
             Some(_) | None => false,
         };
-        if !new || ground.is_wished(&one.slot.service) || ground.is_failing(&one.slot.service) {
+        let pulled = service.is_stateful() || ground.is_wished(&one.slot.service) || ground.is_failing(&one.slot.service);
+        if !new || pulled {
             continue;
         }
         for other in ground.desired.hosts.keys().filter(|host| *host != one.host) {
             let lead = ground.lead(&one.slot.service, one.host, other);
-            if lead.is_some_and(|lead| lead > 1) && ground.obstacle(&one.slot.service, other).is_none() {
+            let fits = ground.obstacle(&one.slot.service, other).is_none()
+                && !ground.would_be_portless(&one.slot.service, other);
+            if fits && lead.is_some_and(|lead| lead > 1) {
                 return Err(format!("{} came to {}, but {other} leads by {lead:?} of {:?}", one.slot, one.host, service.placing));
             }
         }
