@@ -189,7 +189,7 @@ pub fn applied(plan: &Plan, target: &Target, before: &Observed) -> Observed {
             state.networks.insert(network.clone(), live);
         }
         for spec in wanted.containers.values() {
-            let known = images.get(&spec.image.to_string()).cloned();
+            let known = images.get(&spec.common().image.to_string()).cloned();
             state.images.extend(known);
         }
     }
@@ -199,14 +199,14 @@ pub fn applied(plan: &Plan, target: &Target, before: &Observed) -> Observed {
         };
         let (Some(state), Some((id, facts))) = (
             observed.hosts.get_mut(&step.host).and_then(ObservedHost::state_mut),
-            images.get(&spec.image.to_string()),
+            images.get(&spec.common().image.to_string()),
         ) else {
             continue;
         };
         state.containers.push(LiveContainer {
             id: format!("{:064x}", step.id.0),
             name: name.to_string(),
-            owner: owner.clone(),
+            owner: owner.as_ref().clone(),
             image_id: id.clone(),
             state: ContainerState::Running {
                 health: Some(Health::Healthy),
@@ -214,7 +214,7 @@ pub fn applied(plan: &Plan, target: &Target, before: &Observed) -> Observed {
             network_ids: BTreeMap::new(),
             started_at: "2026-07-01T08:00:00Z".to_owned(),
             restarts: 0,
-            spec: Some(Box::new(spec.effective(&facts.defaults))),
+            spec: Some(Box::new(spec.whole().effective(&facts.defaults))),
             masked: false,
         });
     }

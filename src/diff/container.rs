@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::diff::effective::Effective;
 use crate::diff::field::{self, Changes, Difference};
 use crate::diff::file::Files;
 use crate::diff::{SlotDiff, Verdict, image, plain};
-use crate::model::container::{ContainerSpec, ContainerState, Health, LiveContainer};
+use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::ImageDefaults;
 use crate::model::name::{HostName, Slot, retired_name};
 use crate::model::policy::Order;
+use crate::model::replica::ReplicaSpec;
 use crate::model::setting::{PortBinding, Protocol};
+use crate::model::text::SharedText;
 use crate::observe::Observed;
 use crate::place::Assignment;
 use crate::place::live::Standing;
@@ -21,22 +24,32 @@ use crate::render::Target;
 pub(super) struct Judge<'t, 'a> {
     pub(super) target: &'t Target,
     pub(super) observed: &'a Observed,
+    effective: Effective,
 }
 
 /// A wanted replica while it is judged.
 struct Case<'t, 'a> {
     slot: &'t Slot,
     assignment: &'t Assignment,
-    spec: &'t Arc<ContainerSpec>,
+    spec: &'t Arc<ReplicaSpec>,
     state: &'a HostState,
     /// Its containers on other hosts.
     elsewhere: Vec<Standing<'a>>,
 }
 
-impl<'a> Judge<'_, 'a> {
+impl<'t, 'a> Judge<'t, 'a> {
+    pub(super) fn new(target: &'t Target, observed: &'a Observed) -> Self {
+        let effective = Effective::default();
+        Self {
+            target,
+            observed,
+            effective,
+        }
+    }
+
     /// What is to happen to a wanted replica of which this stands; more than one entry where it stands more than once.
     pub(super) fn wanted(
-        &self,
+        &mut self,
         slot: &Slot,
         assignment: &Assignment,
         standings: Vec<Standing<'a>>,
@@ -45,7 +58,12 @@ impl<'a> Judge<'_, 'a> {
         let spec = self.target.hosts.get(host).and_then(|host| host.containers.get(slot));
         let state = self.observed.hosts.get(host).and_then(ObservedHost::state);
         let (Some(spec), Some(state)) = (spec, state) else {
-            return vec![entry(slot, host, Verdict::Unknown, assignment.reason.to_string())];
+            return vec![entry(
+                slot,
+                host,
+                Verdict::Unknown,
+                assignment.reason.to_string().into(),
+            )];
         };
         let is_job = self
             .target
@@ -79,7 +97,7 @@ impl<'a> Judge<'_, 'a> {
     }
 
     /// A replica that stands on its host: `here`, and perhaps others beside it that an apply left which was cut off.
-    fn present(&self, case: Case<'_, 'a>, here: Standing<'a>, others: Vec<Standing<'a>>) -> Vec<SlotDiff<'a>> {
+    fn present(&mut self, case: Case<'_, 'a>, here: Standing<'a>, others: Vec<Standing<'a>>) -> Vec<SlotDiff<'a>> {
         let changes = self.changes(&case, case.spec, &here);
         let host = &case.assignment.host;
         let doubles: Vec<SlotDiff<'a>> = case.elsewhere.iter().map(|one| doubled(case.slot, host, one)).collect();
@@ -97,20 +115,20 @@ impl<'a> Judge<'_, 'a> {
             own.extras = others;
             own
         } else if !changes.needs_new && usable && here.is_live() && here.in_place {
-            let (limits, restart) = (case.spec.limits.clone(), case.spec.restart);
+            let (limits, restart) = (Box::new(case.spec.common().limits.clone()), case.spec.common().restart);
             let signals: Vec<&str> = changes.reload.signals.iter().map(String::as_str).collect();
             let why = match signals.is_empty() {
                 true => "only what can be changed in place differs".to_owned(),
                 false => format!("reload ({})", signals.join(", ")),
             };
-            let reload = changes.reload;
+            let reload = Box::new(changes.reload);
             let verdict = Verdict::Update {
                 here,
                 limits,
                 restart,
                 reload,
             };
-            let mut own = entry(case.slot, host, verdict, why);
+            let mut own = entry(case.slot, host, verdict, why.into());
             own.fields = changes.list;
             own.extras = others;
             own
@@ -130,7 +148,7 @@ impl<'a> Judge<'_, 'a> {
     }
 
     fn replaced(
-        &self,
+        &mut self,
         case: &Case<'_, 'a>,
         here: Standing<'a>,
         others: Vec<Standing<'a>>,
@@ -161,11 +179,9 @@ impl<'a> Judge<'_, 'a> {
                 let why = format!(
                     "start-first can never fit here: port {port}/{protocol} is held by the container that it replaces; publish a range, or set deploy.update_config.order: stop-first"
                 );
-                return entry(case.slot, &case.assignment.host, Verdict::Unplaced, why);
+                return entry(case.slot, &case.assignment.host, Verdict::Unplaced, why.into());
             };
-            let mut other = ContainerSpec::clone(&spec);
-            other.ports = spare.iter().cloned().collect();
-            spec = Arc::new(other);
+            spec = Arc::new(spec.with_ports(spare));
             changes = self.changes(case, &spec, old);
         }
         let verdict = Verdict::Replace {
@@ -174,51 +190,33 @@ impl<'a> Judge<'_, 'a> {
             drop: all,
             beside,
         };
-        let mut own = entry(case.slot, &case.assignment.host, verdict, why);
+        let mut own = entry(case.slot, &case.assignment.host, verdict, why.into());
         own.fields = changes.list;
         own
     }
 
     /// What differs between a container and a spec, its image first.
-    fn changes(&self, case: &Case<'_, 'a>, spec: &ContainerSpec, live: &Standing<'_>) -> Changes {
+    fn changes(&mut self, case: &Case<'_, 'a>, spec: &ReplicaSpec, live: &Standing<'_>) -> Changes {
         self.compared(spec, live.container, case.state)
     }
 
     /// The same, of a container on a host in this state.
-    pub(super) fn compared(&self, spec: &ContainerSpec, container: &LiveContainer, state: &HostState) -> Changes {
-        let resolution = self.observed.images.get(&spec.image.to_string());
-        let image = image::compare(&spec.image, resolution, container, state);
+    pub(super) fn compared(&mut self, spec: &ReplicaSpec, container: &LiveContainer, state: &HostState) -> Changes {
+        let wanted = &spec.common().image;
+        let resolution = self.observed.images.get(&wanted.to_string());
+        let image = image::compare(wanted, resolution, container, state);
         let mut changes = match &container.spec {
             None => Changes::default(),
-            Some(effective) => {
-                let known = container.image_id.is_empty() || state.images.contains_key(&container.image_id);
-                // What the image brings along is not known once it is gone: then what the container was made from tells.
-                if !known && container.owner.fingerprint.as_ref() == Some(&spec.fingerprint()) {
-                    Changes::default()
-                } else {
-                    let facts = state.images.get(&container.image_id);
-                    let none = ImageDefaults::default();
-                    let mut wanted = spec.effective(facts.map_or(&none, |facts| &facts.defaults));
-                    for (label, stamp) in &spec.stamps {
-                        // Whatever the environment said when it was made is right; that the label is missing is not.
-                        let live = effective.labels.get(label).cloned();
-                        wanted
-                            .labels
-                            .insert(label.clone(), live.unwrap_or_else(|| stamp.to_string()));
-                    }
-                    let wanted = if container.masked { wanted.masked() } else { wanted };
-                    field::compare(effective, &wanted)
-                }
-            }
+            Some(live) => self.fields(spec, live, container, state),
         };
-        if let Some(effective) = &container.spec {
+        if let Some(live) = &container.spec {
             let files = Files {
                 target: self.target,
-                spec,
+                spec: spec.common(),
                 live: container,
                 state,
             };
-            files.compare(effective, &mut changes);
+            files.compare(live, &mut changes);
         }
         changes.list.extend(lost_networks(container, state));
         changes.needs_new |= changes.list.iter().any(|change| change.field == "networks");
@@ -228,6 +226,38 @@ impl<'a> Judge<'_, 'a> {
         }
         changes
     }
+
+    /// What differs of all but the image and the files.
+    fn fields(
+        &mut self,
+        spec: &ReplicaSpec,
+        live: &EffectiveSpec,
+        container: &LiveContainer,
+        state: &HostState,
+    ) -> Changes {
+        let known = container.image_id.is_empty() || state.images.contains_key(&container.image_id);
+        // What the image brings along is not known once it is gone: then what the container was made from tells.
+        if !known && container.owner.fingerprint.as_ref() == Some(&spec.fingerprint()) {
+            return Changes::default();
+        }
+        let facts = state.images.get(&container.image_id);
+        let none = ImageDefaults::default();
+        let wanted = self.effective.of(spec, facts.map_or(&none, |facts| &facts.defaults));
+        let stamps = &spec.common().stamps;
+        if stamps.is_empty() && !container.masked {
+            return field::compare(live, wanted);
+        }
+        let mut wanted = wanted.clone();
+        for (label, stamp) in stamps {
+            // Whatever the environment said when it was made is right; that the label is missing is not.
+            let value = live.labels.get(label).cloned();
+            wanted
+                .labels
+                .insert(label.clone(), value.unwrap_or_else(|| stamp.to_string()));
+        }
+        let wanted = if container.masked { wanted.masked() } else { wanted };
+        field::compare(live, &wanted)
+    }
 }
 
 impl<'a> Case<'_, 'a> {
@@ -236,8 +266,8 @@ impl<'a> Case<'_, 'a> {
         let spec = Arc::clone(self.spec);
         let from = self.elsewhere.first().map(|one| one.host.clone());
         let (verdict, why) = match from {
-            None => (Verdict::Create { spec }, self.assignment.reason.to_string()),
-            Some(_) => (Verdict::Move { spec }, self.assignment.reason.to_string()),
+            None => (Verdict::Create { spec }, self.assignment.reason.to_string().into()),
+            Some(_) => (Verdict::Move { spec }, self.assignment.reason.to_string().into()),
         };
         let mut own = entry(self.slot, &self.assignment.host, verdict, why);
         own.from = from;
@@ -247,17 +277,17 @@ impl<'a> Case<'_, 'a> {
 }
 
 /// What is to happen to a replica that is as it should be, and the words for it.
-fn kept<'a>(here: &Standing<'a>, has_extras: bool) -> (Verdict<'a>, String) {
+fn kept<'a>(here: &Standing<'a>, has_extras: bool) -> (Verdict<'a>, SharedText) {
     let state = &here.container.state;
     let start = || Verdict::Start { here: here.clone() };
     if !here.in_place {
-        return (start(), format!("it is named {}", here.container.name));
+        return (start(), format!("it is named {}", here.container.name).into());
     }
     if !here.is_live() {
-        return (start(), format!("it is {state}"));
+        return (start(), format!("it is {state}").into());
     }
     if has_extras {
-        return (start(), "it takes the place of another that still stands".to_owned());
+        return (start(), "it takes the place of another that still stands".into());
     }
     let why = match state {
         ContainerState::Running { health } => match health {
@@ -270,10 +300,10 @@ fn kept<'a>(here: &Standing<'a>, has_extras: bool) -> (Verdict<'a>, String) {
             "as it should be"
         }
     };
-    (Verdict::Keep, why.to_owned())
+    (Verdict::Keep, why.into())
 }
 
-pub(super) fn entry<'a>(slot: &Slot, host: &HostName, verdict: Verdict<'a>, why: String) -> SlotDiff<'a> {
+pub(super) fn entry<'a>(slot: &Slot, host: &HostName, verdict: Verdict<'a>, why: SharedText) -> SlotDiff<'a> {
     plain(slot, verdict, Some(host.clone()), why)
 }
 
@@ -281,7 +311,7 @@ fn doubled<'a>(slot: &Slot, host: &HostName, one: &Standing<'a>) -> SlotDiff<'a>
     let why = format!("doubled: it stands on {host} too");
     SlotDiff {
         state: Some(one.container.state.clone()),
-        ..entry(slot, one.host, Verdict::Doubled, why)
+        ..entry(slot, one.host, Verdict::Doubled, why.into())
     }
 }
 
@@ -301,11 +331,11 @@ fn lost_networks(container: &LiveContainer, state: &HostState) -> Vec<Difference
 }
 
 /// A port that both a spec and a running container want; of one whose ports nobody told, those that it should have.
-fn clash(spec: &ContainerSpec, old: &Standing<'_>, assignment: &Assignment) -> Option<(Protocol, u16)> {
+fn clash(spec: &ReplicaSpec, old: &Standing<'_>, assignment: &Assignment) -> Option<(Protocol, u16)> {
     let key = |binding: &PortBinding| (binding.protocol, binding.host);
     let held: BTreeSet<(Protocol, u16)> = match &old.container.spec {
         Some(spec) => spec.ports.iter().map(key).collect(),
         None => assignment.ports.iter().map(key).collect(),
     };
-    spec.ports.iter().map(key).find(|port| held.contains(port))
+    spec.ports().map(key).find(|port| held.contains(port))
 }

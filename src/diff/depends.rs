@@ -7,6 +7,7 @@ use crate::model::container::{ContainerState, Health};
 use crate::model::host::ObservedHost;
 use crate::model::name::{HostName, ServiceName, container_name};
 use crate::model::order::{Condition, Dependency};
+use crate::model::text::SharedText;
 use crate::observe::Observed;
 use crate::place::Placement;
 use crate::place::live::newest_record;
@@ -93,7 +94,7 @@ fn hold_removals(diff: &mut Diff<'_>, grounds: Grounds<'_>) {
             {
                 if let Verdict::Remove { .. } = slot.verdict {
                     slot.verdict = Verdict::Waits { stands: true };
-                    slot.why = format!("{dependant} waits, and needs it until then");
+                    slot.why = format!("{dependant} waits, and needs it until then").into();
                 }
             }
         }
@@ -101,13 +102,13 @@ fn hold_removals(diff: &mut Diff<'_>, grounds: Grounds<'_>) {
 }
 
 fn hold_back(slots: &mut Vec<SlotDiff<'_>>, why: &str) {
-    let mut held = BTreeSet::new();
+    let (mut held, why) = (BTreeSet::new(), SharedText::from(why));
     for slot in slots.iter_mut() {
         if let Some(stands) = stands_before(&slot.verdict) {
             slot.verdict = Verdict::Waits { stands };
             slot.extras.clear();
             slot.host = slot.from.take().or(slot.host.take());
-            why.clone_into(&mut slot.why);
+            slot.why = why.clone();
             held.insert(slot.slot.clone());
         }
     }
@@ -178,7 +179,7 @@ impl Side<'_, '_> {
                     true,
                 ) => return None,
                 (Verdict::Unknown, _) => format!("{}, and nobody knows whether it has run", slot.why),
-                (Verdict::Unplaced | Verdict::Waits { .. }, _) => slot.why.clone(),
+                (Verdict::Unplaced | Verdict::Waits { .. }, _) => slot.why.to_string(),
                 (
                     Verdict::Run { .. }
                     | Verdict::Create { .. }
@@ -201,7 +202,7 @@ impl Side<'_, '_> {
                 Verdict::Keep | Verdict::Remove { .. } | Verdict::Doubled | Verdict::Unknown => return None,
                 Verdict::Unplaced if slot.host.is_some() => return None,
                 Verdict::Waits { stands: true } => return None,
-                Verdict::Unplaced | Verdict::Waits { stands: false } => slot.why.clone(),
+                Verdict::Unplaced | Verdict::Waits { stands: false } => slot.why.to_string(),
                 Verdict::Create { .. }
                 | Verdict::Update { .. }
                 | Verdict::Start { .. }

@@ -36,6 +36,10 @@ pub(super) struct Files<'a> {
 impl<'a> Files<'a> {
     /// Adds what differs.
     pub(super) fn compare(&self, effective: &'a EffectiveSpec, changes: &mut Changes) {
+        let is_bare = effective.files.is_empty() && effective.folders.is_empty();
+        if is_bare && self.spec.files.is_empty() && self.spec.folders.is_empty() {
+            return;
+        }
         let (live, wanted) = (self.live(effective), self.wanted());
         let paths: BTreeSet<&String> = live.keys().chain(wanted.keys()).collect();
         for path in paths {

@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use crate::diff::container::{Judge, entry};
 use crate::diff::{SlotDiff, Verdict, plain};
-use crate::model::container::{ContainerSpec, ContainerState, LiveContainer};
+use crate::model::container::{ContainerState, LiveContainer};
 use crate::model::host::HostState;
 use crate::model::name::Slot;
+use crate::model::replica::ReplicaSpec;
 use crate::place::live::Standing;
 use crate::place::{Assignment, Placement};
 
 impl<'a> Judge<'_, 'a> {
     /// A job's replica that has not run in this version.
     pub(super) fn job(
-        &self,
+        &mut self,
         slot: &Slot,
         assignment: &Assignment,
-        (spec, state): (&Arc<ContainerSpec>, &HostState),
+        (spec, state): (&Arc<ReplicaSpec>, &HostState),
         mut standings: Vec<Standing<'a>>,
     ) -> SlotDiff<'a> {
         let host = &assignment.host;
@@ -33,7 +34,7 @@ impl<'a> Judge<'_, 'a> {
             .is_some_and(|here| here.container.state == ContainerState::Paused)
         {
             let why = "it is paused: unpause it, or remove its container".to_owned();
-            return entry(slot, host, Verdict::Waits { stands: true }, why);
+            return entry(slot, host, Verdict::Waits { stands: true }, why.into());
         }
         // A predecessor that bears another name goes first: then a running one can be given that name.
         standings.sort_by_key(|one| one.in_place);
@@ -50,7 +51,7 @@ impl<'a> Judge<'_, 'a> {
             here,
             gone: standings,
         };
-        let mut own = entry(slot, host, verdict, why);
+        let mut own = entry(slot, host, verdict, why.into());
         own.fields = fields.unwrap_or_default();
         own
     }
@@ -79,11 +80,11 @@ impl<'a> Judge<'_, 'a> {
         standings.sort_by_key(|one| !(stays(one) && self.is_wanted(one.container)));
         let at = standings.iter().position(stays);
         let host = at.map(|at| standings.remove(at).host.clone());
-        let mut all = vec![plain(slot, Verdict::Keep, host, "as it should be".to_owned())];
+        let mut all = vec![plain(slot, Verdict::Keep, host, "as it should be".into())];
         all.extend(standings.into_iter().map(|gone| {
             let host = Some(gone.host.clone());
-            let why = "the version that git wants has run before".to_owned();
-            plain(slot, Verdict::Remove { gone }, host, why)
+            let why = "the version that git wants has run before";
+            plain(slot, Verdict::Remove { gone }, host, why.into())
         }));
         all
     }

@@ -5,6 +5,7 @@ pub mod field;
 pub mod network;
 
 mod container;
+mod effective;
 mod file;
 mod image;
 mod job;
@@ -19,9 +20,11 @@ use crate::diff::depends::{Grounds, Unsettled, hold};
 use crate::diff::field::Difference;
 use crate::diff::network::NetworkDiff;
 use crate::model::blob::{FileKind, FileWrite};
-use crate::model::container::{ContainerSpec, ContainerState};
+use crate::model::container::ContainerState;
 use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
+use crate::model::replica::ReplicaSpec;
 use crate::model::setting::{Limits, Restart};
+use crate::model::text::SharedText;
 use crate::observe::Observed;
 use crate::place::live::{Standing, standing};
 use crate::place::{HostAnswer, Placement};
@@ -53,18 +56,18 @@ pub enum Verdict<'a> {
     /// It is made.
     Create {
         /// As this.
-        spec: Arc<ContainerSpec>,
+        spec: Arc<ReplicaSpec>,
     },
     /// It is changed in place.
     Update {
         /// It.
         here: Standing<'a>,
         /// What it may use from now on.
-        limits: Limits,
+        limits: Box<Limits>,
         /// What the engine does from now on when it ends.
         restart: Restart,
         /// Its files that change.
-        reload: Reload,
+        reload: Box<Reload>,
     },
     /// It is as it should be: it gets its own name where it has another, is started where it does not run, and waited for.
     Start {
@@ -74,7 +77,7 @@ pub enum Verdict<'a> {
     /// It is replaced on its host.
     Replace {
         /// By this.
-        spec: Arc<ContainerSpec>,
+        spec: Arc<ReplicaSpec>,
         /// What is kept until the new one has proved itself; none where there is nothing worth it.
         old: Option<Standing<'a>>,
         /// What stands in the way, of an apply that was cut off: it goes first.
@@ -85,12 +88,12 @@ pub enum Verdict<'a> {
     /// It is made on another host than the one that it is on.
     Move {
         /// As this.
-        spec: Arc<ContainerSpec>,
+        spec: Arc<ReplicaSpec>,
     },
     /// A job that has not run in this version: it is made, or found, and its end is waited for.
     Run {
         /// As this.
-        spec: Arc<ContainerSpec>,
+        spec: Arc<ReplicaSpec>,
         /// A run of this version that was begun already.
         here: Option<Standing<'a>>,
         /// What else stands of it, which goes first.
@@ -128,7 +131,7 @@ pub struct SlotDiff<'a> {
     /// What differs on this replica.
     pub fields: Vec<Difference>,
     /// Why, for people.
-    pub why: String,
+    pub why: SharedText,
     /// Other containers of this replica, which go once it is up: on other hosts, or left by an apply that was cut off.
     pub extras: Vec<Standing<'a>>,
     /// How its container is; none where none was seen.
@@ -180,7 +183,7 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
         narrowed: false,
     };
     let mut standing = standing(&target.cluster, &placement.hosts, observed);
-    let judge = Judge { target, observed };
+    let mut judge = Judge::new(target, observed);
     for (slot, assignment) in &placement.slots {
         let standings = standing.remove(slot).unwrap_or_default();
         push(&mut diff, judge.wanted(slot, assignment, standings));
@@ -192,10 +195,13 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
     for (slot, refusal) in &placement.unplaced {
         standing.remove(slot);
         let host = refusal.stays.as_ref().map(|placed| placed.host.clone());
-        push(&mut diff, [plain(slot, Verdict::Unplaced, host, refusal.to_string())]);
+        push(
+            &mut diff,
+            [plain(slot, Verdict::Unplaced, host, refusal.to_string().into())],
+        );
     }
     for (slot, standings) in standing {
-        let why = why_gone(target, placement, slot);
+        let why = SharedText::from(why_gone(target, placement, slot));
         let gone = standings.into_iter().map(|gone| {
             let host = Some(gone.host.clone());
             plain(slot, Verdict::Remove { gone }, host, why.clone())
@@ -211,7 +217,10 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
                     format!("{host} does not answer; by the journal it holds this replica")
                 }
             };
-            push(&mut diff, [plain(slot, Verdict::Unknown, Some(host.clone()), why)]);
+            push(
+                &mut diff,
+                [plain(slot, Verdict::Unknown, Some(host.clone()), why.into())],
+            );
         }
     }
     for service in diff.services.values_mut() {
@@ -239,7 +248,7 @@ fn push<'a>(diff: &mut Diff<'a>, slots: impl IntoIterator<Item = SlotDiff<'a>>) 
 }
 
 /// An entry that has nothing but its verdict.
-fn plain<'a>(slot: &Slot, verdict: Verdict<'a>, host: Option<HostName>, why: String) -> SlotDiff<'a> {
+fn plain<'a>(slot: &Slot, verdict: Verdict<'a>, host: Option<HostName>, why: SharedText) -> SlotDiff<'a> {
     let state = match &verdict {
         Verdict::Remove { gone } => Some(gone.container.state.clone()),
         Verdict::Keep

@@ -88,7 +88,7 @@ impl Run<'_> {
             return false;
         };
         let unanswered = |id: &StepId| self.board.verdict(*id) == Some(Verdict::Not(Cause::Host));
-        left.contains(&(step.host.clone(), name.clone())) || unit.steps.iter().any(unanswered)
+        left.contains(&(step.host.clone(), name.to_owned())) || unit.steps.iter().any(unanswered)
     }
 
     /// Whether this replica of a job may still run.
@@ -112,7 +112,7 @@ enum End {
 }
 
 /// The container and the version of the job whose end a step waits for.
-pub(super) fn run_of(step: &Step) -> Option<(&String, &JobVersion)> {
+pub(super) fn run_of(step: &Step) -> Option<(&str, &JobVersion)> {
     match &step.op {
         Op::Gate(GateOp::Completed { name, version, .. }) => Some((name, version)),
         Op::Gate(GateOp::Up { .. } | GateOp::Stays { .. })

@@ -24,7 +24,8 @@ impl Run<'_> {
                 Ok(host.create_volume(name, spec, &self.plan.cluster).await?)
             }
             Op::Network(op) => Ok(self.network(host, op).await?),
-            Op::File(FileOp::Write(FileWrite { path, file, blob })) => {
+            Op::File(FileOp::Write(write)) => {
+                let FileWrite { path, file, blob } = write.as_ref();
                 let content = self.secrets.content(blob);
                 let content =
                     content.map_err(|name| Failure::replica(format!("the secret {name} is not decrypted")))?;
@@ -59,7 +60,7 @@ impl Run<'_> {
     async fn container(&self, host: &dyn Host, op: &ContainerOp) -> Result<(), Failure> {
         match op {
             ContainerOp::Create { name, spec, owner } => {
-                let spec = spec.stamped(self.variables);
+                let spec = spec.whole().stamped(self.variables);
                 Ok(host.create(name, &spec, owner, &self.plan.cluster).await?)
             }
             ContainerOp::Start { name } => {

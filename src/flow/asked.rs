@@ -108,8 +108,7 @@ impl<'s> Base<'s> {
                 continue;
             };
             let takes = |held: &PortBinding| {
-                spec.ports
-                    .iter()
+                spec.ports()
                     .any(|own| (own.protocol, own.host) == (held.protocol, held.host))
             };
             let holder = stays.iter().filter(|one| one.host == host).find_map(|one| {

@@ -68,7 +68,7 @@ pub fn variables(plan: &Plan) -> (BTreeMap<String, String>, BTreeSet<String>) {
         let Op::Container(ContainerOp::Create { spec, .. }) = &step.op else {
             continue;
         };
-        for name in names(&spec.stamps) {
+        for name in names(&spec.common().stamps) {
             match std::env::var(name) {
                 Ok(value) => drop(known.insert(name.to_owned(), value)),
                 Err(_) => drop(missing.insert(name.to_owned())),

@@ -38,16 +38,16 @@ pub fn past(settings: &Settings, target: &Target, observed: &Observed) -> Vec<De
             files.any(|file| !target.blobs.contains_key(&file.digest)) || !spec.folders.is_empty()
         })
     });
-    let mut revisions: BTreeSet<&String> = differing.filter_map(|live| live.owner.revision.as_ref()).collect();
+    let mut revisions: BTreeSet<&str> = differing.filter_map(|live| live.owner.revision.as_deref()).collect();
     if revisions.is_empty() {
         return Vec::new();
     }
-    revisions.extend(newest_record(observed).and_then(|record| record.revision.as_ref()));
-    revisions.retain(|revision| Some(*revision) != target.revision.commit.as_ref());
+    revisions.extend(newest_record(observed).and_then(|record| record.revision.as_deref()));
+    revisions.retain(|revision| Some(*revision) != target.revision.commit.as_deref());
     let Ok(repository) = Repository::find(&settings.directory) else {
         return Vec::new();
     };
     let repository = repository.in_environment(settings.environment.clone());
-    let read = |revision: &String| resolve(&repository.read(Some(revision)).ok()?).ok();
+    let read = |revision: &str| resolve(&repository.read(Some(revision)).ok()?).ok();
     revisions.into_iter().take(PAST).filter_map(read).collect()
 }

@@ -151,8 +151,8 @@ impl<'m> Put<'m> {
         } else {
             // In the tree of all files there are entries of others in it.
             let (tree, _) = parse(&Arc::new(PathBuf::clone(&place.file)), text, true);
-            let above = path.iter().take(path.len() - keys.len());
-            let own = above.fold(Some(&tree), |node, key| node?.get(key));
+            let mut above = path.iter().take(path.len() - keys.len());
+            let own = above.try_fold(&tree, |node, key| node.get(key));
             let own = own.filter(|node| node.map().is_some()).ok_or_else(|| {
                 let problem = Problem::at(Some(place.clone()), "there is no telling how to write into this map");
                 problem.hint(format!("write `{}` yourself", path.join(".")))

@@ -5,7 +5,6 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::model::blob::{FileRef, Folder};
 use crate::model::image::{Digest, ImageDefaults, ImageRef};
@@ -15,6 +14,7 @@ use crate::model::order::JobVersion;
 use crate::model::runtime::{self, Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, PortBinding, Restart};
 use crate::model::stamp::Stamp;
+use crate::model::text::SharedText;
 use crate::model::unit::{Reserved, Span};
 
 /// What git wants a replica's container to be. What is none or empty is left to the image, or to the engine.
@@ -201,22 +201,6 @@ impl ContainerSpec {
     pub fn networks(&self) -> impl Iterator<Item = &str> {
         self.network.networks.keys().map(String::as_str)
     }
-
-    /// A digest over the whole spec; equal specs have equal fingerprints, on every machine.
-    pub fn fingerprint(&self) -> Fingerprint {
-        // A spec is plain data with text keys, so it always serialises; an empty text would only make the look slower.
-        let text = match self.stamps.is_empty() {
-            true => serde_json::to_string(self),
-            // What the environment holds is no part of what git wants.
-            false => serde_json::to_string(&Self {
-                stamps: BTreeMap::new(),
-                ..self.clone()
-            }),
-        };
-        let text = text.unwrap_or_default();
-        let hash = Sha256::digest(text.as_bytes());
-        Fingerprint(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
-    }
 }
 
 /// A path as an engine keeps it: without `.`, `..`, doubled and trailing slashes.
@@ -244,7 +228,7 @@ fn laid_over(below: &BTreeMap<String, String>, above: &BTreeMap<String, String>)
 /// The digest of a wanted spec, 16 hexadecimal digits; kept in a label of the container made from it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Fingerprint(pub String);
+pub struct Fingerprint(pub SharedText);
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -262,7 +246,7 @@ pub struct Ownership {
     pub fingerprint: Option<Fingerprint>,
     /// The git commit that it was made from.
     #[serde(default)]
-    pub revision: Option<String>,
+    pub revision: Option<SharedText>,
     /// The image as git wrote it then.
     #[serde(default)]
     pub image: Option<ImageRef>,

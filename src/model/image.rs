@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::platform::Platform;
 use crate::model::setting::Healthcheck;
+use crate::model::text::SharedText;
 
 /// A text that is not an image reference, or not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +51,7 @@ macro_rules! as_text {
 /// A content digest, `sha256:` and 64 hexadecimal digits: of a manifest in a registry, or an engine's image id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Digest(String);
+pub struct Digest(SharedText);
 
 impl Digest {
     /// The whole digest, `sha256:` included.
@@ -69,7 +71,7 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, ImageError> {
         let hex = text.strip_prefix("sha256:").unwrap_or_default();
         if hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(ImageError {
                 text: text.to_owned(),
@@ -92,7 +94,10 @@ as_text!(Digest, "sha256: and 64 hexadecimal digits");
 /// Printed as it was written, so that a plan shows the user's own words.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ImageRef {
+pub struct ImageRef(Arc<Parts>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Parts {
     name: String,
     tag: Option<String>,
     digest: Option<Digest>,
@@ -101,12 +106,12 @@ pub struct ImageRef {
 impl ImageRef {
     /// The name without tag and digest, as written: `registry.internal:5000/web`.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// The tag; `latest` where neither tag nor digest is written, none where only a digest is.
     pub fn tag(&self) -> Option<&str> {
-        match (&self.tag, &self.digest) {
+        match (&self.0.tag, &self.0.digest) {
             (Some(tag), _) => Some(tag),
             (None, None) => Some("latest"),
             (None, Some(_)) => None,
@@ -115,23 +120,23 @@ impl ImageRef {
 
     /// The digest, where git pins one.
     pub fn digest(&self) -> Option<&Digest> {
-        self.digest.as_ref()
+        self.0.digest.as_ref()
     }
 
     /// The registry's host and port, where the name begins with one; none means Docker Hub.
     pub fn registry(&self) -> Option<&str> {
-        let (first, _) = self.name.split_once('/')?;
+        let (first, _) = self.0.name.split_once('/')?;
         (first.contains(['.', ':']) || first == "localhost").then_some(first)
     }
 
     /// The name with a tag, as an engine lists it: `web:latest`; none where only a digest is written.
     pub fn tagged(&self) -> Option<String> {
-        Some(format!("{}:{}", self.name, self.tag()?))
+        Some(format!("{}:{}", self.0.name, self.tag()?))
     }
 
     /// The name pinned to `digest`, as one pulls it: `web@sha256:…`.
     pub fn pinned(&self, digest: &Digest) -> String {
-        format!("{}@{digest}", self.name)
+        format!("{}@{digest}", self.0.name)
     }
 }
 
@@ -176,11 +181,11 @@ impl FromStr for ImageRef {
                 && tag.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
         });
         if parts.iter().all(|part| word(part)) && tag_fits && name.len() <= 255 {
-            Ok(Self {
+            Ok(Self(Arc::new(Parts {
                 name: name.to_owned(),
                 tag: tag.map(str::to_owned),
                 digest,
-            })
+            })))
         } else {
             Err(wrong())
         }
@@ -189,12 +194,12 @@ impl FromStr for ImageRef {
 
 impl fmt::Display for ImageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = self.name.clone();
-        if let Some(tag) = &self.tag {
+        let mut text = self.0.name.clone();
+        if let Some(tag) = &self.0.tag {
             text.push(':');
             text.push_str(tag);
         }
-        if let Some(digest) = &self.digest {
+        if let Some(digest) = &self.0.digest {
             text.push('@');
             text.push_str(digest.as_str());
         }

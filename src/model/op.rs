@@ -7,11 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::blob::FileWrite;
-use crate::model::container::{ContainerSpec, Ownership};
+use crate::model::container::Ownership;
 use crate::model::image::{Digest, ImageRef};
 use crate::model::network::{Attachment, NetworkSpec};
 use crate::model::order::JobVersion;
+use crate::model::replica::ReplicaSpec;
 use crate::model::setting::{Limits, Restart};
+use crate::model::text::SharedText;
 use crate::model::unit::Span;
 use crate::model::volume::VolumeSpec;
 
@@ -56,7 +58,7 @@ pub enum VolumeOp {
         name: String,
         /// What it is to be.
         #[serde(default)]
-        spec: VolumeSpec,
+        spec: Box<VolumeSpec>,
     },
 }
 
@@ -69,7 +71,7 @@ pub enum NetworkOp {
         /// Its name.
         name: String,
         /// What it is to be.
-        spec: NetworkSpec,
+        spec: Box<NetworkSpec>,
     },
     /// Remove it; nothing may be attached to it.
     Remove {
@@ -83,7 +85,7 @@ pub enum NetworkOp {
         /// The container's.
         container: String,
         /// How.
-        attachment: Attachment,
+        attachment: Box<Attachment>,
     },
     /// Part a container from it.
     Disconnect {
@@ -99,7 +101,7 @@ pub enum NetworkOp {
 #[serde(rename_all = "snake_case")]
 pub enum FileOp {
     /// Write it, over what is there. Its secrets are put in at the last moment; there are none in the plan.
-    Write(FileWrite),
+    Write(Box<FileWrite>),
 }
 
 /// What is done to containers, which are named by their name on the host at that point of the plan.
@@ -109,49 +111,49 @@ pub enum ContainerOp {
     /// Make it; do not start it.
     Create {
         /// Its name.
-        name: String,
+        name: SharedText,
         /// What it is to be.
-        spec: Arc<ContainerSpec>,
+        spec: Arc<ReplicaSpec>,
         /// What goes into its labels.
-        owner: Ownership,
+        owner: Box<Ownership>,
     },
     /// Start it.
     Start {
         /// Its name.
-        name: String,
+        name: SharedText,
     },
     /// Stop it, with the grace that it was made with.
     Stop {
         /// Its name.
-        name: String,
+        name: SharedText,
     },
     /// Give it another name.
     Rename {
         /// Its name before.
-        name: String,
+        name: SharedText,
         /// Its name after.
-        to: String,
+        to: SharedText,
     },
     /// Change in place what Docker can change so.
     Update {
         /// Its name.
-        name: String,
+        name: SharedText,
         /// What it may use from now on.
-        limits: Limits,
+        limits: Box<Limits>,
         /// What the engine does from now on when it ends.
         restart: Restart,
     },
     /// Send a signal to its first process.
     Signal {
         /// Its name.
-        name: String,
+        name: SharedText,
         /// The signal: `SIGHUP`.
         signal: String,
     },
     /// Remove it, and its anonymous volumes; never a named one.
     Remove {
         /// Its name.
-        name: String,
+        name: SharedText,
     },
 }
 
@@ -162,7 +164,7 @@ pub enum GateOp {
     /// Until a container is up: healthy where it has a health check, else running through `monitor`.
     Up {
         /// The container's name.
-        name: String,
+        name: SharedText,
         /// How long it must run where it has no health check.
         monitor: Span,
         /// The deadline.
@@ -171,14 +173,14 @@ pub enum GateOp {
     /// That a container which is up stays so for a while: any exit of it is a failure.
     Stays {
         /// The container's name.
-        name: String,
+        name: SharedText,
         /// For so long, from when it was up.
         monitor: Span,
     },
     /// Until a job's container has ended, with code 0.
     Completed {
         /// The container's name.
-        name: String,
+        name: SharedText,
         /// The version of the job, which is remembered once it succeeded.
         version: JobVersion,
         /// The deadline, where there is one.
@@ -196,7 +198,7 @@ impl fmt::Display for Op {
                 write!(f, "pull {image} ({})", digest.short())
             }
             Self::Image(ImageOp::Pull { image, digest: None }) => write!(f, "pull {image}"),
-            Self::File(FileOp::Write(FileWrite { path, .. })) => write!(f, "write {path}"),
+            Self::File(FileOp::Write(write)) => write!(f, "write {}", write.path),
             Self::Container(ContainerOp::Signal { name, signal }) => write!(f, "send {signal} to {name}"),
             Self::Volume(VolumeOp::Create { name, .. }) => write!(f, "create volume {name}"),
             Self::Network(op) => op.fmt(f),

@@ -72,11 +72,6 @@ impl HostFacts {
     }
 }
 
-/// A processor by the name that Go has for it: engines report the kernel's, images bear Go's.
-pub fn architecture(name: &str) -> String {
-    normal(name, "").0
-}
-
 /// One name for each processor and version. The names are those of `normalizeArch` in swarmkit (`manager/scheduler/filter.go`) and
 /// in github.com/containerd/platforms (`database.go`), and what kernels say (`uname -m`).
 fn normal(arch: &str, variant: &str) -> (String, Option<String>) {

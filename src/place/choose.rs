@@ -41,6 +41,10 @@ pub(super) struct Placer<'a> {
     pub(super) groupings: Groupings<'a>,
     pub(super) crowds: Crowds,
     pool: Pool,
+    /// Those that must leave their hosts, and that fit nowhere so far.
+    pub(super) waiting: Vec<Leaving<'a>>,
+    /// Likewise, new ones.
+    pub(super) refused: Vec<(Rc<Kind<'a>>, Slot)>,
     pub(super) done: Placement,
 }
 
@@ -79,6 +83,8 @@ impl<'a> Placer<'a> {
             kinds,
             groupings: Groupings::new(desired),
             pool,
+            waiting: Vec::new(),
+            refused: Vec::new(),
             done: Placement {
                 slots: BTreeMap::new(),
                 unplaced: BTreeMap::new(),
@@ -133,7 +139,10 @@ impl<'a> Placer<'a> {
         for kind in globals.into_iter().chain(replicated) {
             self.place_new(kind, fresh.remove(&kind.at).unwrap_or_default(), &known);
         }
-        self.follow(followers, later, fresh, bound, &known);
+        let left = self.follow(followers, later, fresh, bound, &known);
+        if left || self.asked.failover {
+            self.try_again(&known);
+        }
         self.even_out(&known);
         self.note_held(&known);
         self.set_spares(&known);
@@ -141,7 +150,8 @@ impl<'a> Placer<'a> {
         self.done
     }
 
-    /// The services that are to be near others, each after those.
+    /// The services that are to be near others, each after those. Says whether some of them had to leave their hosts: there may be
+    /// room now for what was refused.
     fn follow(
         &mut self,
         mut followers: Vec<Rc<Kind<'a>>>,
@@ -149,14 +159,40 @@ impl<'a> Placer<'a> {
         mut fresh: BTreeMap<Index, Vec<Slot>>,
         mut bound: BTreeMap<Index, Vec<Seat<'a>>>,
         known: &Known<'a>,
-    ) {
+    ) -> bool {
+        let mut left = false;
         followers.sort_by_key(|kind| kind.rank);
         for kind in followers {
             let (mut own, others): (Vec<_>, Vec<_>) = later.into_iter().partition(|one| one.seat.kind.at == kind.at);
             later = others;
             own.extend(self.part(&kind, &mut bound));
+            left |= !own.is_empty();
             self.leave(own);
             self.place_new(&kind, fresh.remove(&kind.at).unwrap_or_default(), known);
+        }
+        left
+    }
+
+    /// Tries those again that fit nowhere, as long as one of them finds a place, and so perhaps makes room for another.
+    fn try_again(&mut self, known: &Known<'a>) {
+        let mut progress = true;
+        while progress {
+            let before = self.done.unplaced.len();
+            let waiting = std::mem::take(&mut self.waiting);
+            for slot in waiting.iter().map(Leaving::slot) {
+                self.done.unplaced.remove(slot);
+            }
+            self.leave(waiting);
+            let mut refused: BTreeMap<(usize, Index), (Rc<Kind<'a>>, Vec<Slot>)> = BTreeMap::new();
+            for (kind, slot) in std::mem::take(&mut self.refused) {
+                self.done.unplaced.remove(&slot);
+                let of_kind = refused.entry((kind.rank, kind.at));
+                of_kind.or_insert_with(|| (kind, Vec::new())).1.push(slot);
+            }
+            for (kind, slots) in refused.into_values() {
+                self.place_new(&kind, slots, known);
+            }
+            progress = self.done.unplaced.len() < before;
         }
     }
 

@@ -27,7 +27,8 @@ struct Move {
 }
 
 impl<'a> Placer<'a> {
-    /// Does as many moves as a person asked for at most: first each service by itself, then all containers.
+    /// Does as many moves as a person asked for at most: first each service by itself, then all containers; and again, since each
+    /// move may make room for another.
     pub(super) fn even_out(&mut self, known: &Known<'a>) {
         let Some(most) = self.asked.rebalance else { return };
         let mut left = most;
@@ -38,19 +39,23 @@ impl<'a> Placer<'a> {
             .filter(|kind| places.contains_key(&kind.at))
             .cloned()
             .collect();
-        for kind in &kinds {
+        let mut before = None;
+        while before != Some(left) {
+            before = Some(left);
+            for kind in &kinds {
+                while left > 0
+                    && let Some(found) = self.even_service(kind, &places)
+                {
+                    self.go(kind, found, &mut places);
+                    left -= 1;
+                }
+            }
             while left > 0
-                && let Some(found) = self.even_service(kind, &places)
+                && let Some((kind, found)) = self.even_hosts(&kinds, &places)
             {
-                self.go(kind, found, &mut places);
+                self.go(&kind, found, &mut places);
                 left -= 1;
             }
-        }
-        while left > 0
-            && let Some((kind, found)) = self.even_hosts(&kinds, &places)
-        {
-            self.go(&kind, found, &mut places);
-            left -= 1;
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::model::host::HostState;
 use crate::model::image::Resolution;
 use crate::model::name::HostName;
-use crate::model::platform::{Platform, architecture};
+use crate::model::platform::Platform;
 use crate::model::setting::PortBinding;
 use crate::model::unit::{Cpus, Reserved};
 use crate::place::kind::Kind;
@@ -110,13 +110,7 @@ impl<'a> Room<'a> {
         match &constraint.attribute {
             Attribute::Id => holds_of(constraint, told(&facts.machine_id)),
             Attribute::Os => holds_of(constraint, told(&facts.os)),
-            Attribute::Arch => {
-                let wanted = Constraint {
-                    value: architecture(&constraint.value),
-                    ..constraint.clone()
-                };
-                holds_of(&wanted, told(&facts.arch).map(architecture).as_deref())
-            }
+            Attribute::Arch => holds_of(constraint, told(&facts.arch)),
             Attribute::EngineLabel(key) => holds_of(constraint, facts.engine_labels.get(key).map(String::as_str)),
             Attribute::Hostname | Attribute::Role | Attribute::Label(_) | Attribute::Ip => true,
         }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use crate::model::name::{HostName, Slot, SlotKey};
 use crate::model::setting::PortBinding;
@@ -71,7 +72,7 @@ impl<'a> Placer<'a> {
         }
     }
 
-    fn place_global(&mut self, kind: &Kind<'a>, slot: Slot, known: &Known<'a>) {
+    fn place_global(&mut self, kind: &Rc<Kind<'a>>, slot: Slot, known: &Known<'a>) {
         let SlotKey::Host(host) = slot.key.clone() else {
             return;
         };
@@ -90,13 +91,14 @@ impl<'a> Placer<'a> {
             }
             Err(obstacle) => {
                 let why = Why::Global { host, obstacle };
-                self.done.unplaced.insert(slot, Refusal { why, stays: None });
+                self.done.unplaced.insert(slot.clone(), Refusal { why, stays: None });
+                self.refused.push((Rc::clone(kind), slot));
             }
         }
     }
 
     /// Places a service's new replicas. A host that does not fit one of them fits none after it.
-    pub(super) fn place_new(&mut self, kind: &Kind<'a>, slots: Vec<Slot>, known: &Known<'a>) {
+    pub(super) fn place_new(&mut self, kind: &Rc<Kind<'a>>, slots: Vec<Slot>, known: &Known<'a>) {
         if kind.service.mode.is_global() {
             for slot in slots {
                 self.place_global(kind, slot, known);
@@ -106,6 +108,8 @@ impl<'a> Placer<'a> {
         if slots.is_empty() {
             return;
         }
+        let unseen = slots.iter().filter_map(|slot| known.runs_unseen(slot));
+        unseen.for_each(|(host, ports)| self.release(host, kind, ports));
         let mut bonds = Bonds::new(self, kind).with_data(self.data_hosts(kind));
         let mut candidates = self.candidates(kind, &bonds);
         let mut nowhere = None;
@@ -117,7 +121,11 @@ impl<'a> Placer<'a> {
                     .recorded(&slot)
                     .filter(|placed| known.is_silent(&placed.host))
                     .cloned();
-                self.done.unplaced.insert(slot, Refusal { why, stays });
+                if let Some((host, ports)) = known.runs_unseen(&slot) {
+                    self.take(host, kind, ports);
+                }
+                self.done.unplaced.insert(slot.clone(), Refusal { why, stays });
+                self.refused.push((Rc::clone(kind), slot));
                 continue;
             };
             let best = self.why_best(at, kind, &bonds);

@@ -88,6 +88,13 @@ impl<'a> Known<'a> {
         self.record.and_then(|record| record.placement.get(slot))
     }
 
+    /// The host that does not answer, but by the journal holds a slot, and its ports there.
+    pub(super) fn runs_unseen(&self, slot: &Slot) -> Option<(Index, &'a [PortBinding])> {
+        let placed = self.recorded(slot).filter(|placed| self.is_silent(&placed.host))?;
+        let host = self.by_name.get(&placed.host)?;
+        Some((*host, &placed.ports))
+    }
+
     /// The ports that a slot has or had on a host: as seen, else by the journal.
     pub(super) fn ports(&self, slot: &Slot, host: &HostName, live: Option<&Standing<'_>>) -> Vec<PortBinding> {
         match live.and_then(|live| live.container.spec.as_deref()) {

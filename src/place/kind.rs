@@ -141,28 +141,36 @@ fn shunned_by<'a>(desired: &'a Desired, name: &ServiceName) -> Vec<(Index, &'a A
         .collect()
 }
 
-/// The rank of each service: after those that it is to be near, and otherwise by name.
+/// The rank of each service: after those that it must be near, and those that it would be; otherwise by name. In a circle of wishes
+/// what must be goes before what had better be.
 fn order(desired: &Desired) -> Vec<usize> {
     let names: Vec<&ServiceName> = desired.services.keys().collect();
-    let mut rank = vec![None; names.len()];
-    let mut next = 0;
-    // Entered a second time a service's own follow it: what is left of a circle of mere wishes goes by name.
-    let mut stack: Vec<(Index, bool)> = (0..names.len()).rev().map(|at| (at, false)).collect();
-    let mut entered = vec![false; names.len()];
-    while let Some((at, leaving)) = stack.pop() {
-        let (Some(rank), Some(entered)) = (rank.get_mut(at), entered.get_mut(at)) else {
-            continue;
+    let others = |service: &'_ Service, must: bool| -> Vec<Index> {
+        let wishes = service.placing.affinity.iter();
+        let wishes = wishes.filter(|wish| (wish.strength == Strength::Required) == must);
+        wishes
+            .filter_map(|wish| names.binary_search(&&wish.service).ok())
+            .collect()
+    };
+    let must: Vec<Vec<Index>> = desired.services.values().map(|service| others(service, true)).collect();
+    let had_better: Vec<Vec<Index>> = desired
+        .services
+        .values()
+        .map(|service| others(service, false))
+        .collect();
+    let mut rank: Vec<Option<usize>> = vec![None; names.len()];
+    for next in 0..names.len() {
+        let left = || (0..names.len()).filter(|at| matches!(rank.get(*at), Some(None)));
+        let after = |wishes: &[Vec<Index>], at: &Index| {
+            let mut others = wishes.get(*at).into_iter().flatten().filter(|other| *other != at);
+            others.all(|other| matches!(rank.get(*other), Some(Some(_))))
         };
-        if leaving {
+        let free = left().find(|at| after(&must, at) && after(&had_better, at));
+        let free = free.or_else(|| left().find(|at| after(&must, at)));
+        if let Some(at) = free.or_else(|| left().next())
+            && let Some(rank) = rank.get_mut(at)
+        {
             *rank = Some(next);
-            next += 1;
-        } else if !*entered {
-            *entered = true;
-            stack.push((at, true));
-            let service = names.get(at).and_then(|name| desired.services.get(*name));
-            let near = service.into_iter().flat_map(|service| &service.placing.affinity);
-            let near = near.filter_map(|wish| names.binary_search(&&wish.service).ok());
-            stack.extend(near.map(|other| (other, false)));
         }
     }
     rank.into_iter().map(Option::unwrap_or_default).collect()

@@ -46,8 +46,13 @@ impl<'a> Placer<'a> {
     ) -> Vec<Leaving<'a>> {
         let asked = self.asked;
         let mut named: BTreeMap<&Slot, &MoveTo> = asked.moves.iter().collect();
-        seats.iter().for_each(|seat| drop(named.remove(&seat.slot)));
-        away.iter().for_each(|away| drop(named.remove(&away.slot)));
+        for slot in seats
+            .iter()
+            .map(|seat| &seat.slot)
+            .chain(away.iter().map(|away| &away.slot))
+        {
+            named.remove(slot);
+        }
         for seat in &seats {
             self.take(seat.host, &seat.kind, &seat.kept);
         }

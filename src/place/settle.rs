@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::journal::PlacedSlot;
+use crate::model::name::Slot;
 use crate::model::setting::PortBinding;
 use crate::place::choose::Placer;
 use crate::place::crowd::Index;
@@ -16,6 +17,12 @@ use crate::place::tree::Candidates;
 pub(super) struct Leaving<'a> {
     pub(super) seat: Seat<'a>,
     obstacle: Obstacle,
+}
+
+impl Leaving<'_> {
+    pub(super) fn slot(&self) -> &Slot {
+        &self.seat.slot
+    }
 }
 
 /// The search for hosts of one service's replicas, as long as only they move.
@@ -76,6 +83,7 @@ impl<'a> Placer<'a> {
                 }
             }
         }
+        leaving.reverse();
         leaving
     }
 
@@ -100,7 +108,8 @@ impl<'a> Placer<'a> {
     }
 
     /// A replica that must leave its host, and can't.
-    fn refuse(&mut self, Leaving { seat, obstacle }: Leaving<'a>) {
+    fn refuse(&mut self, one: Leaving<'a>) {
+        let Leaving { seat, obstacle } = &one;
         let Some(host) = self.rooms.get(seat.host).map(|room| room.name.clone()) else {
             return;
         };
@@ -109,18 +118,22 @@ impl<'a> Placer<'a> {
             ports: seat.kept.clone(),
         });
         let why = if seat.kind.service.mode.is_global() {
-            Why::Global { host, obstacle }
+            Why::Global {
+                host,
+                obstacle: obstacle.clone(),
+            }
         } else if seat.kind.is_stateful {
             Why::Bound {
                 slot: seat.slot.clone(),
                 host,
-                obstacle: Some(obstacle),
+                obstacle: Some(obstacle.clone()),
                 data: data(seat.kind.service),
             }
         } else {
             self.nowhere(&seat.kind, &Bonds::new(self, &seat.kind))
         };
-        self.done.unplaced.insert(seat.slot, Refusal { why, stays });
+        self.done.unplaced.insert(seat.slot.clone(), Refusal { why, stays });
+        self.waiting.push(one);
     }
 
     /// Settles one replica, and says whether that went: back where it stood since there is room now, gone elsewhere, or (of a

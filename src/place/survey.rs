@@ -89,6 +89,10 @@ impl<'a> Placer<'a> {
                         if let Some(host) = from.filter(|host| self.forgotten.contains(*host)) {
                             lost.entry(host).or_default().push(slot.to_string());
                         }
+                        // Until it is made elsewhere, it may well run where it was.
+                        if let Some((host, ports)) = known.runs_unseen(&slot) {
+                            self.take(host, kind, ports);
+                        }
                         new.push(slot);
                     }
                 }

@@ -3,19 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::{SlotDiff, Verdict};
-use crate::model::container::{ContainerSpec, Ownership};
+use crate::model::container::Ownership;
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::{Digest, ImageRef, Resolution};
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::op::{ContainerOp, ImageOp, Op, VolumeOp};
 use crate::model::order::JobVersion;
 use crate::model::policy::UpdatePolicy;
+use crate::model::replica::ReplicaSpec;
 use crate::model::setting::Protocol;
+use crate::model::text::SharedText;
 use crate::place::live::Standing;
 use crate::plan::Input;
 use crate::plan::network::Networks;
+use crate::plan::number::renumber;
 use crate::plan::order::{arrange, held, made, wanted};
-use crate::plan::step::{NetworkChange, Precondition, Rollout, Step, StepId, Unit};
+use crate::plan::step::{NetworkChange, Precondition, Rollout, Step, StepId};
 use crate::plan::tell::is_rolled;
 
 /// Steps and rollouts.
@@ -28,17 +31,28 @@ pub(super) struct Work {
 /// A port of a host, and its transport.
 type HeldOn = (HostName, Protocol, u16);
 
+/// The steps that make one host ready for its containers.
+#[derive(Default)]
+pub(super) struct Ready {
+    /// By image; none where it lies there.
+    pulls: BTreeMap<ImageRef, Option<StepId>>,
+    /// By name.
+    volumes: BTreeMap<String, StepId>,
+    /// By path.
+    pub(super) writes: BTreeMap<String, StepId>,
+    /// The steps after which a network can be used, by its name.
+    pub(super) networks: BTreeMap<String, Vec<StepId>>,
+}
+
 /// Everything while a plan is put together. Steps bear provisional numbers until the end.
 pub(super) struct Builder<'i> {
     pub(super) input: Input<'i>,
     steps: Vec<Step>,
-    /// By host and image.
-    pulls: BTreeMap<(HostName, String), StepId>,
+    pub(super) ready: BTreeMap<&'i HostName, Ready>,
     pub(super) pulls_by_service: BTreeMap<ServiceName, BTreeSet<StepId>>,
-    /// By host and name.
-    volumes: BTreeMap<(HostName, String), StepId>,
-    /// By host and path.
-    pub(super) writes: BTreeMap<(HostName, String), StepId>,
+    /// The digests that images are used by: the registry's, or those that git pins.
+    digests: BTreeMap<&'i ImageRef, Option<Digest>>,
+    revision: Option<SharedText>,
     pub(super) networks: Networks,
     /// The replica that lets go of a port, and the step after which it does not want it back.
     released: BTreeMap<HeldOn, (Slot, StepId)>,
@@ -50,13 +64,14 @@ pub(super) struct Builder<'i> {
 
 impl<'i> Builder<'i> {
     pub(super) fn new(input: Input<'i>) -> Self {
+        let images = input.target.services.values().map(|service| &service.image);
         Self {
             input,
             steps: Vec::new(),
-            pulls: BTreeMap::new(),
+            ready: BTreeMap::new(),
             pulls_by_service: BTreeMap::new(),
-            volumes: BTreeMap::new(),
-            writes: BTreeMap::new(),
+            digests: images.map(|image| (image, digest(input, image))).collect(),
+            revision: input.target.revision.commit.as_deref().map(SharedText::from),
             networks: Networks::default(),
             released: BTreeMap::new(),
             taken: Vec::new(),
@@ -125,50 +140,64 @@ impl<'i> Builder<'i> {
     }
 
     /// What a container needs on its host before it is made: its image, its networks, its volumes, its files.
-    fn prepare(&mut self, host: &HostName, slot: &Slot, spec: &ContainerSpec) {
+    fn prepare(&mut self, host: &'i HostName, slot: &Slot, spec: &ReplicaSpec) {
         let Some(state) = self.state(host) else {
             return;
         };
         let service = &slot.service;
         self.write_files(host, slot, spec, state);
-        if self.needs_pull(state, &spec.image) {
-            let key = (host.clone(), spec.image.to_string());
-            let id = match self.pulls.get(&key) {
-                Some(id) => *id,
-                None => {
-                    let (image, digest) = (spec.image.clone(), self.digest(&spec.image));
-                    let op = Op::Image(ImageOp::Pull { image, digest });
-                    let id = self.push(host, None, op, &format!("{service} runs it there"));
-                    self.pulls.insert(key, id);
-                    id
-                }
-            };
+        let spec = spec.common();
+        let known = self.ready.entry(host).or_default().pulls.get(&spec.image).copied();
+        let pull = known.unwrap_or_else(|| self.pull(host, service, state, &spec.image));
+        if let Some(id) = pull {
             self.pulls_by_service.entry(service.clone()).or_default().insert(id);
         }
-        self.make_networks(host, service, state, &spec.networks().collect::<Vec<_>>());
-        let target = self.input.target.hosts.get(host);
+        self.make_networks(host, service, state, spec.networks());
         for name in spec.volumes().filter(|name| !state.volumes.contains_key(*name)) {
-            let key = (host.clone(), name.to_owned());
+            let is_known = self
+                .ready
+                .get(host)
+                .is_some_and(|ready| ready.volumes.contains_key(name));
+            let target = self.input.target.hosts.get(host);
             let wanted = target.and_then(|target| target.volumes.get(name));
-            if let (Some(wanted), false) = (wanted, self.volumes.contains_key(&key)) {
-                let (name, spec) = (name.to_owned(), wanted.clone());
+            if let (Some(wanted), false) = (wanted, is_known) {
+                let (name, spec) = (name.to_owned(), Box::new(wanted.clone()));
+                let key = name.clone();
                 let op = Op::Volume(VolumeOp::Create { name, spec });
-                let id = self.push(host, None, op, &format!("{service} mounts it there"));
-                self.volumes.insert(key, id);
+                let id = self.push(host, None, op, &format!("{service} mounts it there").into());
+                self.ready.entry(host).or_default().volumes.insert(key, id);
             }
         }
     }
 
+    /// Brings an image to a host where it does not lie there.
+    fn pull(
+        &mut self,
+        host: &'i HostName,
+        service: &ServiceName,
+        state: &HostState,
+        image: &ImageRef,
+    ) -> Option<StepId> {
+        let pull = self.needs_pull(state, image).then(|| {
+            let (image, digest) = (image.clone(), self.digest(image));
+            let op = Op::Image(ImageOp::Pull { image, digest });
+            self.push(host, None, op, &format!("{service} runs it there").into())
+        });
+        self.ready.entry(host).or_default().pulls.insert(image.clone(), pull);
+        pull
+    }
+
     /// What goes into the labels of a new container.
-    pub(super) fn owner(&self, slot: &Slot, spec: &ContainerSpec) -> Ownership {
+    pub(super) fn owner(&self, slot: &Slot, spec: &ReplicaSpec) -> Ownership {
+        let image = &spec.common().image;
         let service = self.input.target.services.get(&slot.service);
         Ownership {
             slot: slot.clone(),
             fingerprint: Some(spec.fingerprint()),
-            revision: self.input.target.revision.commit.clone(),
-            image: Some(spec.image.clone()),
-            digest: self.digest(&spec.image),
-            job: self.job(&slot.service).cloned(),
+            revision: self.revision.clone(),
+            image: Some(image.clone()),
+            digest: self.digest(image),
+            job: service.and_then(|service| service.job.clone()),
             reserved: service.map(|service| service.reserved).unwrap_or_default(),
         }
     }
@@ -183,26 +212,23 @@ impl<'i> Builder<'i> {
         }
     }
 
-    /// The digest that an image is used by: the registry's, or the one that git pins.
-    pub(super) fn digest(&self, image: &ImageRef) -> Option<Digest> {
-        match self.input.observed.images.get(&image.to_string()) {
-            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => Some(digest.clone()),
-            Some(Resolution::Local) => None,
-            Some(Resolution::Unknown(_)) | None => image.digest().cloned(),
-        }
+    fn digest(&self, image: &ImageRef) -> Option<Digest> {
+        self.digests.get(image).cloned().flatten()
     }
 
-    /// The pull, the networks, the volumes and the files that a container waits for.
-    pub(super) fn needs(&self, host: &HostName, slot: &Slot, spec: &ContainerSpec) -> Vec<StepId> {
-        let pull = self.pulls.get(&(host.clone(), spec.image.to_string()));
-        let volumes = spec
-            .volumes()
-            .filter_map(|name| self.volumes.get(&(host.clone(), name.to_owned())));
+    /// The pull, the volumes, the files and the networks that a container waits for.
+    pub(super) fn needs(&self, host: &HostName, slot: &Slot, spec: &ReplicaSpec) -> Vec<StepId> {
+        let Some(ready) = self.ready.get(host) else {
+            return Vec::new();
+        };
+        let common = spec.common();
+        let pull = ready.pulls.get(&common.image).copied().flatten();
+        let volumes = common.volumes().filter_map(|name| ready.volumes.get(name));
         let files = self.files_of(slot, spec);
-        let files = files.filter_map(|(path, _)| self.writes.get(&(host.clone(), path)));
-        let networks = self.networks_ready(host, spec.networks());
-        let known = pull.into_iter().chain(volumes).chain(files).copied();
-        known.chain(networks).collect()
+        let files = files.filter_map(|(path, _)| ready.writes.get(&path));
+        let networks = common.networks().filter_map(|name| ready.networks.get(name)).flatten();
+        let known = volumes.copied().chain(files.copied()).chain(networks.copied());
+        pull.into_iter().chain(known).collect()
     }
 
     pub(super) fn pulls_of(&self, service: &ServiceName) -> Vec<StepId> {
@@ -233,7 +259,7 @@ impl<'i> Builder<'i> {
     }
 
     /// Adds a step that waits for nothing yet.
-    pub(super) fn push(&mut self, host: &HostName, slot: Option<&Slot>, op: Op, why: &str) -> StepId {
+    pub(super) fn push(&mut self, host: &HostName, slot: Option<&Slot>, op: Op, why: &SharedText) -> StepId {
         self.append(blank(host, slot, op, why))
     }
 
@@ -305,8 +331,17 @@ impl<'i> Builder<'i> {
     }
 }
 
+/// The digest that an image is used by: the registry's, or the one that git pins.
+fn digest(input: Input<'_>, image: &ImageRef) -> Option<Digest> {
+    match input.observed.images.get(&image.to_string()) {
+        Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => Some(digest.clone()),
+        Some(Resolution::Local) => None,
+        Some(Resolution::Unknown(_)) | None => image.digest().cloned(),
+    }
+}
+
 /// A step without a number that waits for nothing.
-pub(super) fn blank(host: &HostName, slot: Option<&Slot>, op: Op, why: &str) -> Step {
+pub(super) fn blank(host: &HostName, slot: Option<&Slot>, op: Op, why: &SharedText) -> Step {
     Step {
         id: StepId(u32::MAX),
         host: host.clone(),
@@ -316,7 +351,7 @@ pub(super) fn blank(host: &HostName, slot: Option<&Slot>, op: Op, why: &str) -> 
         after: Vec::new(),
         settled: Vec::new(),
         undo: Vec::new(),
-        why: why.to_owned(),
+        why: why.clone(),
     }
 }
 
@@ -335,58 +370,5 @@ pub(super) fn is_unit(verdict: &Verdict<'_>) -> bool {
         | Verdict::Unknown
         | Verdict::Unplaced
         | Verdict::Waits { .. } => false,
-    }
-}
-
-/// Numbers the steps so that each comes after all that it waits for, and otherwise as they were made.
-fn renumber(steps: &mut [Step], rollouts: &mut [Rollout]) {
-    let at = |id: StepId| usize::try_from(id.0).unwrap_or(usize::MAX);
-    let mut waits: Vec<usize> = Vec::with_capacity(steps.len());
-    let mut next: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
-    for (index, step) in steps.iter().enumerate() {
-        let before: BTreeSet<usize> = step.after.iter().chain(&step.settled).map(|id| at(*id)).collect();
-        waits.push(before.len());
-        for other in before {
-            if let Some(next) = next.get_mut(other) {
-                next.push(index);
-            }
-        }
-    }
-    let mut ready: BTreeSet<usize> = (0..steps.len()).filter(|index| waits.get(*index) == Some(&0)).collect();
-    let mut number: Vec<u32> = vec![0; steps.len()];
-    let mut count = 0;
-    while let Some(index) = ready.pop_first() {
-        if let Some(number) = number.get_mut(index) {
-            *number = count;
-            count += 1;
-        }
-        for other in next.get(index).into_iter().flatten() {
-            if let Some(waits) = waits.get_mut(*other) {
-                *waits -= 1;
-                if *waits == 0 {
-                    ready.insert(*other);
-                }
-            }
-        }
-    }
-    let renamed = |id: &mut StepId| {
-        if let Some(number) = number.get(at(*id)) {
-            *id = StepId(*number);
-        }
-    };
-    for step in steps.iter_mut() {
-        renamed(&mut step.id);
-        step.after.iter_mut().for_each(renamed);
-        step.settled.iter_mut().for_each(renamed);
-        step.after.sort();
-        step.settled.sort();
-    }
-    steps.sort_by_key(|step| step.id);
-    for Rollout { units, cleanup, .. } in rollouts {
-        for Unit { steps, watch, .. } in units {
-            steps.iter_mut().for_each(renamed);
-            watch.iter_mut().for_each(renamed);
-        }
-        cleanup.iter_mut().for_each(renamed);
     }
 }

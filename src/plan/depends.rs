@@ -24,6 +24,10 @@ impl Builder<'_> {
     /// Makes what is begun wait for what it depends on, and what is removed wait for what depended on it.
     pub(super) fn order(&mut self, rollouts: &[Rollout]) {
         let by_name: BTreeMap<&ServiceName, &Rollout> = rollouts.iter().map(|one| (&one.service, one)).collect();
+        let depended = depends_on(self.input);
+        if depended.values().all(BTreeSet::is_empty) {
+            return;
+        }
         let mut gates = BTreeMap::new();
         let mut graph = Graph::new(self.steps());
         for rollout in rollouts {
@@ -32,7 +36,7 @@ impl Builder<'_> {
                 self.begin_after(unit, &waits, &mut graph);
             }
         }
-        self.order_removals(&by_name, &mut graph);
+        self.order_removals(&by_name, &depended, &mut graph);
     }
 
     fn waits(
@@ -83,13 +87,13 @@ impl Builder<'_> {
             return Vec::new();
         };
         let (monitor, timeout) = (policy.monitor, policy.timeout);
-        let diff = self.input.diff;
+        let (diff, why) = (self.input.diff, "others depend on it".into());
         let unsettled = diff.unsettled.iter().filter(|one| one.service == *name);
         unsettled
             .map(|one| {
-                let name = one.name.clone();
+                let name = one.name.as_str().into();
                 let op = Op::Gate(GateOp::Up { name, monitor, timeout });
-                self.push(&one.host, None, op, "others depend on it")
+                self.push(&one.host, None, op, &why)
             })
             .collect()
     }
@@ -117,8 +121,12 @@ impl Builder<'_> {
     }
 
     /// What is removed waits until what depended on it is removed too or, where git knows it no more at all, is done over.
-    fn order_removals(&mut self, rollouts: &BTreeMap<&ServiceName, &Rollout>, graph: &mut Graph) {
-        let depended = depends_on(self.input);
+    fn order_removals(
+        &mut self,
+        rollouts: &BTreeMap<&ServiceName, &Rollout>,
+        depended: &BTreeMap<ServiceName, BTreeSet<ServiceName>>,
+        graph: &mut Graph,
+    ) {
         let removals = self.removals();
         for (name, steps) in &removals {
             let dependants = depended.iter().filter(|(_, needs)| needs.contains(name));
@@ -256,11 +264,10 @@ pub(super) fn unchecked(input: Input<'_>) -> Vec<String> {
 /// Whether a host has the image of a service's replica, and it is seen that nothing checks its health.
 fn has_no_check(input: Input<'_>, name: &ServiceName) -> bool {
     let resolution = |image: &ImageRef| input.observed.images.get(&image.to_string());
-    let specs = input.target.hosts.iter().flat_map(|(host, target)| {
-        let own = target.containers.iter().filter(|(slot, _)| slot.service == *name);
-        own.map(move |(_, spec)| (host, spec))
-    });
-    let mut known = specs.filter_map(|(host, spec)| {
+    let slots = input.diff.services.get(name).into_iter().flat_map(|one| &one.slots);
+    let mut known = slots.filter_map(|slot| {
+        let host = slot.host.as_ref()?;
+        let spec = input.target.hosts.get(host)?.containers.get(&slot.slot)?.common();
         let state = input.observed.hosts.get(host).and_then(ObservedHost::state)?;
         let facts = state.images.values().find(|facts| match resolution(&spec.image) {
             Some(Resolution::Digest(digest) | Resolution::Kept { digest, .. }) => facts.has_digest(digest),

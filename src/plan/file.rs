@@ -4,32 +4,35 @@ use std::sync::Arc;
 
 use crate::diff::{Reload, Rewrite};
 use crate::model::blob::{FileRef, FileWrite, folder_name};
-use crate::model::container::ContainerSpec;
 use crate::model::host::HostState;
 use crate::model::name::{HostName, Slot};
 use crate::model::op::{ContainerOp, FileOp, Op};
+use crate::model::replica::ReplicaSpec;
 use crate::place::live::Standing;
 use crate::plan::build::Builder;
 use crate::plan::unit::{Draft, is};
 
-impl Builder<'_> {
+impl<'i> Builder<'i> {
     /// Writes what is not known to lie there as it should. A name stands for a content, so that nothing is lost where another
     /// replica has the same.
-    pub(super) fn write_files(&mut self, host: &HostName, slot: &Slot, spec: &ContainerSpec, state: &HostState) {
+    pub(super) fn write_files(&mut self, host: &'i HostName, slot: &Slot, spec: &ReplicaSpec, state: &HostState) {
         let files: Vec<(String, FileRef)> = self.files_of(slot, spec).collect();
         for (path, file) in files {
             let lies_there = state.files.get(&path).is_some_and(|facts| file.is(*facts));
-            let key = (host.clone(), path.clone());
             let Some(blob) = self.input.target.blobs.get(&file.digest) else {
                 continue;
             };
-            if lies_there || self.writes.contains_key(&key) {
+            let is_known = self
+                .ready
+                .get(host)
+                .is_some_and(|ready| ready.writes.contains_key(&path));
+            if lies_there || is_known {
                 continue;
             }
-            let blob = Arc::clone(blob);
-            let op = Op::File(FileOp::Write(FileWrite { path, file, blob }));
-            let id = self.push(host, None, op, &format!("{} reads it there", slot.service));
-            self.writes.insert(key, id);
+            let (blob, key) = (Arc::clone(blob), path.clone());
+            let op = Op::File(FileOp::Write(Box::new(FileWrite { path, file, blob })));
+            let id = self.push(host, None, op, &format!("{} reads it there", slot.service).into());
+            self.ready.entry(host).or_default().writes.insert(key, id);
             self.pulls_by_service
                 .entry(slot.service.clone())
                 .or_default()
@@ -38,11 +41,11 @@ impl Builder<'_> {
     }
 
     /// A new container's files, by path among cdk's files on its host.
-    pub(super) fn files_of(&self, slot: &Slot, spec: &ContainerSpec) -> impl Iterator<Item = (String, FileRef)> {
-        let owner = self.owner(slot, spec);
-        let alone = spec.files.values().map(|file| (file.host_name(), file.clone()));
-        let folders = spec.folders.iter().flat_map(move |(target, folder)| {
-            let on_host = folder_name(&owner, target);
+    pub(super) fn files_of(&self, slot: &Slot, spec: &ReplicaSpec) -> impl Iterator<Item = (String, FileRef)> {
+        let common = spec.common();
+        let alone = common.files.values().map(|file| (file.host_name(), file.clone()));
+        let folders = common.folders.iter().flat_map(move |(target, folder)| {
+            let on_host = folder_name(&self.owner(slot, spec), target);
             let path = move |name: &String| format!("{on_host}/{name}");
             folder.files.iter().map(move |(name, file)| (path(name), file.clone()))
         });
@@ -52,10 +55,10 @@ impl Builder<'_> {
     /// Rewrites files in place and tells the program. What was there before is put back the same way, where it is known.
     pub(super) fn reload(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, reload: &Reload) {
         let signal = |signal: &String| {
-            let (name, signal) = (here.name.clone().into_owned(), signal.clone());
+            let (name, signal) = (here.name.as_ref().into(), signal.clone());
             Op::Container(ContainerOp::Signal { name, signal })
         };
-        let write = |write: &FileWrite| Op::File(FileOp::Write(write.clone()));
+        let write = |write: &FileWrite| Op::File(FileOp::Write(Box::new(write.clone())));
         for Rewrite { to, back } in &reload.files {
             let undo = match back {
                 Some(back) => std::iter::once(write(back))

@@ -8,6 +8,7 @@ mod depends;
 mod file;
 mod images;
 mod network;
+mod number;
 mod ops;
 mod order;
 mod tell;

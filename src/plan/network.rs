@@ -15,50 +15,55 @@ use crate::plan::Input;
 use crate::plan::build::Builder;
 use crate::plan::step::{Action, FieldChange, NetworkChange, Note, Precondition, StepId};
 
-/// The steps after which a network can be used, by host and name.
+/// What is known of networks while a plan is put together.
 #[derive(Default)]
 pub(super) struct Networks {
-    ready: BTreeMap<(HostName, String), Vec<StepId>>,
     /// The containers that this plan removes: by host and their names then, their names now.
     leaving: BTreeMap<(HostName, String), String>,
     /// What is told of it all.
     pub(super) changes: Vec<NetworkChange>,
 }
 
-impl Builder<'_> {
+impl<'i> Builder<'i> {
     /// Makes what a container needs and is not there.
-    pub(super) fn make_networks(&mut self, host: &HostName, service: &ServiceName, state: &HostState, names: &[&str]) {
-        for name in names.iter().filter(|name| !state.networks.contains_key(**name)) {
-            let key = (host.clone(), (*name).to_owned());
-            let spec = self
-                .input
-                .target
-                .hosts
+    pub(super) fn make_networks<'n>(
+        &mut self,
+        host: &'i HostName,
+        service: &ServiceName,
+        state: &HostState,
+        names: impl Iterator<Item = &'n str>,
+    ) {
+        for name in names.filter(|name| !state.networks.contains_key(*name)) {
+            if self
+                .ready
                 .get(host)
-                .and_then(|host| host.networks.get(*name));
-            let (Some(spec), false) = (spec, self.networks.ready.contains_key(&key)) else {
+                .is_some_and(|ready| ready.networks.contains_key(name))
+            {
+                continue;
+            }
+            let target = self.input.target.hosts.get(host);
+            let Some(spec) = target.and_then(|target| target.networks.get(name)) else {
                 continue;
             };
-            let (name, spec) = (key.1.clone(), spec.clone());
+            let (key, name, spec) = (name.to_owned(), name.to_owned(), Box::new(spec.clone()));
             let why = format!("{service} uses it there");
             self.told(host, &name, Action::Create, &[], &why);
-            let id = self.push(host, None, Op::Network(NetworkOp::Create { name, spec }), &why);
-            self.networks.ready.insert(key, vec![id]);
+            let id = self.push(host, None, Op::Network(NetworkOp::Create { name, spec }), &why.into());
+            self.ready.entry(host).or_default().networks.insert(key, vec![id]);
         }
     }
 
-    /// What must be done before a container of these networks is touched, or made.
-    pub(super) fn networks_ready<'n>(&self, host: &HostName, names: impl IntoIterator<Item = &'n str>) -> Vec<StepId> {
-        let keys = names.into_iter().map(|name| (host.clone(), name.to_owned()));
-        keys.filter_map(|key| self.networks.ready.get(&key))
+    /// What must be done before a container that stands is touched: its networks.
+    pub(super) fn networks_of(&self, standing: &Standing<'_>) -> Vec<StepId> {
+        let Some(ready) = self.ready.get(standing.host) else {
+            return Vec::new();
+        };
+        let names = networks(standing.container);
+        names
+            .filter_map(|name| ready.networks.get(name))
             .flatten()
             .copied()
             .collect()
-    }
-
-    /// The same for a container that stands.
-    pub(super) fn networks_of(&self, standing: &Standing<'_>) -> Vec<StepId> {
-        self.networks_ready(standing.host, networks(standing.container))
     }
 
     /// Remembers that a container will be removed under this name.
@@ -87,7 +92,8 @@ impl Builder<'_> {
             let ready = self.renew(host, state, name, (was, spec), before);
             self.told(host, name, Action::Replace, fields, "it differs");
             before = ready.clone();
-            self.networks.ready.insert((host.clone(), name.clone()), ready);
+            let networks = &mut self.ready.entry(host).or_default().networks;
+            networks.insert(name.clone(), ready);
         }
     }
 
@@ -99,7 +105,7 @@ impl Builder<'_> {
         (was, spec): (&NetworkSpec, &NetworkSpec),
         before: Vec<StepId>,
     ) -> Vec<StepId> {
-        let why = "the network is made anew";
+        let (why, differs) = ("the network is made anew".into(), "it differs".into());
         let on_it = state.containers.iter().filter(|container| {
             container.state != ContainerState::Dead && networks(container).any(|network| network == name)
         });
@@ -109,7 +115,7 @@ impl Builder<'_> {
         for (live, container) in &on_it {
             let (name, container) = (name.to_owned(), container.clone());
             let pre = is(&container, live);
-            let id = self.push(host, None, Op::Network(NetworkOp::Disconnect { name, container }), why);
+            let id = self.push(host, None, Op::Network(NetworkOp::Disconnect { name, container }), &why);
             self.edit(id, |step| {
                 step.pre = pre;
                 step.after.clone_from(&before);
@@ -117,12 +123,12 @@ impl Builder<'_> {
             parted.push(id);
         }
         let remove = NetworkOp::Remove { name: name.to_owned() };
-        let gone = self.push(host, None, Op::Network(remove), "it differs");
+        let gone = self.push(host, None, Op::Network(remove), &differs);
         let connect = |live: &LiveContainer, container: &str, spec: &NetworkSpec| {
             let attachment = live.spec.iter().find_map(|it| it.network.networks.get(name));
             Op::Network(NetworkOp::Connect {
                 name: name.to_owned(),
-                attachment: fitting(attachment.cloned().unwrap_or_default(), spec),
+                attachment: Box::new(fitting(attachment.cloned().unwrap_or_default(), spec)),
                 container: container.to_owned(),
             })
         };
@@ -135,12 +141,12 @@ impl Builder<'_> {
         });
         let create = NetworkOp::Create {
             name: name.to_owned(),
-            spec: spec.clone(),
+            spec: Box::new(spec.clone()),
         };
-        let made = self.push(host, None, Op::Network(create), "it differs");
+        let made = self.push(host, None, Op::Network(create), &differs);
         let back = NetworkOp::Create {
             name: name.to_owned(),
-            spec: was.clone(),
+            spec: Box::new(was.clone()),
         };
         self.edit(made, |step| {
             step.after = vec![gone];
@@ -149,7 +155,7 @@ impl Builder<'_> {
         let mut ready = vec![made];
         for (live, container) in on_it {
             let pre = is(&container, live);
-            let id = self.push(host, None, connect(live, &container, spec), why);
+            let id = self.push(host, None, connect(live, &container, spec), &why);
             self.edit(id, |step| {
                 step.pre = pre;
                 step.after = vec![made];
@@ -161,20 +167,24 @@ impl Builder<'_> {
 
     /// Removes networks that nobody wants, after the last container that is on them.
     pub(super) fn remove_networks(&mut self) {
+        let diff = self.input.diff;
+        let unwanted = diff.networks.iter().filter(|it| it.verdict == NetworkVerdict::Remove);
+        let unwanted: Vec<&NetworkDiff> = unwanted.collect();
+        if unwanted.is_empty() {
+            return;
+        }
         let removals: BTreeMap<(HostName, String), StepId> = self
             .steps()
             .iter()
             .filter_map(|step| match &step.op {
                 Op::Container(ContainerOp::Remove { name }) => {
-                    let key = (step.host.clone(), name.clone());
+                    let key = (step.host.clone(), name.to_string());
                     let now = self.networks.leaving.get(&key)?;
                     Some(((step.host.clone(), now.clone()), step.id))
                 }
                 Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => None,
             })
             .collect();
-        let diff = self.input.diff;
-        let unwanted = diff.networks.iter().filter(|it| it.verdict == NetworkVerdict::Remove);
         for NetworkDiff { host, name, .. } in unwanted {
             let Some(state) = self.state(host) else { continue };
             let on_it = state
@@ -189,7 +199,7 @@ impl Builder<'_> {
             let why = "no container there needs it any more";
             self.told(host, name, Action::Remove, &[], why);
             let remove = NetworkOp::Remove { name: name.clone() };
-            let id = self.push(host, None, Op::Network(remove), why);
+            let id = self.push(host, None, Op::Network(remove), &why.into());
             self.edit(id, |step| step.after = gone.into_iter().collect());
         }
     }
@@ -241,8 +251,8 @@ fn is(name: &str, live: &LiveContainer) -> Precondition {
         return Precondition::None;
     }
     Precondition::Is {
-        name: name.to_owned(),
-        id: live.id.clone(),
+        name: name.into(),
+        id: live.id.as_str().into(),
     }
 }
 

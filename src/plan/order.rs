@@ -1,9 +1,11 @@
 //! In which order a service's replicas are worked through, and which of them wait for another's port. No steps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::diff::{SlotDiff, Verdict};
 use crate::model::name::{HostName, Slot};
+use crate::model::replica::ReplicaSpec;
 use crate::model::setting::Protocol;
 use crate::place::live::Standing;
 
@@ -22,11 +24,11 @@ pub(super) fn wanted<'a>(slot: &'a SlotDiff<'_>) -> Vec<HostPort<'a>> {
     let (Some(spec), Some(host)) = (made(&slot.verdict), &slot.host) else {
         return Vec::new();
     };
-    spec.ports.iter().map(|port| (host, port.protocol, port.host)).collect()
+    spec.ports().map(|port| (host, port.protocol, port.host)).collect()
 }
 
 /// The spec of the container that is made, where one is.
-pub(super) fn made<'a>(verdict: &'a Verdict<'_>) -> Option<&'a std::sync::Arc<crate::model::container::ContainerSpec>> {
+pub(super) fn made<'a>(verdict: &'a Verdict<'_>) -> Option<&'a Arc<ReplicaSpec>> {
     match verdict {
         Verdict::Create { spec }
         | Verdict::Replace { spec, .. }
@@ -112,6 +114,9 @@ pub(super) fn arrange<'s, 'a>(services: Vec<Vec<&'s SlotDiff<'a>>>) -> (Vec<&'s 
     let mut holder: BTreeMap<HostPort<'_>, usize> = BTreeMap::new();
     for (at, unit) in units.iter().enumerate() {
         holder.extend(going(unit).into_iter().flat_map(held).map(|port| (port, at)));
+    }
+    if holder.is_empty() {
+        return (units, BTreeSet::new());
     }
     let mut waits: Vec<usize> = vec![0; units.len()];
     let mut frees: BTreeMap<usize, Vec<usize>> = BTreeMap::new();

@@ -13,6 +13,7 @@ use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::op::Op;
 use crate::model::order::JobVersion;
 use crate::model::revision::Revision;
+use crate::model::text::SharedText;
 use crate::model::unit::Span;
 use crate::place::asked::Asked;
 
@@ -39,14 +40,14 @@ pub enum Precondition {
     /// There is no container of this name.
     Absent {
         /// The name.
-        name: String,
+        name: SharedText,
     },
     /// The container of this name is the one that was seen when the plan was made.
     Is {
         /// The name.
-        name: String,
+        name: SharedText,
         /// The engine's id of it.
-        id: String,
+        id: SharedText,
     },
 }
 
@@ -70,7 +71,7 @@ pub struct Step {
     /// The way back, in order, once this step was done or tried: all on the same host. Ops that find nothing to undo are no error.
     pub undo: Vec<Op>,
     /// Why, for people.
-    pub why: String,
+    pub why: SharedText,
 }
 
 /// The work on one replica: its steps in order, one host or (a move) two.
@@ -156,7 +157,7 @@ pub struct SlotChange {
     /// The fields that differ on this replica.
     pub fields: Vec<FieldChange>,
     /// Why, for people: the placement's reason, or the cause of the change.
-    pub why: String,
+    pub why: SharedText,
     /// How its container was when the plan was made; none where none was seen.
     #[serde(default)]
     pub state: Option<ContainerState>,

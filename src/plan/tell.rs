@@ -139,7 +139,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     for slot in slots.filter(|slot| slot.verdict == Verdict::Unplaced) {
         notes.push(Note::Unplaced {
             slot: slot.slot.clone(),
-            why: slot.why.clone(),
+            why: slot.why.to_string(),
         });
     }
     let mut seen = observed.hosts.values().filter_map(ObservedHost::state);
@@ -164,7 +164,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
             | Verdict::Unplaced => false,
         });
         if let Some(slot) = waiting.next() {
-            let (service, why) = (name.clone(), slot.why.clone());
+            let (service, why) = (name.clone(), slot.why.to_string());
             notes.push(Note::Waits { service, why });
         }
     }
@@ -230,7 +230,7 @@ fn without_effect(target: &Target, observed: &Observed) -> Vec<Note> {
             .and_then(|minor| minor.parse::<u32>().ok());
         let is_old = api.is_some_and(|minor| minor < 44);
         let is_v2 = state.facts.cgroups == "2";
-        for spec in host.containers.values() {
+        for spec in host.containers.values().map(|spec| spec.common()) {
             let checked = spec
                 .healthcheck
                 .as_ref()
@@ -260,22 +260,24 @@ const V2: &str = "control groups of version 2 have nothing of the kind";
 /// on a host that does not answer.
 pub(super) fn placement(input: Input<'_>) -> BTreeMap<Slot, PlacedSlot> {
     let Input { placement, diff, .. } = input;
-    let mut all: BTreeMap<Slot, PlacedSlot> = BTreeMap::new();
-    for (host, slots) in &placement.held {
-        let placed = slots.iter().map(|slot| {
-            let (host, ports) = (host.clone(), Vec::new());
-            (slot.clone(), PlacedSlot { host, ports })
-        });
-        all.extend(placed);
-    }
+    let placed = placement.slots.iter().map(|(slot, assignment)| {
+        let (host, ports) = (assignment.host.clone(), assignment.ports.clone());
+        (slot.clone(), PlacedSlot { host, ports })
+    });
+    let mut all: BTreeMap<Slot, PlacedSlot> = placed.collect();
     for (slot, refusal) in &placement.unplaced {
-        if let Some(placed) = &refusal.stays {
-            all.insert(slot.clone(), placed.clone());
+        if let Some(stays) = &refusal.stays {
+            all.entry(slot.clone()).or_insert_with(|| stays.clone());
         }
     }
-    for (slot, assignment) in &placement.slots {
-        let (host, ports) = (assignment.host.clone(), assignment.ports.clone());
-        all.insert(slot.clone(), PlacedSlot { host, ports });
+    for (host, slots) in &placement.held {
+        for slot in slots {
+            let placed = || PlacedSlot {
+                host: host.clone(),
+                ports: Vec::new(),
+            };
+            all.entry(slot.clone()).or_insert_with(placed);
+        }
     }
     if diff.narrowed {
         leave_out(&mut all, input);
@@ -284,7 +286,7 @@ pub(super) fn placement(input: Input<'_>) -> BTreeMap<Slot, PlacedSlot> {
         if let Verdict::Replace { spec, .. } = &slot.verdict
             && let Some(placed) = all.get_mut(&slot.slot)
         {
-            placed.ports = spec.ports.iter().cloned().collect();
+            placed.ports = spec.ports().cloned().collect();
         }
         if let Verdict::Waits { stands } = slot.verdict {
             all.remove(&slot.slot);

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::diff::{SlotDiff, Verdict};
-use crate::model::container::ContainerSpec;
 use crate::model::name::{HostName, Slot, SlotKey, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
+use crate::model::replica::ReplicaSpec;
 use crate::model::setting::{Limits, Restart};
+use crate::model::text::SharedText;
 use crate::model::unit::Span;
 use crate::place::live::Standing;
 use crate::plan::build::{Builder, blank};
@@ -21,8 +22,8 @@ pub(super) struct Draft<'d, 'a> {
     /// The host where the replica is to stand.
     host: &'d HostName,
     /// The name that it is to have.
-    name: String,
-    why: &'d str,
+    name: SharedText,
+    why: &'d SharedText,
     diff: &'d SlotDiff<'a>,
     steps: Vec<StepId>,
     cleanup: Vec<Gone<'d, 'a>>,
@@ -37,15 +38,16 @@ pub(super) struct Draft<'d, 'a> {
 /// A container that is removed once all went well, under the name that it has then.
 struct Gone<'d, 'a> {
     standing: &'d Standing<'a>,
-    name: String,
+    name: SharedText,
 }
 
 /// The container of that name is the one that was seen; what was written by hand has no id to hold it to.
 pub(super) fn is(name: &str, standing: &Standing<'_>) -> Precondition {
-    let (name, id) = (name.to_owned(), standing.container.id.clone());
+    let id = standing.container.id.as_str();
     if id.is_empty() {
         Precondition::None
     } else {
+        let (name, id) = (name.into(), id.into());
         Precondition::Is { name, id }
     }
 }
@@ -54,20 +56,21 @@ impl<'i> Builder<'i> {
     /// Removes a container that is not wanted.
     pub(super) fn removal(&mut self, diff: &SlotDiff<'_>, gone: &Standing<'_>) {
         self.leaves(gone, &gone.name);
+        let name = SharedText::from(gone.name.as_ref());
         let mut before = self.networks_of(gone);
         if gone.is_live() {
             let settled = self.pulls_of(&diff.slot.service);
-            let id = self.push(gone.host, Some(&diff.slot), stop(&gone.name), &diff.why);
+            let id = self.push(gone.host, Some(&diff.slot), stop(&name), &diff.why);
             self.edit(id, |step| {
                 step.pre = is(&gone.name, gone);
                 step.settled = settled;
                 step.after.clone_from(&before);
-                step.undo = vec![start(&gone.name)];
+                step.undo = vec![start(&name)];
             });
             self.release(gone, id);
             before = vec![id];
         }
-        let id = self.push(gone.host, Some(&diff.slot), remove(&gone.name), &diff.why);
+        let id = self.push(gone.host, Some(&diff.slot), remove(&name), &diff.why);
         self.edit(id, |step| {
             step.pre = is(&gone.name, gone);
             step.after.extend(before);
@@ -85,7 +88,7 @@ impl<'i> Builder<'i> {
         let mut draft = Draft {
             slot: &diff.slot,
             host,
-            name: container_name(&self.input.target.cluster, &diff.slot),
+            name: container_name(&self.input.target.cluster, &diff.slot).into(),
             why: &diff.why,
             diff,
             steps: Vec::new(),
@@ -161,8 +164,8 @@ impl<'i> Builder<'i> {
 
     fn update(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, limits: &Limits, restart: Restart) {
         let update = |limits: &Limits, restart| {
-            let limits = limits.clone();
-            let name = here.name.clone().into_owned();
+            let limits = Box::new(limits.clone());
+            let name = here.name.as_ref().into();
             Op::Container(ContainerOp::Update { name, limits, restart })
         };
         let before = here.container.spec.as_ref();
@@ -179,17 +182,18 @@ impl<'i> Builder<'i> {
     fn bring_up(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>) {
         let name = draft.name.clone();
         if !here.in_place {
-            let undo = vec![rename(&name, &here.name)];
-            self.act(draft, here.host, rename(&here.name, &name), is(&here.name, here), undo);
+            let before = here.name.as_ref().into();
+            let undo = vec![rename(&name, &before)];
+            self.act(draft, here.host, rename(&before, &name), is(&here.name, here), undo);
         }
         if !here.is_live() {
             self.act(draft, here.host, start(&name), is(&name, here), vec![stop(&name)]);
         }
     }
 
-    fn create(&mut self, draft: &mut Draft<'_, '_>, spec: &Arc<ContainerSpec>, restore: Option<&str>) {
+    fn create(&mut self, draft: &mut Draft<'_, '_>, spec: &Arc<ReplicaSpec>, restore: Option<&SharedText>) {
         let name = draft.name.clone();
-        let owner = self.owner(draft.slot, spec);
+        let owner = Box::new(self.owner(draft.slot, spec));
         let op = Op::Container(ContainerOp::Create {
             name: name.clone(),
             spec: Arc::clone(spec),
@@ -215,24 +219,26 @@ impl<'i> Builder<'i> {
     fn replace<'d, 'a>(
         &mut self,
         draft: &mut Draft<'d, 'a>,
-        spec: &Arc<ContainerSpec>,
+        spec: &Arc<ReplicaSpec>,
         old: Option<&'d Standing<'a>>,
         drop: &'d [Standing<'a>],
         beside: bool,
     ) {
         for one in drop {
+            let name = one.name.as_ref().into();
             if one.is_live() {
-                self.stop(draft, one, &one.name);
+                self.stop(draft, one, &name);
             }
             self.leaves(one, &one.name);
-            self.act(draft, one.host, remove(&one.name), is(&one.name, one), Vec::new());
+            self.act(draft, one.host, remove(&name), is(&one.name, one), Vec::new());
         }
-        let retired = retired_name(&self.input.target.cluster, draft.slot);
+        let retired = retired_name(&self.input.target.cluster, draft.slot).into();
         let Some(old) = old else {
             return self.create(draft, spec, None);
         };
+        let before = SharedText::from(old.name.as_ref());
         if !beside && old.is_live() {
-            self.stop(draft, old, &old.name);
+            self.stop(draft, old, &before);
         }
         let name = if old.in_place {
             let op = rename(&draft.name, &retired);
@@ -240,17 +246,17 @@ impl<'i> Builder<'i> {
             self.act(draft, old.host, op, is(&draft.name, old), undo);
             retired
         } else {
-            old.name.clone().into_owned()
+            before.clone()
         };
         draft.cleanup.push(Gone { standing: old, name });
-        self.create(draft, spec, (!old.in_place).then_some(&*old.name));
+        self.create(draft, spec, (!old.in_place).then_some(&before));
     }
 
     /// A job's run: what stands of others goes first, for two versions never run side by side. Nothing of that is taken back.
     fn run<'a>(
         &mut self,
         draft: &mut Draft<'_, 'a>,
-        spec: &Arc<ContainerSpec>,
+        spec: &Arc<ReplicaSpec>,
         here: Option<&Standing<'a>>,
         gone: &[Standing<'a>],
     ) {
@@ -258,10 +264,10 @@ impl<'i> Builder<'i> {
             return;
         };
         for one in gone {
-            let mut name = one.name.clone().into_owned();
+            let mut name = SharedText::from(one.name.as_ref());
             if one.is_live() && one.in_place {
                 // One that is stopped may end with code 0: under another name nobody takes that for success.
-                let retired = retired_name(&self.input.target.cluster, draft.slot);
+                let retired = retired_name(&self.input.target.cluster, draft.slot).into();
                 self.act(draft, one.host, rename(&name, &retired), is(&name, one), Vec::new());
                 name = retired;
             }
@@ -298,7 +304,7 @@ impl<'i> Builder<'i> {
 
     fn stop_extras<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, extras: Vec<&'d Standing<'a>>) {
         for standing in extras {
-            let name = standing.name.clone().into_owned();
+            let name = standing.name.as_ref().into();
             if standing.is_live() {
                 self.stop(draft, standing, &name);
             }
@@ -306,7 +312,7 @@ impl<'i> Builder<'i> {
         }
     }
 
-    fn stop<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, standing: &'d Standing<'a>, name: &str) {
+    fn stop<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, standing: &'d Standing<'a>, name: &SharedText) {
         let id = self.act(draft, standing.host, stop(name), is(name, standing), vec![start(name)]);
         if draft.yields {
             self.release(standing, id);

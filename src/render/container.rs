@@ -1,6 +1,6 @@
 //! A service's replica as a container spec: its texts rendered, its ports those of its place. No other domain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::blob::{Blob, BlobDigest, FileRef, Folder};
@@ -9,6 +9,7 @@ use crate::model::endpoint::Address;
 use crate::model::name::{ServiceName, Slot};
 use crate::model::network::is_predefined;
 use crate::model::problem::Problem;
+use crate::model::replica::ReplicaSpec;
 use crate::place::{Assignment, Placement};
 use crate::render::network;
 use crate::resolve::content::{Content, Endpoint, Endpoints, FileTemplate, HINT};
@@ -19,37 +20,70 @@ use crate::resolve::template::{Replica, Text};
 /// Renders containers, and collects what goes wrong.
 pub(super) struct Renderer<'a> {
     desired: &'a Desired,
-    /// The spec that all replicas of a service share, where nothing in it is a replica's own.
-    shared: BTreeMap<&'a ServiceName, Arc<ContainerSpec>>,
+    services: BTreeMap<&'a ServiceName, Kind<'a>>,
     /// Where all replicas stand, for templates.
     endpoints: Arc<Endpoints>,
     blobs: BTreeMap<BlobDigest, Arc<Blob>>,
     problems: BTreeMap<String, Problem>,
 }
 
+/// What is known of a service's replicas before any is rendered.
+struct Kind<'a> {
+    service: &'a Service,
+    /// Whether it has texts that differ from replica to replica.
+    has_own_texts: bool,
+    /// Whether each replica has its own names on a network.
+    has_names: bool,
+    /// What its replicas have in common, once one was rendered, and where no text differs.
+    common: Option<Arc<ReplicaSpec>>,
+}
+
 impl<'a> Renderer<'a> {
     pub(super) fn new(desired: &'a Desired, placement: &Placement) -> Self {
+        let files = desired.services.values().flat_map(|service| service.files.values());
+        let mut contents = files.map(|file| &file.content);
+        let are_asked_for = contents.any(|content| match content {
+            Content::Known(_) => false,
+            Content::Template(_) => true,
+        });
+        let endpoints = are_asked_for.then(|| endpoints(desired, placement));
+        let services = desired.services.iter().map(|(name, service)| {
+            let mut networks = service.network.rest.networks.keys();
+            let kind = Kind {
+                service,
+                has_own_texts: has_own_texts(service),
+                has_names: networks.any(|name| !is_predefined(name)),
+                common: None,
+            };
+            (name, kind)
+        });
         Self {
             desired,
-            shared: BTreeMap::new(),
-            endpoints: Arc::new(endpoints(desired, placement)),
+            services: services.collect(),
+            endpoints: Arc::new(endpoints.unwrap_or_default()),
             blobs: BTreeMap::new(),
             problems: BTreeMap::new(),
         }
     }
 
     /// The spec of one replica; none where a problem was found, or where git does not have it.
-    pub(super) fn container(&mut self, slot: &Slot, assignment: &Assignment) -> Option<Arc<ContainerSpec>> {
-        let (name, service) = self.desired.services.get_key_value(&slot.service)?;
-        let alike = assignment.ports.is_empty() && !is_own(service);
-        if let Some(spec) = self.shared.get(name).filter(|_| alike) {
-            return Some(Arc::clone(spec));
+    pub(super) fn container(&mut self, slot: &Slot, assignment: &Assignment) -> Option<Arc<ReplicaSpec>> {
+        let kind = self.services.get(&slot.service)?;
+        let (service, has_names, has_own_texts) = (kind.service, kind.has_names, kind.has_own_texts);
+        let common = match &kind.common {
+            Some(common) => Arc::clone(common),
+            None => {
+                let common = Arc::new(ReplicaSpec::from(self.spec(slot, service, assignment)?));
+                if let Some(kind) = self.services.get_mut(&slot.service).filter(|_| !has_own_texts) {
+                    kind.common = Some(Arc::clone(&common));
+                }
+                common
+            }
+        };
+        if assignment.ports.is_empty() && !has_names {
+            return Some(common);
         }
-        let spec = Arc::new(self.spec(slot, service, assignment)?);
-        if alike {
-            self.shared.insert(name, Arc::clone(&spec));
-        }
-        Some(spec)
+        Some(Arc::new(common.of(&assignment.ports, slot)))
     }
 
     /// What the files hold; or everything that went wrong, once per field.
@@ -60,6 +94,7 @@ impl<'a> Renderer<'a> {
         Err(self.problems.into_values().collect())
     }
 
+    /// What the container of a replica has in common with others, and its own texts.
     fn spec(&mut self, slot: &Slot, service: &Service, assignment: &Assignment) -> Option<ContainerSpec> {
         let host = self.desired.hosts.get(&assignment.host)?;
         let address = match &host.address {
@@ -96,8 +131,9 @@ impl<'a> Renderer<'a> {
             stamps: service.stamps.clone(),
             files,
             folders,
-            ports: assignment.ports.iter().cloned().collect(),
-            network: network::networking(&service.network, slot, hostname),
+            // A replica's own, as are its names on networks.
+            ports: BTreeSet::new(),
+            network: network::networking(&service.network, hostname),
             mounts: service.mounts.clone(),
             healthcheck: service.healthcheck.clone(),
             restart: service.restart,
@@ -243,11 +279,7 @@ fn endpoints(desired: &Desired, placement: &Placement) -> Endpoints {
 }
 
 /// Whether a service has texts that differ from replica to replica.
-fn is_own(service: &Service) -> bool {
-    // On a network of one's own each replica has its own name.
-    if service.network.rest.networks.keys().any(|name| !is_predefined(name)) {
-        return true;
-    }
+fn has_own_texts(service: &Service) -> bool {
     let lists = service.command.iter().chain(&service.entrypoint).flatten();
     let maps = service.environment.values().chain(service.labels.values());
     let texts = lists

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::blob::{Blob, BlobDigest};
-use crate::model::container::ContainerSpec;
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::network::NetworkSpec;
 use crate::model::order::{Dependency, JobVersion};
 use crate::model::policy::UpdatePolicy;
 use crate::model::problem::Problem;
+use crate::model::replica::ReplicaSpec;
 use crate::model::revision::Revision;
 use crate::model::unit::Reserved;
 use crate::model::volume::VolumeSpec;
@@ -26,7 +26,7 @@ use crate::resolve::desired::{Desired, Volume};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostTarget {
     /// Its containers; replicas that are alike share one spec.
-    pub containers: BTreeMap<Slot, Arc<ContainerSpec>>,
+    pub containers: BTreeMap<Slot, Arc<ReplicaSpec>>,
     /// The networks of the cluster's own that they need there, by their names.
     pub networks: BTreeMap<String, NetworkSpec>,
     /// The volumes of the cluster's own that they need there, by their names.
@@ -111,14 +111,18 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         if let Some(host) = target.hosts.get_mut(&assignment.host)
             && let Some(spec) = renderer.container(slot, assignment)
         {
-            for name in spec.volumes() {
+            for name in spec.common().volumes() {
                 let volume = volumes.get(name).filter(|volume| !volume.external);
-                host.volumes
-                    .extend(volume.map(|volume| (name.to_owned(), volume.spec.clone())));
+                if let Some(volume) = volume.filter(|_| !host.volumes.contains_key(name)) {
+                    host.volumes.insert(name.to_owned(), volume.spec.clone());
+                }
             }
-            let needed = spec.networks().filter_map(|name| Some((name, *networks.get(name)?)));
-            host.networks
-                .extend(needed.map(|(name, network)| (name.to_owned(), network.spec.clone())));
+            for name in spec.common().networks() {
+                let network = networks.get(name).filter(|_| !host.networks.contains_key(name));
+                if let Some(network) = network {
+                    host.networks.insert(name.to_owned(), network.spec.clone());
+                }
+            }
             host.containers.insert(slot.clone(), spec);
         }
     }

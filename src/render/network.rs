@@ -3,27 +3,20 @@
 use std::collections::BTreeMap;
 
 use crate::model::host::{HostState, ObservedHost};
-use crate::model::name::{HostName, Slot};
-use crate::model::network::{LiveNetwork, NetworkSpec, Networking, Route, RouteKind, Subnet, is_predefined};
+use crate::model::name::HostName;
+use crate::model::network::{LiveNetwork, NetworkSpec, Networking, Route, RouteKind, Subnet};
 use crate::model::problem::Problem;
 use crate::observe::Observed;
 use crate::render::Target;
 use crate::resolve::desired::{Desired, Network, ServiceNetworking};
 
-/// What one replica sees of networks. On those of one's own others find it by its service's name and by its slot's, as
-/// Compose has it.
-pub(super) fn networking(service: &ServiceNetworking, slot: &Slot, hostname: Option<String>) -> Networking {
+/// What a service's replicas see of networks, but for the names of each.
+pub(super) fn networking(service: &ServiceNetworking, hostname: Option<String>) -> Networking {
     let ServiceNetworking { hostname: _, rest } = service;
-    let mut own = Networking {
+    Networking {
         hostname,
         ..rest.clone()
-    };
-    for (name, attachment) in &mut own.networks {
-        if !is_predefined(name) {
-            attachment.aliases.extend([slot.service.to_string(), slot.to_string()]);
-        }
     }
-    own
 }
 
 /// The networks of the cluster's own, by their names on a host.

@@ -51,7 +51,7 @@ pub fn observed(mut observed: Observed) -> Observed {
 
 fn op(op: &mut Op) {
     match op {
-        Op::Container(ContainerOp::Create { spec: wanted, .. }) => spec(Arc::make_mut(wanted)),
+        Op::Container(ContainerOp::Create { spec: wanted, .. }) => *wanted = Arc::new(wanted.changed(spec)),
         Op::File(FileOp::Write(write)) => write.blob = Arc::new(write.blob.masked()),
         Op::Container(
             ContainerOp::Start { .. }

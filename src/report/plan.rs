@@ -181,7 +181,7 @@ impl Page {
                 .slots
                 .iter()
                 .all(|slot| matches!(slot.action, Action::Create | Action::Unplaced));
-        let first_why = change.slots.first().map(|slot| slot.why.as_str()).unwrap_or_default();
+        let first_why = change.slots.first().map(|slot| &*slot.why).unwrap_or_default();
         let name = change.service.as_str();
         if is_new {
             self.row(0, Action::Create, name, &new_replicas(&change.slots));

@@ -71,7 +71,7 @@ fn row(desired: &Desired, host: &HostName, live: &LiveContainer, now: Timestamp)
         host: host.clone(),
         retired: live.name == retired_name(&desired.cluster.name, &live.owner.slot),
         image: live.owner.image.as_ref().map(ToString::to_string),
-        revision: live.owner.revision.clone(),
+        revision: live.owner.revision.as_ref().map(ToString::to_string),
         state: state(live),
         restarts: live.restarts,
         age: running_since.and_then(|since| u64::try_from(now.as_second() - since.as_second()).ok()),

@@ -117,9 +117,10 @@ fn full_key(key: &str) -> String {
     }
 }
 
-/// What is wrong with a constraint that no host could ever be meant by; none where all is well.
+/// What is wrong with a constraint that wants what no host has, though one has nearly that; none where all is well. Something quite
+/// else may belong to a host that is still to come: until then the service fits nowhere, as in Swarm, and the plan says so.
 pub fn names_nothing(constraint: &Constraint, hosts: &HostWords) -> Option<Wrong> {
-    if !hosts.complete {
+    if !hosts.complete || !constraint.equal {
         return None;
     }
     let same = |known: &BTreeSet<String>, word: &str| known.iter().any(|one| one.eq_ignore_ascii_case(word));
@@ -128,7 +129,7 @@ pub fn names_nothing(constraint: &Constraint, hosts: &HostWords) -> Option<Wrong
         Attribute::Hostname if !same(&hosts.names, value) => {
             (format!("no host is called `{value}`"), value, &hosts.names)
         }
-        Attribute::Role if constraint.equal && !same(&hosts.roles, value) => {
+        Attribute::Role if !same(&hosts.roles, value) => {
             (format!("no host has the role `{value}`"), value, &hosts.roles)
         }
         Attribute::Label(key) if !hosts.labels.contains(key) => {
@@ -143,7 +144,10 @@ pub fn names_nothing(constraint: &Constraint, hosts: &HostWords) -> Option<Wrong
         | Attribute::Arch
         | Attribute::EngineLabel(_) => return None,
     };
-    Some((message, suggest::hint(word, known.iter().map(String::as_str))))
+    let near = suggest::nearest(word, known.iter().map(String::as_str))?;
+    // `web-1` is no misspelt `web-2`.
+    let letters = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+    (letters(near) != letters(word)).then(|| (message, Some(format!("did you mean `{near}`?"))))
 }
 
 fn network(text: &str) -> Option<IpNet> {

@@ -22,7 +22,7 @@ pub enum Attribute {
     Ip,
     /// `node.platform.os`, as the engine says it.
     Os,
-    /// `node.platform.arch`, as the engine says it, or in Go's words.
+    /// `node.platform.arch`, as the engine says it: `x86_64`, `aarch64`.
     Arch,
     /// `engine.labels.KEY`.
     EngineLabel(String),

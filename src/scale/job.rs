@@ -82,7 +82,8 @@ fn version(service: &Service, resolution: Option<&Resolution>) -> JobVersion {
     }
     prune(&mut counts);
     let hash = Sha256::digest(counts.to_string().as_bytes());
-    let fingerprint = Fingerprint(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect());
+    let digits: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = Fingerprint(digits.into());
     let digest = resolution
         .and_then(Resolution::digest)
         .or_else(|| service.image.digest());

@@ -176,8 +176,8 @@ fn specs() -> BTreeMap<&'static str, ContainerSpec> {
 fn owner(spec: &ContainerSpec) -> Ownership {
     Ownership {
         slot: "web.1".parse().unwrap(),
-        fingerprint: Some(spec.fingerprint()),
-        revision: Some("abc".to_owned()),
+        fingerprint: Some(cdk::model::replica::ReplicaSpec::from(spec.clone()).fingerprint()),
+        revision: Some("abc".into()),
         image: Some(spec.image.clone()),
         digest: None,
         job: None,

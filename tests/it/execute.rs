@@ -164,7 +164,7 @@ async fn without_a_health_check_up_is_running_through_the_monitor() {
     maker.replace("h2", "web.2");
     for step in &mut maker.plan.steps {
         if let cdk::model::op::Op::Container(cdk::model::op::ContainerOp::Create { spec, .. }) = &mut step.op {
-            std::sync::Arc::make_mut(spec).healthcheck = None;
+            *spec = std::sync::Arc::new(spec.changed(|spec| spec.healthcheck = None));
         }
     }
     lab.run(&maker.plan, &Stop::never()).await;

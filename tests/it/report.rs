@@ -114,7 +114,7 @@ fn waves_follow_workers_delays_and_edges() {
         steps.push(step(first, "bj-01", Some(&name), up(&name), &[0], ""));
         let monitor = Span::seconds(5);
         let stays = Op::Gate(GateOp::Stays {
-            name: name.clone(),
+            name: name.as_str().into(),
             monitor,
         });
         steps.push(step(watch, "bj-01", Some(&name), stays, &[first], ""));
@@ -172,9 +172,9 @@ fn saved_plans_read_back_and_hold_no_secret() {
     };
     let create = || {
         Op::Container(ContainerOp::Create {
-            name: "shop.web.1".to_owned(),
-            spec: Arc::new(spec.clone()),
-            owner: owner("web.1"),
+            name: "shop.web.1".into(),
+            spec: Arc::new(spec.clone().into()),
+            owner: Box::new(owner("web.1")),
         })
     };
     let mut made = everything();

@@ -98,7 +98,7 @@ pub fn of_replica(
         (SLOT, Some(slot.to_string())),
         (SERVICE, Some(slot.service.to_string())),
         (FINGERPRINT, fingerprint.as_ref().map(ToString::to_string)),
-        (REVISION, revision.clone()),
+        (REVISION, revision.as_ref().map(ToString::to_string)),
         (IMAGE, image.as_ref().map(ToString::to_string)),
         (DIGEST, digest.as_ref().map(ToString::to_string)),
         (JOB, job.as_ref().map(ToString::to_string)),
@@ -209,8 +209,8 @@ pub fn owner(name: &str, labels: &HashMap<String, String>) -> Result<Ownership, 
     };
     Ok(Ownership {
         slot: slot.parse().map_err(|why| wrong(SLOT, &why))?,
-        fingerprint: labels.get(FINGERPRINT).cloned().map(Fingerprint),
-        revision: labels.get(REVISION).cloned(),
+        fingerprint: labels.get(FINGERPRINT).map(|text| Fingerprint(text.as_str().into())),
+        revision: labels.get(REVISION).map(|text| text.as_str().into()),
         image: labels
             .get(IMAGE)
             .map(|text| text.parse())

@@ -6,6 +6,7 @@ use cdk::host::Host as _;
 use cdk::model::journal::JournalEnd;
 use cdk::model::op::{ContainerOp, Op, VolumeOp};
 use cdk::model::policy::Order;
+use cdk::model::text::SharedText;
 use cdk::model::unit::Span;
 use cdk::sim::world::Behaviour;
 
@@ -149,7 +150,7 @@ async fn a_replica_that_ends_under_its_watch_is_taken_back_and_the_rollout_stops
     lab.behave("web:2", exits(4, 7));
     for step in &mut maker.plan.steps {
         if let Op::Container(ContainerOp::Create { spec, .. }) = &mut step.op {
-            std::sync::Arc::make_mut(spec).restart = cdk::model::setting::Restart::No;
+            *spec = std::sync::Arc::new(spec.changed(|spec| spec.restart = cdk::model::setting::Restart::No));
         }
     }
     // Healthy after 2 s, so the second begins; the first ends after 4 s, the second after it.
@@ -220,7 +221,7 @@ async fn a_create_that_is_refused_still_brings_back_what_an_earlier_apply_put_as
     aside.rename("shop.web.1", "shop.web.1.old").await.unwrap();
     let mut maker = Maker::new(1, 0);
     maker.create("h1", "web.1");
-    let (name, old) = ("shop.web.1".to_owned(), "shop.web.1.old".to_owned());
+    let (name, old) = (SharedText::from("shop.web.1"), SharedText::from("shop.web.1.old"));
     let back = [
         Op::Container(ContainerOp::Rename {
             name: old,
@@ -245,7 +246,7 @@ async fn a_host_that_has_moved_is_left_alone() {
     let cdk::plan::step::Precondition::Is { id, .. } = &mut maker.plan.steps[0].pre else {
         panic!("the first step looks at its container");
     };
-    "another".clone_into(id);
+    *id = "another".into();
     let outcome = lab.run(&maker.plan, &Stop::never()).await;
     assert!(outcome.failed());
     let expected = "shop.web.1 on h1 is not the container that the plan was made for: plan again";

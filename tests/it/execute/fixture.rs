@@ -20,6 +20,7 @@ use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op};
 use cdk::model::policy::Order;
 use cdk::model::revision::Revision;
 use cdk::model::setting::{Healthcheck, Limits, Logging, Restart};
+use cdk::model::text::SharedText;
 use cdk::model::unit::Span;
 use cdk::plan::step::{Action, Plan, Precondition, Rollout, ServiceChange, SlotChange, Step, StepId, Unit};
 use cdk::sim::host::SimHost;
@@ -273,7 +274,7 @@ impl Maker {
             after: Vec::new(),
             settled: Vec::new(),
             undo,
-            why: String::new(),
+            why: "".into(),
         });
         self.plan.steps.last_mut().unwrap()
     }
@@ -291,17 +292,17 @@ impl Maker {
             retired_name(&cluster(), &slot(of)),
         );
         let is = Precondition::Is {
-            name: name.clone(),
-            id: format!("old-{of}"),
+            name: name.as_str().into(),
+            id: format!("old-{of}").into(),
         };
         let rename = |name: &str, to: &str| {
             Op::Container(ContainerOp::Rename {
-                name: name.to_owned(),
-                to: to.to_owned(),
+                name: name.into(),
+                to: to.into(),
             })
         };
-        let start = |name: &str| Op::Container(ContainerOp::Start { name: name.to_owned() });
-        let stop = |name: &str| Op::Container(ContainerOp::Stop { name: name.to_owned() });
+        let start = |name: &str| Op::Container(ContainerOp::Start { name: name.into() });
+        let stop = |name: &str| Op::Container(ContainerOp::Stop { name: name.into() });
         let mut steps = Vec::new();
         if self.order == Order::StopFirst {
             steps.push((stop(&name), vec![start(&name)]));
@@ -312,7 +313,7 @@ impl Maker {
             steps.push((stop(&old), vec![start(&old)]));
         }
         self.unit(on, of, steps, Some(is));
-        let cleanup = Op::Container(ContainerOp::Remove { name: old });
+        let cleanup = Op::Container(ContainerOp::Remove { name: old.into() });
         let cleanup = self.step(on, Some(of), cleanup, Vec::new()).id;
         self.plan.rollouts[0].cleanup.push(cleanup);
         self.change(on, of, Action::Replace);
@@ -327,11 +328,11 @@ impl Maker {
     }
 
     fn fresh(&self, of: &str) -> Vec<(Op, Vec<Op>)> {
-        let name = container_name(&cluster(), &slot(of));
+        let name = SharedText::from(container_name(&cluster(), &slot(of)));
         let create = ContainerOp::Create {
             name: name.clone(),
-            spec: Arc::new(spec(self.image)),
-            owner: owner(&slot(of), self.image),
+            spec: Arc::new(spec(self.image).into()),
+            owner: Box::new(owner(&slot(of), self.image)),
         };
         let gate = GateOp::Up {
             name: name.clone(),
@@ -365,7 +366,7 @@ impl Maker {
                 gate = Some(step.id);
             }
         }
-        let name = container_name(&cluster(), &slot(of));
+        let name = container_name(&cluster(), &slot(of)).into();
         let monitor = self.monitor;
         let watch = self.step(on, Some(of), Op::Gate(GateOp::Stays { name, monitor }), Vec::new());
         watch.after = gate.into_iter().collect();
@@ -390,7 +391,7 @@ impl Maker {
             host: Some(host(on)),
             from: None,
             fields: Vec::new(),
-            why: String::new(),
+            why: "".into(),
             state: None,
         });
     }

@@ -150,7 +150,7 @@ async fn nothing_more_begins_on_a_host_that_has_failed() {
 async fn a_replica_has_moved_though_its_old_container_is_still_there() {
     let (lab, mut maker) = (Lab::new(&THREE), Maker::new(1, 0));
     maker.create("h3", "web.9");
-    let name = "shop.web.9.old".to_owned();
+    let name = "shop.web.9.old".into();
     let remove = Op::Container(ContainerOp::Remove { name });
     let cleanup = maker.step("h2", Some("web.9"), remove, Vec::new()).id;
     maker.plan.rollouts[0].cleanup.push(cleanup);

@@ -112,7 +112,7 @@ fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
     match &step.op {
         Op::Image(ImageOp::Pull { image, digest }) => pull(state, &image.to_string(), digest.as_ref(), &images),
         Op::Volume(VolumeOp::Create { name, spec }) => {
-            let (spec, own) = (spec.clone(), true);
+            let (spec, own) = (spec.as_ref().clone(), true);
             state.volumes.insert(name.clone(), LiveVolume { spec, own });
             Ok(())
         }
@@ -227,6 +227,7 @@ fn ports(container: &LiveContainer) -> BTreeSet<(Protocol, u16)> {
 fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(), String> {
     match op {
         ContainerOp::Create { name, spec, owner } => {
+            let spec = spec.whole();
             let found = state.images.iter().find(|(_, facts)| match &owner.digest {
                 Some(digest) => facts.has_digest(digest),
                 None => facts.is_named(&spec.image),
@@ -241,8 +242,8 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
             }
             let made = LiveContainer {
                 id: fresh,
-                name: name.clone(),
-                owner: owner.clone(),
+                name: name.to_string(),
+                owner: owner.as_ref().clone(),
                 image_id: image_id.clone(),
                 state: ContainerState::Created,
                 started_at: String::new(),
@@ -294,7 +295,7 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
             if at(state, to).is_some() {
                 return Err(format!("there is a {to}"));
             }
-            get(state, name)?.name = to.clone();
+            get(state, name)?.name = to.to_string();
         }
         ContainerOp::Update { name, limits, restart } => {
             let spec = get(state, name)?.spec.as_mut().ok_or("it has no spec")?;
@@ -326,7 +327,7 @@ fn network(state: &mut HostState, op: &NetworkOp, fresh: String) -> Result<(), S
             }
             let live = LiveNetwork {
                 id: fresh,
-                made_from: Some(spec.clone()),
+                made_from: Some(spec.as_ref().clone()),
                 subnets: spec.subnets().collect(),
                 interface: String::new(),
             };
@@ -348,7 +349,7 @@ fn network(state: &mut HostState, op: &NetworkOp, fresh: String) -> Result<(), S
             let container = get(state, container)?;
             container.network_ids.insert(name.clone(), id);
             let spec = container.spec.as_mut().ok_or("it has no spec")?;
-            spec.network.networks.insert(name.clone(), attachment.clone());
+            spec.network.networks.insert(name.clone(), attachment.as_ref().clone());
         }
         NetworkOp::Disconnect { name, container } => {
             let container = get(state, container)?;

@@ -53,7 +53,7 @@ pub fn replica(name: &str, action: Action, on: Option<&str>, why: &str) -> SlotC
         host: on.map(host),
         from: None,
         fields: Vec::new(),
-        why: why.to_owned(),
+        why: why.into(),
         state: None,
     }
 }
@@ -77,7 +77,7 @@ pub fn step(id: u32, on: &str, of: Option<&str>, op: Op, after: &[u32], why: &st
         after: after.iter().copied().map(StepId).collect(),
         settled: Vec::new(),
         undo: Vec::new(),
-        why: why.to_owned(),
+        why: why.into(),
     }
 }
 
@@ -87,12 +87,12 @@ pub fn pull() -> Op {
 }
 
 pub fn remove(name: &str) -> Op {
-    Op::Container(ContainerOp::Remove { name: name.to_owned() })
+    Op::Container(ContainerOp::Remove { name: name.into() })
 }
 
 pub fn up(name: &str) -> Op {
     Op::Gate(GateOp::Up {
-        name: name.to_owned(),
+        name: name.into(),
         monitor: Span::seconds(5),
         timeout: Span::seconds(120),
     })

@@ -130,7 +130,7 @@ fn container(name: &str, started_at: &str) -> LiveContainer {
         id: String::new(),
         name: name.to_owned(),
         owner: Ownership {
-            revision: Some("3f2a1c9e0f".to_owned()),
+            revision: Some("3f2a1c9e0f".into()),
             image: Some("reg:5000/web:1.5.0".parse().unwrap()),
             ..owner("web.1")
         },

@@ -63,6 +63,7 @@ fn a_scale_up_and_the_same_down_again_leads_back() {
         }
         grown.desired = case.desired.clone();
         let back = grown.placed(&Asked::default());
+        let places = |placement| places(&case.desired, placement);
         match places(&back) == places(&before) {
             true => Ok(()),
             false => Err(format!(
@@ -81,10 +82,7 @@ fn is_even(ground: &Ground<'_>, placement: &Placement, name: &ServiceName) -> bo
     let own: Vec<_> = ground.replicas.iter().filter(|one| one.slot.service == *name).collect();
     let numbers: BTreeSet<&SlotKey> = own.iter().map(|one| &one.slot.key).collect();
     let gapless = (1..=u32::try_from(own.len()).unwrap()).all(|number| numbers.contains(&SlotKey::Index(number)));
-    let settled = placement
-        .slots
-        .iter()
-        .all(|(slot, placed)| placed.reason == Reason::Stays || slot.service != *name);
+    let settled = placement.slots.values().all(|placed| placed.reason == Reason::Stays);
     let open = ground
         .desired
         .hosts
@@ -97,10 +95,13 @@ fn is_even(ground: &Ground<'_>, placement: &Placement, name: &ServiceName) -> bo
     gapless && settled && even && placement.unplaced.is_empty() && !ground.is_wished(name)
 }
 
-fn places(placement: &Placement) -> BTreeMap<&Slot, (&HostName, &[PortBinding])> {
-    placement
+/// Where all is, but for jobs, which end meanwhile.
+fn places<'p>(desired: &Desired, placement: &'p Placement) -> BTreeMap<&'p Slot, (&'p HostName, &'p [PortBinding])> {
+    let lasting = placement
         .slots
         .iter()
+        .filter(|(slot, _)| !desired.services[&slot.service].mode.is_job());
+    lasting
         .map(|(slot, placed)| (slot, (&placed.host, placed.ports.as_slice())))
         .collect()
 }
@@ -200,8 +201,11 @@ struct Member {
     worth: Worth,
 }
 
-/// The replicas of a service as they are seen; none where one is seen twice, and it is another law's which one counts.
+/// The replicas of a service as they are seen; none where one is seen twice, or by the journal is on
+/// a host that git knows no more: which one counts is another law's.
 fn members(case: &Case, name: &ServiceName) -> Option<Vec<Member>> {
+    // What was once global is none of the counted ones.
+    let is_own = |slot: &Slot| slot.service == *name && matches!(slot.key, SlotKey::Index(_));
     let placement = case.placed(&Asked::default());
     let ground = Ground::new(&case.desired, &case.observed, &placement);
     let mut all: BTreeMap<Slot, Member> = BTreeMap::new();
@@ -215,13 +219,12 @@ fn members(case: &Case, name: &ServiceName) -> Option<Vec<Member>> {
     for (slot, placed) in newest
         .iter()
         .flat_map(|record| &record.placement)
-        .filter(|(slot, _)| slot.service == *name)
+        .filter(|(slot, _)| is_own(slot))
     {
-        let known = case.desired.hosts.get(&placed.host);
-        let silent =
-            known.is_none_or(|known| known.state != Availability::Down && ground.state(&placed.host).is_none());
+        let known = case.desired.hosts.get(&placed.host)?;
+        let silent = known.state != Availability::Down && ground.state(&placed.host).is_none();
         let worth = if silent { Worth::Unknown } else { Worth::Absent };
-        let host = Some(placed.host.clone()).filter(|_| silent && known.is_some());
+        let host = Some(placed.host.clone()).filter(|_| silent);
         all.insert(
             slot.clone(),
             Member {
@@ -233,18 +236,14 @@ fn members(case: &Case, name: &ServiceName) -> Option<Vec<Member>> {
     }
     for (host, live) in super::rules::standing(&ground)
         .into_iter()
-        .filter(|(_, live)| live.owner.slot.service == *name)
+        .filter(|(_, live)| is_own(&live.owner.slot))
     {
         let known = &case.desired.hosts[host];
         let right = matches!(known.state, Availability::Active | Availability::Pause);
         let right = right && ground.misfit(name, host).is_none_or(|wrong| wrong == "image");
         let worth = match live.state {
-            ContainerState::Running {
-                health: None | Some(Health::Healthy),
-            } if right => Worth::Serves,
-            ContainerState::Running {
-                health: None | Some(Health::Healthy),
-            } => Worth::Misplaced,
+            ContainerState::Running { health } if health != Some(Health::Unhealthy) && right => Worth::Serves,
+            ContainerState::Running { health } if health != Some(Health::Unhealthy) => Worth::Misplaced,
             ContainerState::Running { .. } | ContainerState::Paused | ContainerState::Restarting => Worth::Unwell,
             ContainerState::Exited { .. } | ContainerState::Created | ContainerState::Dead => Worth::Stopped,
         };

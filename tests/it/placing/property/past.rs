@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cdk::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer, Ownership};
 use cdk::model::host::{HostState, ObservedHost};
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, PlacedSlot};
-use cdk::model::name::{HostName, Slot, container_name};
+use cdk::model::name::{HostName, Slot, SlotKey, container_name};
 use cdk::model::setting::PortBinding;
 use cdk::model::volume::LiveVolume;
 use cdk::observe::Observed;
@@ -233,7 +233,11 @@ pub fn befall(case: &mut Case, dice: &mut Dice) {
             1 => container.state = ContainerState::Exited { code: 1 },
             2 => container.state = ContainerState::Paused,
             3 => container.state = ContainerState::Restarting,
-            4 => copy = Some(container.clone()),
+            4 => {
+                // A global service's replica bears its host's name.
+                let is_counted = matches!(container.owner.slot.key, SlotKey::Index(_));
+                copy = Some(container.clone()).filter(|_| is_counted);
+            }
             _ => {
                 let health = Some(Health::Unhealthy);
                 container.state = ContainerState::Running { health };

@@ -116,6 +116,27 @@ impl<'a> Ground<'a> {
         }
     }
 
+    /// The same without those of a service that have to leave: others of its own that must stand apart from them stay.
+    pub fn without_waiting(&self, name: &ServiceName) -> Self {
+        let waits = |one: &&Replica<'_>| one.how == How::Waits && one.slot.service == *name;
+        let others = self.replicas.iter().filter(|one| !waits(one));
+        Self {
+            replicas: others.cloned().collect(),
+            ..*self
+        }
+    }
+
+    /// The same without those of a service that fit nowhere, and perhaps run on hosts that do not answer.
+    pub fn without_unseen(&self, name: &ServiceName) -> Self {
+        let unseen =
+            |one: &&Replica<'_>| one.how == How::Waits && one.slot.service == *name && self.state(one.host).is_none();
+        let others = self.replicas.iter().filter(|one| !unseen(one));
+        Self {
+            replicas: others.cloned().collect(),
+            ..*self
+        }
+    }
+
     /// Why a host does not take one more replica of a service; none where it does.
     pub fn obstacle(&self, name: &ServiceName, host: &HostName) -> Option<String> {
         let known = &self.desired.hosts[host];
@@ -126,7 +147,17 @@ impl<'a> Ground<'a> {
             .or_else(|| self.elsewhere(name, host))
             .or_else(|| self.unbonded(name, host))
             .or_else(|| self.crowded(name, host))
-            .or_else(|| self.portless(self.service(name), host))
+            .or_else(|| self.portless(self.service(name), host, &BTreeSet::new()))
+    }
+
+    /// Whether it lacks ports only because no port is handed out that a container of the cluster has there now, though it goes.
+    pub fn would_be_portless(&self, name: &ServiceName, host: &HostName) -> bool {
+        let containers = self.state(host).into_iter().flat_map(|state| &state.containers);
+        let ports = containers
+            .filter_map(|one| one.spec.as_ref())
+            .flat_map(|spec| &spec.ports);
+        let live = ports.map(|port| (port.protocol, port.host)).collect();
+        self.portless(self.service(name), host, &live).is_some()
     }
 
     /// What a host lacks for a service, whatever else stands there.
@@ -145,6 +176,9 @@ impl<'a> Ground<'a> {
 
     /// While its data waits on some host, a replica goes nowhere else.
     fn elsewhere(&self, name: &ServiceName, host: &HostName) -> Option<String> {
+        if self.service(name).mode.is_global() {
+            return None;
+        }
         let data: BTreeSet<&String> = self.service(name).data().filter_map(volume).collect();
         let waits = |host: &HostName| {
             let state = self.state(host);
@@ -260,12 +294,14 @@ impl<'a> Ground<'a> {
         short.then(|| "cpus".to_owned())
     }
 
-    fn portless(&self, service: &Service, host: &HostName) -> Option<String> {
+    /// Those that are `live` are published at best, and not handed out.
+    fn portless(&self, service: &Service, host: &HostName, live: &BTreeSet<(Protocol, u16)>) -> Option<String> {
         let mut taken: BTreeSet<(Protocol, u16)> = self.on(host).flat_map(|one| keys(one.ports)).collect();
         for port in &service.ports {
             let fits = |number: &u16| {
                 let key = (port.protocol, *number);
-                !taken.contains(&key) && !self.is_held(host, key) && self.may_be(&port.host, key)
+                let handed = port.host != HostPort::Assigned || !live.contains(&key);
+                handed && !taken.contains(&key) && !self.is_held(host, key) && self.may_be(&port.host, key)
             };
             let all = match &port.host {
                 HostPort::Assigned => self.desired.cluster.ports,

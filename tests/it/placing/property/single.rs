@@ -46,7 +46,8 @@ pub fn no_filter_is_broken(ground: &Ground<'_>, placement: &Placement) -> Broken
         let name = &one.slot.service;
         let wrong = match one.how {
             How::Comes => {
-                let others = ground.without(one.slot);
+                // Who fails over does not wait for others of its service that do, and perhaps can't.
+                let others = ground.without_unseen(name).without(one.slot);
                 let asked = placement
                     .slots
                     .get(one.slot)
@@ -90,7 +91,12 @@ fn against_staying(ground: &Ground<'_>, one: &Replica<'_>) -> Option<String> {
     misfit
         .or_else(|| full.then(|| "max_containers".to_owned()))
         .or_else(|| many.then(|| "max_replicas_per_node".to_owned()))
-        .or_else(|| ground.without(one.slot).unbonded_itself(name, one.host))
+        .or_else(|| {
+            ground
+                .without_waiting(name)
+                .without(one.slot)
+                .unbonded_itself(name, one.host)
+        })
 }
 
 /// Each replica has the ports that git wants, no two the same one, and none that is somebody else's.
@@ -324,7 +330,9 @@ pub fn only_what_fits_nowhere_is_refused(ground: &Ground<'_>, placement: &Placem
             Why::Global { host, .. } => vec![host],
             Why::Bound { .. } => Vec::new(),
         };
-        if let Some(host) = hosts.iter().find(|host| others.obstacle(&slot.service, host).is_none()) {
+        let portless = |host: &HostName| others.would_be_portless(&slot.service, host);
+        let mut hosts = hosts.iter();
+        if let Some(host) = hosts.find(|host| others.obstacle(&slot.service, host).is_none() && !portless(host)) {
             return Err(format!("{slot} would fit on {host}: {refusal}"));
         }
     }
@@ -339,12 +347,16 @@ pub fn new_replicas_are_spread(ground: &Ground<'_>, placement: &Placement) -> Br
             Some(Reason::Best(_) | Reason::Lost(_) | Reason::FailedOver(_)) => true,
             Some(_) | None => false,
         };
-        if !new || ground.is_wished(&one.slot.service) || ground.is_failing(&one.slot.service) {
+        let pulled =
+            service.is_stateful() || ground.is_wished(&one.slot.service) || ground.is_failing(&one.slot.service);
+        if !new || pulled {
             continue;
         }
         for other in ground.desired.hosts.keys().filter(|host| *host != one.host) {
             let lead = ground.lead(&one.slot.service, one.host, other);
-            if lead.is_some_and(|lead| lead > 1) && ground.obstacle(&one.slot.service, other).is_none() {
+            let fits = ground.obstacle(&one.slot.service, other).is_none()
+                && !ground.would_be_portless(&one.slot.service, other);
+            if fits && lead.is_some_and(|lead| lead > 1) {
                 return Err(format!(
                     "{} came to {}, but {other} leads by {lead:?} of {:?}",
                     one.slot, one.host, service.placing

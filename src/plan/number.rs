@@ -1,0 +1,71 @@
+//! Numbers a plan's steps so that each comes after all that it waits for. No steps are made here.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::plan::step::{Rollout, Step, StepId, Unit};
+
+/// Numbers the steps so that each comes after all that it waits for, and otherwise as they were made.
+pub(super) fn renumber(steps: &mut [Step], rollouts: &mut [Rollout]) {
+    let waits_for_later = |step: &Step| step.after.iter().chain(&step.settled).any(|other| *other >= step.id);
+    if steps.iter().any(waits_for_later) {
+        reorder(steps, rollouts);
+    }
+    for step in steps {
+        step.after.sort();
+        step.settled.sort();
+    }
+}
+
+fn reorder(steps: &mut [Step], rollouts: &mut [Rollout]) {
+    let at = |id: StepId| usize::try_from(id.0).unwrap_or(usize::MAX);
+    let mut waits: Vec<usize> = vec![0; steps.len()];
+    let mut next: Vec<Vec<u32>> = vec![Vec::new(); steps.len()];
+    for (step, waits) in steps.iter().zip(&mut waits) {
+        let mut before: Vec<StepId> = step.after.iter().chain(&step.settled).copied().collect();
+        before.sort();
+        before.dedup();
+        *waits = before.len();
+        for other in before {
+            if let Some(next) = next.get_mut(at(other)) {
+                next.push(step.id.0);
+            }
+        }
+    }
+    let ready = steps.iter().zip(&waits).filter(|(_, waits)| **waits == 0);
+    let mut ready: BinaryHeap<Reverse<StepId>> = ready.map(|(step, _)| Reverse(step.id)).collect();
+    let mut number: Vec<u32> = vec![0; steps.len()];
+    let mut count = 0;
+    while let Some(Reverse(id)) = ready.pop() {
+        if let Some(number) = number.get_mut(at(id)) {
+            *number = count;
+            count += 1;
+        }
+        for other in next.get(at(id)).into_iter().flatten().map(|other| StepId(*other)) {
+            if let Some(waits) = waits.get_mut(at(other)) {
+                *waits -= 1;
+                if *waits == 0 {
+                    ready.push(Reverse(other));
+                }
+            }
+        }
+    }
+    let renamed = |id: &mut StepId| {
+        if let Some(number) = number.get(at(*id)) {
+            *id = StepId(*number);
+        }
+    };
+    for step in steps.iter_mut() {
+        renamed(&mut step.id);
+        step.after.iter_mut().for_each(renamed);
+        step.settled.iter_mut().for_each(renamed);
+    }
+    steps.sort_by_key(|step| step.id);
+    for Rollout { units, cleanup, .. } in rollouts {
+        for Unit { steps, watch, .. } in units {
+            steps.iter_mut().for_each(renamed);
+            watch.iter_mut().for_each(renamed);
+        }
+        cleanup.iter_mut().for_each(renamed);
+    }
+}
