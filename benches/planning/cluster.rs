@@ -112,10 +112,10 @@ fn service_yaml(service: u32, replicas: u32) -> String {
     let tenth = if service % 20 == 7 { "{{ slot }}" } else { "none" };
     text += &format!("      REPLICA: \"{tenth}\"\n");
     text += "    healthcheck: {test: [CMD, /app, --health], interval: 2s, retries: 3}\n";
-    if service % 4 == 0 {
+    if service.is_multiple_of(4) {
         text += "    ports: [\"8080\"]\n";
     }
-    if service % 3 == 0 {
+    if service.is_multiple_of(3) {
         text += "    networks: [front]\n";
     }
     let mut placement = Vec::new();

@@ -1,6 +1,12 @@
 //! How long planning takes, and how much memory: `Desired` and `Observed` in memory to a complete `Plan`, from nothing and with
 //! nothing to do. Each size runs in a process of its own, so that its peak memory is its own.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a benchmark finds goes there"
+)]
+
 mod cluster;
 mod picture;
 mod table;

@@ -71,14 +71,6 @@ fn evening_out_makes_things_even_and_breaks_nothing() {
             let again = done.placed(&asked);
             let found = only_moves(&done.placed(&Asked::default()), &again)?;
             if found > 0 {
-                for (slot, placed) in &placement.slots {
-                    eprintln!(
-                        "{slot} {} {:?} {}",
-                        placed.host,
-                        placed.ports.iter().map(|p| p.host).collect::<Vec<_>>(),
-                        placed.reason
-                    );
-                }
                 return Err(format!(
                     "moves {:?}, and a second time {:?}",
                     moves(&placement),
@@ -194,11 +186,11 @@ fn is_even(ground: &Ground<'_>, placement: &Placement) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether replicas of another service must be near those of this one: they would have to follow.
+/// Whether replicas of another service are to be near those of this one: one of it stays with them.
 fn is_followed(ground: &Ground<'_>, name: &ServiceName) -> bool {
     let others = ground.desired.services.iter().filter(|(other, _)| *other != name);
     let mut wishes = others.flat_map(|(_, other)| &other.placing.affinity);
-    wishes.any(|wish| wish.service == *name && wish.strength == Strength::Required)
+    wishes.any(|wish| wish.service == *name)
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn any_constraint(dice: &mut Dice) -> Constraint {
         3 => (Attribute::Hostname, &["h01", "H02"]),
         4 => (Attribute::Ip, &["10.0.0.0/24", "10.0.1.1", "10.1.0.0/16"]),
         5 => (Attribute::Os, &["linux", "windows"]),
-        6 => (Attribute::Arch, &["amd64", "x86_64", "arm64"]),
+        6 => (Attribute::Arch, &["amd64", "x86_64", "AARCH64"]),
         _ => (Attribute::EngineLabel("gpu".to_owned()), &["yes", "no"]),
     };
     Constraint {

@@ -226,6 +226,13 @@ impl<'a> Ground<'a> {
         all.any(|wish| wish.strength != Strength::Required)
     }
 
+    /// Whether a service says itself what it must be near, or apart from.
+    pub fn is_bound(&self, name: &ServiceName) -> bool {
+        let placing = &self.service(name).placing;
+        let mut all = placing.affinity.iter().chain(&placing.anti_affinity);
+        all.any(|wish| wish.strength == Strength::Required)
+    }
+
     /// Whether something of a service is not well, so that its host may be the last choice.
     pub fn is_failing(&self, name: &ServiceName) -> bool {
         let well = ContainerState::Running { health: None };
@@ -366,11 +373,6 @@ fn volume(source: &MountSource) -> Option<&String> {
 /// holds while it does not answer.
 fn meets<'s>(constraint: &Constraint, name: &HostName, host: &Host, state: Option<&'s HostState>) -> bool {
     let told = |fact: &dyn Fn(&'s HostState) -> &'s String| state.map(fact).filter(|fact| !fact.is_empty());
-    let arch = |word: &str| match word.to_lowercase().as_str() {
-        "x86_64" => "amd64".to_owned(),
-        "aarch64" => "arm64".to_owned(),
-        other => other.to_owned(),
-    };
     let is = |value: Option<&str>| value.is_some_and(|value| value.eq_ignore_ascii_case(&constraint.value));
     let same = match &constraint.attribute {
         Attribute::Id | Attribute::EngineLabel(_) | Attribute::Os | Attribute::Arch if state.is_none() => return true,
@@ -384,7 +386,7 @@ fn meets<'s>(constraint: &Constraint, name: &HostName, host: &Host, state: Optio
             is(labels.and_then(|labels| labels.get(key)).map(String::as_str))
         }
         Attribute::Os => told(&|state| &state.facts.os).is_some_and(|own| is(Some(own))),
-        Attribute::Arch => told(&|state| &state.facts.arch).is_some_and(|own| arch(own) == arch(&constraint.value)),
+        Attribute::Arch => is(told(&|state| &state.facts.arch).map(String::as_str)),
     };
     same == constraint.equal
 }

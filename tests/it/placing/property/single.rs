@@ -235,7 +235,10 @@ pub fn nothing_moves_without_a_reason(ground: &Ground<'_>, placement: &Placement
         let stays = placed.is_some_and(|placed| {
             placed.host == **host && as_set(&placed.ports) == relevant(ground.service(name), &ports(live))
         });
-        if fits && !stays {
+        // Two that rule each other out stay as they are, and are named.
+        let named = placement.unplaced.get(slot).and_then(|refusal| refusal.stays.as_ref());
+        let waits = ground.is_bound(name) && named.is_some_and(|stays| stays.host == **host);
+        if fits && !stays && !waits {
             return Err(format!(
                 "{slot} does not stay on {host}: {placed:?} {:?}",
                 placement.unplaced.get(slot)
