@@ -143,7 +143,9 @@ impl<'a> Placer<'a> {
         if left || self.asked.failover {
             self.try_again(&known);
         }
-        self.even_out(&known);
+        if self.even_out(&known) {
+            self.try_again(&known);
+        }
         self.note_held(&known);
         self.set_spares(&known);
         self.note_missing();

@@ -28,9 +28,9 @@ struct Move {
 
 impl<'a> Placer<'a> {
     /// Does as many moves as a person asked for at most: first each service by itself, then all containers; and again, since each
-    /// move may make room for another.
-    pub(super) fn even_out(&mut self, known: &Known<'a>) {
-        let Some(most) = self.asked.rebalance else { return };
+    /// move may make room for another. Says whether anything moved.
+    pub(super) fn even_out(&mut self, known: &Known<'a>) -> bool {
+        let Some(most) = self.asked.rebalance else { return false };
         let mut left = most;
         let mut places = self.movable(known);
         let kinds: Vec<Rc<Kind<'a>>> = self
@@ -57,6 +57,7 @@ impl<'a> Placer<'a> {
                 left -= 1;
             }
         }
+        left < most
     }
 
     /// The replicas that may be moved, by service: those that run and stay, whose service is spread and writes to no host.

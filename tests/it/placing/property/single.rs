@@ -102,16 +102,20 @@ fn against_staying(ground: &Ground<'_>, one: &Replica<'_>) -> Option<String> {
 /// Each replica has the ports that git wants, no two the same one, and none that is somebody else's.
 pub fn ports_are_right(ground: &Ground<'_>, placement: &Placement) -> Broken {
     let mut taken: BTreeSet<(&HostName, (Protocol, u16))> = BTreeSet::new();
-    for one in ground.replicas.iter().filter(|one| one.how != How::Waits) {
+    // Of hosts that do not answer the journal may say what never was at once.
+    let unasked = ground.replicas.iter().filter(|one| one.how == How::Unasked);
+    taken.extend(unasked.flat_map(|one| keys(one.ports).map(|key| (one.host, key))));
+    for one in ground
+        .replicas
+        .iter()
+        .filter(|one| one.how == How::Stays || one.how == How::Comes)
+    {
         let service = ground.service(&one.slot.service);
         let spare = placement.slots.get(one.slot).and_then(|placed| placed.spare.as_deref());
         for key in keys(one.ports).chain(keys(spare.unwrap_or_default())) {
             if !taken.insert((one.host, key)) {
                 return Err(format!("{} on {} has a port twice: {key:?}", one.slot, one.host));
             }
-        }
-        if one.how == How::Unasked {
-            continue;
         }
         for ports in [Some(one.ports), spare].into_iter().flatten() {
             let mut right = service.ports.iter().all(|wanted| binds(ground, one, wanted, ports));
@@ -229,7 +233,7 @@ pub fn nothing_moves_without_a_reason(ground: &Ground<'_>, placement: &Placement
         );
         let image = live.owner.image.as_ref() == Some(&ground.service(name).image);
         let misfit = ground.misfit(name, host).filter(|wrong| wrong != "image" || !image);
-        let bonds = |ground: &Ground<'_>| ground.without(slot).unbonded_itself(name, host).is_none();
+        let bonds = |ground: &Ground<'_>| ground.without(slot).unbonded(name, host).is_none();
         let fits = open && misfit.is_none() && fit_together(ground, host, &all) && bonds(&before) && bonds(ground);
         let placed = placement.slots.get(slot);
         let stays = placed.is_some_and(|placed| {
