@@ -94,6 +94,7 @@ fn run(args: &[String]) -> Result<ExitCode, String> {
     let (targets, reached) = table::targets(&all);
     print!("{}\n{targets}", table::markdown(&all));
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/results");
+    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     let text = format!(
         "# Planning: time and peak memory\n\n{}\n{}\n{}",
         table::HEAD,
