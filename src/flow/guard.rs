@@ -58,14 +58,15 @@ pub(super) fn notes(
 /// # Errors
 /// What nobody allowed; a variable that a label needs and that is not set.
 pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
-    let mut refused: Vec<String> = refusals(plan)
+    let mut refused: Vec<String> = plan
+        .refused()
         .filter(|guard| match guard.kind {
             GuardKind::Dirty => !allowed.dirty,
             GuardKind::Removals => !allowed.removals,
             GuardKind::NewCluster => !allowed.new_cluster,
             GuardKind::Gone | GuardKind::Older | GuardKind::Password | GuardKind::Asked => true,
         })
-        .map(|Guard { kind: _, why, cure }| format!("{why}: {cure}"))
+        .map(line)
         .collect();
     let (_, unset) = variables(plan);
     if !unset.is_empty() {
@@ -75,10 +76,7 @@ pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
             names.join(", ")
         ));
     }
-    match refused.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::Guard(refused.join("\n"))),
-    }
+    told(refused)
 }
 
 /// Whether what a person asked for can be.
@@ -86,27 +84,20 @@ pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
 /// # Errors
 /// Where it can't.
 pub fn possible(plan: &Plan) -> Result<(), Failure> {
-    let impossible = refusals(plan).filter(|guard| guard.kind == GuardKind::Asked);
-    let impossible: Vec<String> = impossible
-        .map(|Guard { kind: _, why, cure }| format!("{why}: {cure}"))
-        .collect();
-    match impossible.is_empty() {
+    let impossible = plan.refused().filter(|guard| guard.kind == GuardKind::Asked);
+    told(impossible.map(line).collect())
+}
+
+/// One line for each that is refused.
+fn told(refused: Vec<String>) -> Result<(), Failure> {
+    match refused.is_empty() {
         true => Ok(()),
-        false => Err(Failure::Guard(impossible.join("\n"))),
+        false => Err(Failure::Guard(refused.join("\n"))),
     }
 }
 
-fn refusals(plan: &Plan) -> impl Iterator<Item = &Guard> {
-    plan.notes.iter().filter_map(|note| match note {
-        Note::Refused(guard) => Some(guard),
-        Note::Unreachable { .. }
-        | Note::Unplaced { .. }
-        | Note::Waits { .. }
-        | Note::Differs { .. }
-        | Note::Interrupted { .. }
-        | Note::NotInForce { .. }
-        | Note::Text(_) => None,
-    })
+fn line(Guard { kind: _, why, cure }: &Guard) -> String {
+    format!("{why}: {cure}")
 }
 
 fn refuse(kind: GuardKind, why: String, cure: &str) -> Guard {

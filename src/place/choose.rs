@@ -111,7 +111,6 @@ impl<'a> Placer<'a> {
             standing,
             record: self.record,
             by_name: names.into_iter().enumerate().map(|(at, name)| (name, at)).collect(),
-            failover: self.asked.failover,
         };
         let Survey {
             mut seats,
@@ -215,6 +214,18 @@ impl<'a> Placer<'a> {
             Some((_, constraint)) => Err(Obstacle::Constraint(constraint.clone())),
             None => Ok(()),
         }
+    }
+
+    /// Whether a host may take a new replica of a service, by its state and by the service's constraints.
+    pub(super) fn may_take(&self, host: Index, kind: &Kind<'_>) -> bool {
+        let admits = self.rooms.get(host).is_some_and(|room| room.admits().is_ok());
+        admits && self.meets(kind, host).is_ok()
+    }
+
+    /// Whether one that is there may stay, by the same.
+    pub(super) fn may_keep(&self, host: Index, kind: &Kind<'_>) -> bool {
+        let keeps = self.rooms.get(host).is_some_and(|room| room.keeps().is_ok());
+        keeps && self.meets(kind, host).is_ok()
     }
 
     /// Takes a replica in on a host.

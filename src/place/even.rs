@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::model::name::Slot;
 use crate::model::setting::PortBinding;
 use crate::place::choose::Placer;
-use crate::place::crowd::{Grouping, Index};
+use crate::place::crowd::Index;
 use crate::place::home::Known;
 use crate::place::kind::Kind;
 use crate::place::near::Bonds;
@@ -81,12 +81,6 @@ impl<'a> Placer<'a> {
         all
     }
 
-    fn groups(&self, kind: &Kind<'_>) -> Groups {
-        let labels = kind.service.placing.preferences.iter();
-        let levels: Vec<&Grouping> = labels.map(|label| &**self.groupings.label(label)).collect();
-        Groups::new(self.rooms.len(), &levels, self.crowds.of(kind.at))
-    }
-
     /// How many more of a service's replicas stand where one host is than where another is: of the outermost groups that part
     /// them, else on the hosts themselves. One of the first host's was let go already, which the groups do not know.
     fn lead(&self, kind: &Kind<'_>, groups: &Groups, from: Index, to: Index) -> i64 {
@@ -120,7 +114,7 @@ impl<'a> Placer<'a> {
 
     /// A move that evens a service out: from where it stands most crowded that another place would take one from.
     fn even_service(&mut self, kind: &Rc<Kind<'a>>, places: &BTreeMap<Index, BTreeMap<Slot, Index>>) -> Option<Move> {
-        let groups = self.groups(kind);
+        let groups = self.groups(kind, self.crowds.of(kind.at));
         let crowd = |host: Index| -> Vec<u32> {
             let path = groups.path(host).iter().map(|group| groups.replicas(*group));
             path.chain([self.crowds.on(kind.at, host)]).collect()
@@ -220,7 +214,7 @@ impl<'a> Placer<'a> {
         (from, more): (Index, u32),
         emptiest: &[(u32, Index)],
     ) -> Option<(u32, Index, Vec<PortBinding>)> {
-        let groups = self.groups(kind);
+        let groups = self.groups(kind, self.crowds.of(kind.at));
         let bonds = Bonds::new(self, kind);
         let mut better = emptiest.iter().take_while(|(fewer, _)| fewer + 1 < more);
         better.find_map(|(fewer, to)| {

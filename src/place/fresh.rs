@@ -35,20 +35,20 @@ impl<'a> Placer<'a> {
         case.key()
     }
 
+    /// The groups that a service prefers to be spread over, with its replicas where `crowd` says that they stand.
+    pub(super) fn groups(&self, kind: &Kind<'_>, crowd: impl Iterator<Item = (Index, u32)>) -> Groups {
+        let labels = kind.service.placing.preferences.iter();
+        let levels: Vec<&Grouping> = labels.map(|label| &**self.groupings.label(label)).collect();
+        Groups::new(self.rooms.len(), &levels, crowd)
+    }
+
     /// The hosts that may take a new replica of a service.
     pub(super) fn candidates(&self, kind: &Kind<'_>, bonds: &Bonds<'_>) -> Candidates {
         let placing = &kind.service.placing;
-        let levels: Vec<&Grouping> = placing
-            .preferences
-            .iter()
-            .map(|label| &**self.groupings.label(label))
-            .collect();
-        let groups = Groups::new(self.rooms.len(), &levels, self.crowds.of(kind.at));
+        let groups = self.groups(kind, self.crowds.of(kind.at));
         let seed = Seed::new(&self.desired.cluster.name, &Slot::index(kind.name, 0));
-        let may_fit = self.rooms.iter().enumerate().filter_map(|(host, room)| {
-            let fits = room.admits().is_ok() && self.meets(kind, host).is_ok();
-            fits.then(|| (host, self.key(host, kind, bonds, seed)))
-        });
+        let may_fit = (0..self.rooms.len()).filter(|host| self.may_take(*host, kind));
+        let may_fit = may_fit.map(|host| (host, self.key(host, kind, bonds, seed)));
         Candidates::new(groups, may_fit, placing.strategy == Strategy::Random)
     }
 
@@ -117,10 +117,7 @@ impl<'a> Placer<'a> {
             let kept = |host: &HostName| known.ports(&slot, host, None);
             let Some((at, ports)) = self.best(&slot, kind, &bonds, &mut candidates, kept) else {
                 let why = nowhere.get_or_insert_with(|| self.nowhere(kind, &bonds)).clone();
-                let stays = known
-                    .recorded(&slot)
-                    .filter(|placed| known.is_silent(&placed.host))
-                    .cloned();
+                let stays = known.unseen(&slot).cloned();
                 if let Some((host, ports)) = known.runs_unseen(&slot) {
                     self.take(host, kind, ports);
                 }

@@ -78,8 +78,6 @@ pub(super) struct Known<'a> {
     pub(super) record: Option<&'a JournalRecord>,
     /// The hosts' places in the order of names.
     pub(super) by_name: BTreeMap<&'a HostName, Index>,
-    /// Whether what hosts hold that do not answer is made elsewhere.
-    pub(super) failover: bool,
 }
 
 impl<'a> Known<'a> {
@@ -88,9 +86,14 @@ impl<'a> Known<'a> {
         self.record.and_then(|record| record.placement.get(slot))
     }
 
-    /// The host that does not answer, but by the journal holds a slot, and its ports there.
+    /// What the journal says of a slot, where that is a host which does not answer, or is gone.
+    pub(super) fn unseen(&self, slot: &Slot) -> Option<&'a PlacedSlot> {
+        self.recorded(slot).filter(|placed| self.is_silent(&placed.host))
+    }
+
+    /// The host of hosts.yaml that does not answer, but by the journal holds a slot, and its ports there.
     pub(super) fn runs_unseen(&self, slot: &Slot) -> Option<(Index, &'a [PortBinding])> {
-        let placed = self.recorded(slot).filter(|placed| self.is_silent(&placed.host))?;
+        let placed = self.unseen(slot)?;
         let host = self.by_name.get(&placed.host)?;
         Some((*host, &placed.ports))
     }
@@ -112,10 +115,7 @@ impl<'a> Known<'a> {
         let recorded = self.recorded(&slot);
         let standings = self.standing.get(&slot).map(Vec::as_slice).unwrap_or_default();
         let host = |host: &HostName| self.by_name.get(host).copied();
-        let fits = |standing: &Standing<'_>| {
-            let room = host(standing.host).and_then(|at| Some((at, placer.rooms.get(at)?)));
-            room.is_some_and(|(at, room)| room.keeps().is_ok() && placer.meets(kind, at).is_ok())
-        };
+        let fits = |standing: &Standing<'_>| host(standing.host).is_some_and(|at| placer.may_keep(at, kind));
         // Of several, one that fits, is well, runs, stands where the journal says, and bears the right name; then by name.
         let rank = |standing: &&Standing<'_>| {
             (
@@ -130,9 +130,9 @@ impl<'a> Known<'a> {
             [one] => Some(one),
             several => several.iter().rev().max_by_key(rank),
         };
-        if let Some(silent) = recorded.filter(|placed| self.is_silent(&placed.host))
+        if let Some(silent) = self.unseen(&slot)
             && !best.is_some_and(fits)
-            && !self.fails_over(&silent.host, kind)
+            && !(placer.asked.failover && self.fails_over(&silent.host, kind))
         {
             return Home::Held(silent);
         }
@@ -164,7 +164,9 @@ impl<'a> Known<'a> {
             None if bound => Home::Lost(placed, None),
             Some(HostAnswer::Down) if bound => Home::Lost(placed, Some(Obstacle::Down)),
             None | Some(HostAnswer::Down) => Home::Nowhere(Some(&placed.host)),
-            Some(HostAnswer::Silent(_)) if self.fails_over(&placed.host, kind) => Home::Nowhere(Some(&placed.host)),
+            Some(HostAnswer::Silent(_)) if placer.asked.failover && self.fails_over(&placed.host, kind) => {
+                Home::Nowhere(Some(&placed.host))
+            }
             Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) => Home::Held(placed),
             Some(HostAnswer::Answers) => {
                 let at = self.by_name.get(&placed.host).copied();
@@ -183,7 +185,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// Whether what this host holds of a service is made elsewhere, as a person asked, because it does not answer. What writes
+    /// Whether what this host holds of a service can be made elsewhere, where a person asks for it, because it does not answer. What writes
     /// to it is not: the data stays there.
     fn fails_over(&self, host: &HostName, kind: &Kind<'_>) -> bool {
         let silent = match self.hosts.get(host) {
@@ -195,7 +197,7 @@ impl<'a> Known<'a> {
             // A run may have ended there, and must not be done twice.
             Mode::ReplicatedJob(_) | Mode::Global | Mode::GlobalJob => true,
         };
-        silent && self.failover && !bound
+        silent && !bound
     }
 
     pub(super) fn is_silent(&self, host: &HostName) -> bool {

@@ -91,7 +91,7 @@ impl Placer<'_> {
                 Why::Bound { .. } | Why::Global { .. } => continue,
             }
             let rooms = self.rooms.iter().enumerate();
-            let fitting = rooms.filter(|(at, room)| room.admits().is_ok() && self.meets(&kind, *at).is_ok());
+            let fitting = rooms.filter(|(at, _)| self.may_take(*at, &kind));
             for (_, room) in fitting {
                 let what = match room.has(&kind).and_then(|()| room.is_alone(&kind)) {
                     Err(Obstacle::Network(name)) => format!("network {name}, which is external, is not on"),

@@ -197,9 +197,4 @@ impl<'a> Placer<'a> {
         *search = Some(now);
         best
     }
-
-    fn may_take(&self, host: Index, kind: &Kind<'_>) -> bool {
-        let admits = self.rooms.get(host).is_some_and(|room| room.admits().is_ok());
-        admits && self.meets(kind, host).is_ok()
-    }
 }

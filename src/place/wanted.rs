@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::model::name::{Slot, SlotKey};
 use crate::place::choose::Placer;
-use crate::place::crowd::{Grouping, Index};
+use crate::place::crowd::Index;
 use crate::place::home::{Home, Known};
 use crate::place::kind::Kind;
 use crate::place::live::Standing;
@@ -78,8 +78,7 @@ impl<'a> Placer<'a> {
     fn member(&self, index: u32, home: Home<'a>, known: &Known<'a>) -> Member<'a> {
         let (loss, host) = match &home {
             Home::At(seat) => {
-                let right = self.rooms.get(seat.host).is_some_and(|room| room.keeps().is_ok());
-                let right = right && self.meets(&seat.kind, seat.host).is_ok();
+                let right = self.may_keep(seat.host, &seat.kind);
                 let loss = match &seat.live {
                     None => Loss::Absent,
                     Some(live) if !live.is_live() => Loss::Stopped,
@@ -142,11 +141,6 @@ struct Going {
 impl Going {
     fn new(placer: &Placer<'_>, kind: &Kind<'_>, members: &[Member<'_>]) -> Self {
         let placing = &kind.service.placing;
-        let levels: Vec<&Grouping> = placing
-            .preferences
-            .iter()
-            .map(|label| &**placer.groupings.label(label))
-            .collect();
         let bonds = Bonds::new(placer, kind);
         let mut hosts: BTreeMap<Index, u32> = BTreeMap::new();
         for host in members.iter().filter_map(|member| member.host) {
@@ -155,8 +149,8 @@ impl Going {
         let crowd = hosts.iter().map(|(host, count)| (*host, *count));
         Self {
             strategy: placing.strategy,
-            depth: levels.len(),
-            groups: Groups::new(placer.rooms.len(), &levels, crowd),
+            depth: placing.preferences.len(),
+            groups: placer.groups(kind, crowd),
             bonds: hosts.keys().map(|host| (*host, bonds.score(*host))).collect(),
             hosts,
         }

@@ -342,6 +342,20 @@ impl Plan {
         })
     }
 
+    /// What apply refuses to do until it is told to.
+    pub fn refused(&self) -> impl Iterator<Item = &Guard> {
+        self.notes.iter().filter_map(|note| match note {
+            Note::Refused(guard) => Some(guard),
+            Note::Unreachable { .. }
+            | Note::Unplaced { .. }
+            | Note::Waits { .. }
+            | Note::Differs { .. }
+            | Note::Interrupted { .. }
+            | Note::NotInForce { .. }
+            | Note::Text(_) => None,
+        })
+    }
+
     /// A step by its number.
     pub fn step(&self, id: StepId) -> Option<&Step> {
         self.steps.get(usize::try_from(id.0).ok()?)

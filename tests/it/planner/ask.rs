@@ -10,7 +10,7 @@ use cdk::model::name::Slot;
 use cdk::observe::Observed;
 use cdk::place::asked::{Asked, MoveTo};
 use cdk::plan::lint::lint;
-use cdk::plan::step::{GuardKind, Note, Plan};
+use cdk::plan::step::{GuardKind, Plan};
 use cdk::resolve::desired::{Availability, Desired, Mode, Service};
 
 use super::sim::apply;
@@ -62,17 +62,8 @@ pub fn ask(desired: &Desired, observed: &Observed, asked: &Asked) -> Plan {
 
 /// What is refused of what was asked for, and the cure.
 pub fn denied(plan: &Plan) -> Vec<String> {
-    let refused = plan.notes.iter().filter_map(|note| match note {
-        Note::Refused(guard) if guard.kind == GuardKind::Asked => Some(format!("{}; {}", guard.why, guard.cure)),
-        Note::Refused(_)
-        | Note::Unreachable { .. }
-        | Note::Unplaced { .. }
-        | Note::Waits { .. }
-        | Note::Differs { .. }
-        | Note::Interrupted { .. }
-        | Note::NotInForce { .. }
-        | Note::Text(_) => None,
-    });
+    let refused = plan.refused().filter(|guard| guard.kind == GuardKind::Asked);
+    let refused = refused.map(|guard| format!("{}; {}", guard.why, guard.cure));
     refused.collect()
 }
 

@@ -4,7 +4,7 @@ use cdk::model::host::ObservedHost;
 use cdk::model::name::HostName;
 use cdk::observe::Observed;
 use cdk::place::gone_endpoints;
-use cdk::plan::step::{Action, Guard, GuardKind, Note, Plan};
+use cdk::plan::step::{Action, Guard, GuardKind, Plan};
 use cdk::resolve::desired::{Availability, Desired, Mode, Service};
 
 use super::scenarios::{go, hosts_of, live};
@@ -33,17 +33,7 @@ fn machines(observed: &mut Observed) {
 }
 
 fn guards(plan: &Plan) -> Vec<&Guard> {
-    let guards = plan.notes.iter().filter_map(|note| match note {
-        Note::Refused(guard) => Some(guard),
-        Note::Unreachable { .. }
-        | Note::Unplaced { .. }
-        | Note::Differs { .. }
-        | Note::Waits { .. }
-        | Note::Interrupted { .. }
-        | Note::NotInForce { .. }
-        | Note::Text(_) => None,
-    });
-    guards.collect()
+    plan.refused().collect()
 }
 
 fn forget(observed: &mut Observed, name: &str) {
