@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Why a text is not a name of its kind; says what would be one.
@@ -25,35 +26,82 @@ fn lower(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit()
 }
 
+/// A name's text. Plans look names up by the million: its first letters lie beside the pointer, so that two which differ there,
+/// and short ones that are equal, are compared without looking further.
+#[derive(Clone)]
+struct Text {
+    /// The first eight bytes, the first one highest; zeros after its end, which no name holds.
+    head: u64,
+    text: ArcStr,
+}
+
+impl Text {
+    fn new(text: &str) -> Self {
+        let mut head = [0; 8];
+        for (to, from) in head.iter_mut().zip(text.bytes()) {
+            *to = from;
+        }
+        Self {
+            head: u64::from_be_bytes(head),
+            text: text.into(),
+        }
+    }
+
+    /// Whether two with the same head are the same by that alone: they end within it, or are copies.
+    fn is_settled(&self, other: &Self) -> bool {
+        self.head & 0xff == 0 || ArcStr::ptr_eq(&self.text, &other.text)
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.head == other.head && (self.is_settled(other) || self.text == other.text)
+    }
+}
+
+impl Eq for Text {}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match self.head.cmp(&other.head) {
+            Ordering::Equal if self.is_settled(other) => Ordering::Equal,
+            Ordering::Equal => self.text.cmp(&other.text),
+            differ => differ,
+        }
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $max:literal, $rule:literal, $valid:expr) => {
         $(#[$doc])*
         ///
         /// A copy shares the text.
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
         #[serde(try_from = "String")]
-        pub struct $name(Arc<str>);
+        pub struct $name(Text);
 
-        impl Ord for $name {
-            fn cmp(&self, other: &Self) -> Ordering {
-                // Copies are compared far more often than others: thousands of replicas have the same service's name.
-                match Arc::ptr_eq(&self.0, &other.0) {
-                    true => Ordering::Equal,
-                    false => self.0.cmp(&other.0),
-                }
-            }
-        }
-
-        impl PartialOrd for $name {
-            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-                Some(self.cmp(other))
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.as_str()).finish()
             }
         }
 
         impl $name {
             /// The name as text.
             pub fn as_str(&self) -> &str {
-                &self.0
+                &self.0.text
             }
         }
 
@@ -63,7 +111,7 @@ macro_rules! name {
             fn from_str(text: &str) -> Result<Self, NameError> {
                 let valid: fn(&str) -> bool = $valid;
                 if text.len() <= $max && valid(text) {
-                    Ok(Self(text.into()))
+                    Ok(Self(Text::new(text)))
                 } else {
                     Err(NameError { kind: $kind, text: text.to_owned(), rule: $rule })
                 }
@@ -80,19 +128,19 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0.as_ref().to_owned()
+                name.as_str().to_owned()
             }
         }
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
+                serializer.serialize_str(self.as_str())
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                f.pad(self.as_str())
             }
         }
 

@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A text that is copied without being written again. It prints, compares and reads as the text itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(from = "String")]
-pub struct SharedText(Arc<str>);
+pub struct SharedText(ArcStr);
 
 impl Deref for SharedText {
     type Target = str;
