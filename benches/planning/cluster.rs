@@ -11,7 +11,7 @@ use cdk::model::network::LiveNetwork;
 use cdk::model::op::{ContainerOp, Op};
 use cdk::model::revision::Revision;
 use cdk::model::unit::Bytes;
-use cdk::observe::Observed;
+use cdk::observe::{Observed, Sharing};
 use cdk::plan::step::Plan;
 use cdk::render::Target;
 use cdk::resolve::desired::Desired;
@@ -193,6 +193,7 @@ pub fn applied(plan: &Plan, target: &Target, before: &Observed) -> Observed {
             state.images.extend(known);
         }
     }
+    let mut sharing = Sharing::default();
     for step in &plan.steps {
         let Op::Container(ContainerOp::Create { name, spec, owner }) = &step.op else {
             continue;
@@ -203,11 +204,11 @@ pub fn applied(plan: &Plan, target: &Target, before: &Observed) -> Observed {
         ) else {
             continue;
         };
-        state.containers.push(LiveContainer {
+        let mut live = LiveContainer {
             id: format!("{:064x}", step.id.0),
             name: name.to_string(),
             owner: owner.as_ref().clone(),
-            image_id: id.clone(),
+            image_id: id.as_str().into(),
             state: ContainerState::Running {
                 health: Some(Health::Healthy),
             },
@@ -216,7 +217,9 @@ pub fn applied(plan: &Plan, target: &Target, before: &Observed) -> Observed {
             restarts: 0,
             spec: Some(Box::new(spec.whole().effective(&facts.defaults))),
             masked: false,
-        });
+        };
+        sharing.container(&mut live);
+        state.containers.push(live);
     }
     // One host's journal tells all; the others say the same.
     if let Some(state) = observed.hosts.values_mut().find_map(ObservedHost::state_mut) {
@@ -242,7 +245,7 @@ fn image((image, resolution): (&String, &Resolution)) -> Option<(String, (String
         platform: None,
         tags: vec![image.clone()],
         digests: vec![format!("{name}@{digest}")],
-        defaults,
+        defaults: defaults.into(),
     };
     Some((image.clone(), (format!("sha256:id-{}", name.replace('/', "-")), facts)))
 }

@@ -9,7 +9,6 @@ use crate::diff::file::Files;
 use crate::diff::{SlotDiff, Verdict, image, plain};
 use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
 use crate::model::host::{HostState, ObservedHost};
-use crate::model::image::ImageDefaults;
 use crate::model::name::{HostName, Slot, retired_name};
 use crate::model::policy::Order;
 use crate::model::replica::ReplicaSpec;
@@ -235,14 +234,15 @@ impl<'t, 'a> Judge<'t, 'a> {
         container: &LiveContainer,
         state: &HostState,
     ) -> Changes {
-        let known = container.image_id.is_empty() || state.images.contains_key(&container.image_id);
+        let known = container.image_id.is_empty() || state.images.contains_key(&*container.image_id);
         // What the image brings along is not known once it is gone: then what the container was made from tells.
         if !known && container.owner.fingerprint.as_ref() == Some(&spec.fingerprint()) {
             return Changes::default();
         }
-        let facts = state.images.get(&container.image_id);
-        let none = ImageDefaults::default();
-        let wanted = self.effective.of(spec, facts.map_or(&none, |facts| &facts.defaults));
+        let facts = state.images.get(&*container.image_id);
+        let none = Arc::default();
+        let image = facts.map_or(&none, |facts| &facts.defaults);
+        let wanted = self.effective.of(spec, image, live);
         let stamps = &spec.common().stamps;
         if stamps.is_empty() && !container.masked {
             return field::compare(live, wanted);
@@ -251,9 +251,7 @@ impl<'t, 'a> Judge<'t, 'a> {
         for (label, stamp) in stamps {
             // Whatever the environment said when it was made is right; that the label is missing is not.
             let value = live.labels.get(label).cloned();
-            wanted
-                .labels
-                .insert(label.clone(), value.unwrap_or_else(|| stamp.to_string()));
+            Arc::make_mut(&mut wanted.labels).insert(label.clone(), value.unwrap_or_else(|| stamp.to_string()));
         }
         let wanted = if container.masked { wanted.masked() } else { wanted };
         field::compare(live, &wanted)

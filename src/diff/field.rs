@@ -76,7 +76,7 @@ pub(super) fn compare(live: &EffectiveSpec, wanted: &EffectiveSpec) -> Changes {
     changes.map("ports", &by_container(&was.ports), &by_container(ports));
     changes.networking(&was.network, network);
     changes.map("volumes", &by_target(&was.mounts), &by_target(mounts));
-    changes.health(was.healthcheck.as_ref(), healthcheck.as_ref());
+    changes.health((*was.healthcheck).as_ref(), (**healthcheck).as_ref());
     changes.text("user", text(&was.user), text(user));
     changes.text("working_dir", text(&was.working_dir), text(working_dir));
     changes.map("logging", &log_map(&was.logging), &log_map(logging));
@@ -262,6 +262,8 @@ fn log_map(logging: &Logging) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -274,7 +276,7 @@ mod tests {
             Some("app --db-password *** --api-token=*** --level=info")
         );
         let with = |secret: &str| EffectiveSpec {
-            command: ["app", "--password", secret].map(str::to_owned).into(),
+            command: Arc::new(["app", "--password", secret].map(str::to_owned).into()),
             ..EffectiveSpec::default()
         };
         assert_eq!(

@@ -65,7 +65,7 @@ impl<'a> Files<'a> {
     fn live(&self, effective: &'a EffectiveSpec) -> BTreeMap<String, Live<'a>> {
         let alone = effective.files.iter();
         let mut all: BTreeMap<String, Live<'a>> = alone.map(|(at, file)| (at.clone(), Live::Alone(file))).collect();
-        for (target, names) in &effective.folders {
+        for (target, names) in effective.folders.iter() {
             let folder = folder_name(&self.live.owner, target);
             for name in names {
                 let facts = self.state.files.get(&format!("{folder}/{name}")).copied();

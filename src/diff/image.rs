@@ -26,7 +26,7 @@ pub(super) fn compare(
     if let Some(image) = container.owner.image.as_ref().filter(|image| *image != wanted) {
         return change(image.to_string(), wanted.to_string());
     }
-    let facts = state.images.get(&container.image_id);
+    let facts = state.images.get(&*container.image_id);
     match resolution {
         Some(Resolution::Digest(digest)) => {
             let live = match (&container.owner.digest, facts) {

@@ -314,7 +314,7 @@ impl LiveContainer {
     pub fn files(&self) -> BTreeSet<String> {
         let spec = self.spec.as_deref();
         let files = spec.into_iter().flat_map(|spec| spec.files.values());
-        let folders = spec.into_iter().flat_map(|spec| &spec.folders);
+        let folders = spec.into_iter().flat_map(|spec| spec.folders.iter());
         let inside = folders.flat_map(|(target, names)| {
             let folder = folder_name(&self.owner, target);
             names.iter().map(move |name| format!("{folder}/{name}"))

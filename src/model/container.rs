@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -67,48 +68,95 @@ pub struct ContainerSpec {
     pub runtime: Runtime,
 }
 
-/// A container's whole configuration as an engine reports it, or would: image defaults included.
+/// A container's whole configuration as an engine reports it, or would: image defaults included. What containers that are alike have in
+/// common is there once, see [`Self::share`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EffectiveSpec {
     /// The arguments.
-    pub command: Vec<String>,
+    pub command: Arc<Vec<String>>,
     /// The program.
-    pub entrypoint: Vec<String>,
+    pub entrypoint: Arc<Vec<String>>,
     /// All variables.
-    pub environment: BTreeMap<String, String>,
+    pub environment: Arc<BTreeMap<String, String>>,
     /// All labels but cdk's own.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Arc<BTreeMap<String, String>>,
     /// Configs and secrets, by their path in the container.
-    pub files: BTreeMap<String, FileRef>,
+    pub files: Arc<BTreeMap<String, FileRef>>,
     /// Folders whose files change in place, and the names of the files.
-    pub folders: BTreeMap<String, BTreeSet<String>>,
+    pub folders: Arc<BTreeMap<String, BTreeSet<String>>>,
     /// Ports bound on the host.
     pub ports: BTreeSet<PortBinding>,
     /// What it sees of networks; of the ports that it says it has, those that are not published.
-    pub network: Networking,
+    pub network: Arc<Networking>,
     /// Volumes and bind mounts that were asked for; not those that the image asks for by itself.
-    pub mounts: BTreeSet<Mount>,
+    pub mounts: Arc<BTreeSet<Mount>>,
     /// The health check in force.
-    pub healthcheck: Option<Healthcheck>,
+    pub healthcheck: Arc<Option<Healthcheck>>,
     /// What the engine does when it ends.
     pub restart: Restart,
     /// Who runs it; empty is root.
-    pub user: String,
+    pub user: SharedText,
     /// Where it runs; empty is `/`.
-    pub working_dir: String,
+    pub working_dir: SharedText,
     /// Where its output goes.
-    pub logging: Logging,
+    pub logging: Arc<Logging>,
     /// From the stop signal to the kill; none is the engine's ten seconds.
     pub stop_grace_period: Option<Span>,
     /// What it may use.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// What it may do.
     #[serde(skip_serializing_if = "is_default")]
-    pub security: Security,
+    pub security: Arc<Security>,
     /// How it is run.
     #[serde(skip_serializing_if = "is_default")]
-    pub runtime: Runtime,
+    pub runtime: Arc<Runtime>,
+}
+
+impl EffectiveSpec {
+    /// Makes what is equal in another one and the same, so that it takes no room twice, and the two compare at once.
+    pub fn share(&mut self, other: &Self) {
+        fn share<T: PartialEq + ?Sized>(own: &mut Arc<T>, other: &Arc<T>) {
+            if own == other {
+                own.clone_from(other);
+            }
+        }
+        let Self {
+            command,
+            entrypoint,
+            environment,
+            labels,
+            files,
+            folders,
+            ports: _,
+            network,
+            mounts,
+            healthcheck,
+            restart: _,
+            user,
+            working_dir,
+            logging,
+            stop_grace_period: _,
+            limits,
+            security,
+            runtime,
+        } = self;
+        share(command, &other.command);
+        share(entrypoint, &other.entrypoint);
+        share(environment, &other.environment);
+        share(labels, &other.labels);
+        share(files, &other.files);
+        share(folders, &other.folders);
+        share(network, &other.network);
+        share(mounts, &other.mounts);
+        share(healthcheck, &other.healthcheck);
+        share(logging, &other.logging);
+        share(limits, &other.limits);
+        share(security, &other.security);
+        share(runtime, &other.runtime);
+        user.share(&other.user);
+        working_dir.share(&other.working_dir);
+    }
 }
 
 impl ContainerSpec {
@@ -152,31 +200,30 @@ impl ContainerSpec {
             [word] if word.is_empty() => Vec::new(),
             words => words.to_vec(),
         });
+        let folders = folders.iter().map(|(at, folder)| (at.clone(), folder.names()));
         EffectiveSpec {
-            command,
-            entrypoint: entrypoint.unwrap_or_else(|| image.entrypoint.clone()),
-            environment: laid_over(&image.environment, environment),
-            labels: laid_over(&image.labels, labels),
-            files: files.clone(),
-            folders: folders
-                .iter()
-                .map(|(at, folder)| (at.clone(), folder.names()))
-                .collect(),
+            command: command.into(),
+            entrypoint: entrypoint.unwrap_or_else(|| image.entrypoint.clone()).into(),
+            environment: laid_over(&image.environment, environment).into(),
+            labels: laid_over(&image.labels, labels).into(),
+            files: files.clone().into(),
+            folders: Arc::new(folders.collect()),
             ports: ports.clone(),
-            network: network.effective(exposed(&network.expose, &image.exposed, ports)),
-            mounts: mounts.clone(),
-            healthcheck: Healthcheck::merged(healthcheck.as_ref(), image.healthcheck.as_ref()),
+            network: network.effective(exposed(&network.expose, &image.exposed, ports)).into(),
+            mounts: mounts.clone().into(),
+            healthcheck: Healthcheck::merged(healthcheck.as_ref(), image.healthcheck.as_ref()).into(),
             restart: *restart,
-            user: user.clone().unwrap_or_else(|| image.user.clone()),
-            working_dir: cleaned(working_dir.as_ref().unwrap_or(&image.working_dir)),
-            logging: logging.clone(),
+            user: user.as_ref().unwrap_or(&image.user).as_str().into(),
+            working_dir: cleaned(working_dir.as_ref().unwrap_or(&image.working_dir)).into(),
+            logging: logging.clone().into(),
             stop_grace_period: stop_grace_period.map(|span| Span::seconds(span.whole_seconds())),
-            limits: limits.clone().folded(),
-            security: security.clone().folded(runtime.shares_host()),
+            limits: limits.clone().folded().into(),
+            security: security.clone().folded(runtime.shares_host()).into(),
             runtime: Runtime {
                 stop_signal: runtime::stop_signal(runtime.stop_signal.as_deref(), image.stop_signal.as_deref()),
                 ..runtime.clone()
-            },
+            }
+            .into(),
         }
     }
 
@@ -354,7 +401,7 @@ pub struct LiveContainer {
     pub owner: Ownership,
     /// The engine's id of the image that it runs.
     #[serde(default)]
-    pub image_id: String,
+    pub image_id: SharedText,
     /// The state that it is in.
     #[serde(default)]
     pub state: ContainerState,

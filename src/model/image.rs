@@ -275,7 +275,7 @@ pub struct ImageFacts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// What it brings along.
-    pub defaults: ImageDefaults,
+    pub defaults: Arc<ImageDefaults>,
 }
 
 /// What a registry says of an image.

@@ -115,7 +115,8 @@ impl ReplicaSpec {
         }
         effective.ports = self.ports().cloned().collect();
         let network = self.network();
-        effective.network = network.effective(exposed(&network.expose, &image.exposed, &effective.ports));
+        let expose = exposed(&network.expose, &image.exposed, &effective.ports);
+        effective.network = network.effective(expose).into();
     }
 
     /// A digest over all of it; equal specs have equal fingerprints, on every machine.

@@ -1,6 +1,7 @@
 //! Which names say that their value is a secret, and what is shown in its place.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::model::container::EffectiveSpec;
 use crate::model::image::ImageDefaults;
@@ -95,10 +96,13 @@ impl EffectiveSpec {
             annotations,
             storage_opt,
             ..
-        } = &mut self.runtime;
-        let maps = [&mut self.environment, &mut self.labels, &mut self.logging.options];
-        maps.into_iter().chain([annotations, storage_opt]).for_each(mask_values);
-        mask_commands(&mut self.command, &mut self.entrypoint, self.healthcheck.as_mut());
+        } = Arc::make_mut(&mut self.runtime);
+        let options = &mut Arc::make_mut(&mut self.logging).options;
+        let maps = [&mut self.environment, &mut self.labels].map(Arc::make_mut);
+        let maps = maps.into_iter().chain([options, annotations, storage_opt]);
+        maps.for_each(mask_values);
+        let [command, entrypoint] = [&mut self.command, &mut self.entrypoint].map(Arc::make_mut);
+        mask_commands(command, entrypoint, Arc::make_mut(&mut self.healthcheck).as_mut());
         self
     }
 }
@@ -140,13 +144,14 @@ mod tests {
     fn every_map_of_a_container_is_masked() {
         let map = || BTreeMap::from([("api_token".to_owned(), "s3cret".to_owned())]);
         let mut spec = EffectiveSpec {
-            environment: map(),
-            labels: map(),
+            environment: map().into(),
+            labels: map().into(),
             ..EffectiveSpec::default()
         };
-        spec.logging.options = map();
-        spec.runtime.annotations = map();
-        spec.runtime.storage_opt = map();
+        Arc::make_mut(&mut spec.logging).options = map();
+        let runtime = Arc::make_mut(&mut spec.runtime);
+        runtime.annotations = map();
+        runtime.storage_opt = map();
         let shown = format!("{:?}", spec.masked());
         assert!(!shown.contains("s3cret"), "{shown}");
         assert_eq!(shown.matches(MASK).count(), 5, "{shown}");

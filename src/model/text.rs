@@ -12,6 +12,21 @@ use serde::{Deserialize, Serialize, Serializer};
 #[serde(from = "String")]
 pub struct SharedText(ArcStr);
 
+impl SharedText {
+    /// Makes an equal text one and the same with this one.
+    pub fn share(&mut self, other: &Self) {
+        if self == other {
+            self.clone_from(other);
+        }
+    }
+}
+
+impl Default for SharedText {
+    fn default() -> Self {
+        Self(ArcStr::new())
+    }
+}
+
 impl Deref for SharedText {
     type Target = str;
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::observe::{OBSERVATION_VERSION, ObservationDocument};
+use crate::model::host::ObservedHost;
+use crate::observe::{OBSERVATION_VERSION, ObservationDocument, Sharing};
 
 /// The JSON Schema of an observation's file.
 pub fn schema() -> Value {
@@ -40,10 +41,16 @@ pub fn read_document(text: &str) -> Result<ObservationDocument, String> {
     if !unknown.is_empty() {
         return Err(unknown.join("\n"));
     }
-    serde_path_to_error::deserialize(value).map_err(|why| {
+    let document: Result<ObservationDocument, _> = serde_path_to_error::deserialize(value);
+    let mut document = document.map_err(|why| {
         let path = why.path().to_string();
         format!("the observation does not read at {path}: {}", why.into_inner())
-    })
+    })?;
+    let mut sharing = Sharing::default();
+    for state in document.observed.hosts.values_mut().filter_map(ObservedHost::state_mut) {
+        sharing.host(state);
+    }
+    Ok(document)
 }
 
 /// Looks for keys that the schema does not know: serde loses them in flattened types.

@@ -10,7 +10,7 @@ use crate::model::host::{Foreign, HostState, ObservedHost, OtherCluster};
 use crate::model::image::ImageFacts;
 use crate::model::journal::{JOURNAL_VERSION, JournalRecord};
 use crate::model::name::{ClusterName, HostName};
-use crate::observe::{Observed, Wanted, images};
+use crate::observe::{Observed, Sharing, Wanted, images};
 
 /// Asks every host what it holds of `cluster`, `parallel` hosts at once, and resolves the wanted images.
 ///
@@ -29,22 +29,28 @@ pub async fn observe(
         .flat_map(|image| [image.tagged(), image.digest().map(|digest| image.pinned(digest))])
         .flatten()
         .collect();
-    let looks: Vec<(HostName, ObservedHost)> = stream::iter(hosts)
+    let mut sharing = Sharing::default();
+    let seen: BTreeMap<HostName, ObservedHost> = stream::iter(hosts)
         .map(|(name, host)| async move {
             let state = match host {
                 Ok(host) => look(host.as_ref(), cluster, names, wanted.others).await,
                 Err(error) => Err(error.clone()),
             };
-            let observed = match state {
-                Ok(state) => ObservedHost::Reachable(Box::new(state)),
-                Err(error) => ObservedHost::Unreachable(error.to_string()),
-            };
-            (name.clone(), observed)
+            (name.clone(), state)
         })
         .buffer_unordered(parallel.max(1))
+        .map(|(name, state)| {
+            let observed = match state {
+                Ok(mut state) => {
+                    sharing.host(&mut state);
+                    ObservedHost::Reachable(Box::new(state))
+                }
+                Err(error) => ObservedHost::Unreachable(error.to_string()),
+            };
+            (name, observed)
+        })
         .collect()
         .await;
-    let seen: BTreeMap<HostName, ObservedHost> = looks.into_iter().collect();
     let (images, platforms) = images::resolve(hosts, &seen, wanted, credentials, parallel).await;
     Observed {
         hosts: seen,
@@ -118,9 +124,9 @@ async fn containers_and_images(
     others: Others,
 ) -> Result<(Containers, BTreeMap<String, ImageFacts>), HostError> {
     let containers = host.containers(cluster, others).await?;
-    let running = containers.own.iter().map(|container| &container.image_id);
-    let inspect: BTreeSet<&String> = wanted.iter().chain(running).collect();
-    let inspect: Vec<String> = inspect.into_iter().cloned().collect();
+    let running = containers.own.iter().map(|container| &*container.image_id);
+    let inspect: BTreeSet<&str> = wanted.iter().map(String::as_str).chain(running).collect();
+    let inspect: Vec<String> = inspect.into_iter().map(str::to_owned).collect();
     let images = host.images(&inspect).await?;
     Ok((containers, images))
 }

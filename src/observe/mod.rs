@@ -3,6 +3,7 @@
 mod document;
 mod images;
 mod look;
+mod share;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use crate::model::policy::PullPolicy;
 
 pub use document::{read_document, schema};
 pub use look::observe;
+pub use share::Sharing;
 
 /// The version of the observation's format that this cdk writes; it refuses a newer one.
 pub const OBSERVATION_VERSION: u32 = 1;

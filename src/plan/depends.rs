@@ -277,5 +277,5 @@ fn has_no_check(input: Input<'_>, name: &ServiceName) -> bool {
     });
     known
         .next()
-        .is_some_and(|check| check.is_none_or(|check| check.is_none()))
+        .is_some_and(|check| check.as_ref().as_ref().is_none_or(|check| check.is_none()))
 }

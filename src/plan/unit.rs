@@ -169,7 +169,7 @@ impl<'i> Builder<'i> {
             Op::Container(ContainerOp::Update { name, limits, restart })
         };
         let before = here.container.spec.as_ref();
-        if before.is_some_and(|spec| (&spec.limits, spec.restart) == (limits, restart)) {
+        if before.is_some_and(|spec| (&*spec.limits, spec.restart) == (limits, restart)) {
             return;
         }
         let undo = before

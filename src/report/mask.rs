@@ -43,7 +43,7 @@ pub fn observed(mut observed: Observed) -> Observed {
             }
         }
         for facts in state.images.values_mut() {
-            facts.defaults = std::mem::take(&mut facts.defaults).masked();
+            facts.defaults = Arc::unwrap_or_clone(std::mem::take(&mut facts.defaults)).masked().into();
         }
     }
     observed

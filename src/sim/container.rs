@@ -104,7 +104,7 @@ impl SimContainer {
 /// What a container has come to, so long after its start.
 fn moment(spec: Option<&EffectiveSpec>, behaviour: &Behaviour, elapsed: Duration) -> Moment {
     let running = |restarts: u64, started: Duration| {
-        let checked = spec.and_then(|spec| spec.healthcheck.as_ref());
+        let checked = spec.and_then(|spec| (*spec.healthcheck).as_ref());
         let health = checked
             .is_some_and(|check| !check.is_none())
             .then(|| health(behaviour, elapsed - started));

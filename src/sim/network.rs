@@ -1,5 +1,7 @@
 //! What Docker's verbs do to a simulated host's networks, at once. Time and faults are `host`'s.
 
+use std::sync::Arc;
+
 use crate::host::HostError;
 use crate::model::container::ContainerSpec;
 use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, is_predefined};
@@ -46,7 +48,7 @@ impl State {
         let container = self.existing(container)?;
         container.network_ids().insert(network.to_owned(), id);
         if let Some(spec) = container.spec() {
-            spec.network.networks.insert(network.to_owned(), how.clone());
+            Arc::make_mut(&mut spec.network).networks.insert(network.to_owned(), how.clone());
         }
         Ok(())
     }
@@ -55,7 +57,7 @@ impl State {
         let container = self.existing(container)?;
         container.network_ids().remove(network);
         if let Some(spec) = container.spec() {
-            spec.network.networks.remove(network);
+            Arc::make_mut(&mut spec.network).networks.remove(network);
         }
         Ok(())
     }

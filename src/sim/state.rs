@@ -156,7 +156,7 @@ impl State {
                 image: owner.image.clone().or_else(|| Some(spec.image.clone())),
                 ..owner.clone()
             },
-            image_id: image_id.clone(),
+            image_id: image_id.as_str().into(),
             state: ContainerState::Created,
             started_at: String::new(),
             restarts: 0,
@@ -233,7 +233,7 @@ impl State {
 
     pub(super) fn update(&mut self, name: &str, limits: &Limits, restart: Restart) -> Result<(), HostError> {
         if let Some(spec) = self.existing(name)?.spec() {
-            spec.limits = limits.clone().folded();
+            spec.limits = limits.clone().folded().into();
             spec.restart = restart;
         }
         Ok(())

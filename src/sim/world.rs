@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -66,7 +67,7 @@ pub enum Kill {
 #[derive(Debug, Clone)]
 pub(super) struct Published {
     pub(super) digest: Digest,
-    pub(super) defaults: ImageDefaults,
+    pub(super) defaults: Arc<ImageDefaults>,
 }
 
 /// What simulated hosts share.
@@ -110,7 +111,7 @@ impl World {
     pub fn publish(&self, image: &ImageRef, digest: &Digest, defaults: &ImageDefaults) {
         let published = Published {
             digest: digest.clone(),
-            defaults: defaults.clone(),
+            defaults: Arc::new(defaults.clone()),
         };
         let mut registry = self.registry.borrow_mut();
         registry.insert(image.pinned(digest), published.clone());

@@ -1,6 +1,7 @@
 //! A container as an engine reports it, in the model's words. Only reading; how one is made is `create`'s.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use bollard::models::{
     ContainerConfig, ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum as Status,
@@ -41,7 +42,7 @@ pub fn live(answer: ContainerInspectResponse) -> Result<LiveContainer, Unreadabl
         network_ids: network::ids(&endpoints),
         name,
         owner,
-        image_id: answer.image.unwrap_or_default(),
+        image_id: answer.image.unwrap_or_default().into(),
         started_at: if started_at.starts_with("0001-") {
             String::new()
         } else {
@@ -142,28 +143,28 @@ fn effective(
         ..check
     });
     EffectiveSpec {
-        network,
+        network: network.into(),
         ports,
-        command: config.cmd.unwrap_or_default(),
-        entrypoint: config.entrypoint.unwrap_or_default(),
-        environment: environment(config.env.unwrap_or_default()),
-        logging: logging(host.log_config.unwrap_or_default(), label::asked_logging(&labels)),
-        labels: label::without_own(labels),
+        command: config.cmd.unwrap_or_default().into(),
+        entrypoint: config.entrypoint.unwrap_or_default().into(),
+        environment: environment(config.env.unwrap_or_default()).into(),
+        logging: logging(host.log_config.unwrap_or_default(), label::asked_logging(&labels)).into(),
+        labels: label::without_own(labels).into(),
         // Sorted out of the mounts afterwards.
-        files: BTreeMap::new(),
-        folders: BTreeMap::new(),
-        mounts,
-        healthcheck,
+        files: Arc::default(),
+        folders: Arc::default(),
+        mounts: mounts.into(),
+        healthcheck: healthcheck.into(),
         restart: restart(host.restart_policy.unwrap_or_default()),
-        user: config.user.unwrap_or_default(),
-        working_dir: config.working_dir.unwrap_or_default(),
+        user: config.user.unwrap_or_default().into(),
+        working_dir: config.working_dir.unwrap_or_default().into(),
         // An engine takes a negative time for "never kill"; the model's longest stands for it.
         stop_grace_period: config
             .stop_timeout
             .map(|seconds| Span::seconds(u64::try_from(seconds).unwrap_or(u32::MAX.into()))),
-        limits,
-        security: security.folded(runtime.shares_host()),
-        runtime,
+        limits: limits.into(),
+        security: security.folded(runtime.shares_host()).into(),
+        runtime: runtime.into(),
     }
 }
 

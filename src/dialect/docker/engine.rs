@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use bollard::models::{DistributionInspect, ImageInspect, ImageSummary, SystemInfo};
 
@@ -99,7 +100,7 @@ pub fn listed(summary: &ImageSummary) -> ImageFacts {
         tags: named(&summary.repo_tags),
         digests: named(&summary.repo_digests),
         platform: None,
-        defaults: ImageDefaults::default(),
+        defaults: Arc::default(),
     }
 }
 
@@ -112,7 +113,7 @@ pub fn image(answer: ImageInspect) -> ImageFacts {
         platform: Platform::new(&text(&answer.os), &text(&answer.architecture), &text(&answer.variant)),
         tags: named(&answer.repo_tags.unwrap_or_default()),
         digests: named(&answer.repo_digests.unwrap_or_default()),
-        defaults: ImageDefaults {
+        defaults: Arc::new(ImageDefaults {
             entrypoint: config.entrypoint.unwrap_or_default(),
             command: config.cmd.unwrap_or_default(),
             environment: container::environment(config.env.unwrap_or_default()),
@@ -122,7 +123,7 @@ pub fn image(answer: ImageInspect) -> ImageFacts {
             working_dir: config.working_dir.unwrap_or_default(),
             healthcheck: config.healthcheck.map(container::healthcheck),
             stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
-        },
+        }),
     }
 }
 

@@ -2,6 +2,7 @@
 //! replica, both ways. No content.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount as EngineMount, MountType, VolumeCreateRequest};
 
@@ -79,10 +80,8 @@ pub fn read(spec: &mut EffectiveSpec, owner: &Ownership, labels: &HashMap<String
         .get(label::FOLDERS)
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
-    let EffectiveSpec {
-        mounts, files, folders, ..
-    } = spec;
-    mounts.retain(|mount| {
+    let (files, folders) = (Arc::make_mut(&mut spec.files), Arc::make_mut(&mut spec.folders));
+    Arc::make_mut(&mut spec.mounts).retain(|mount| {
         let Some(name) = own(&cluster, mount) else { return true };
         if let Ok(file) = name.parse::<FileRef>() {
             files.insert(mount.target.clone(), file);
