@@ -188,10 +188,6 @@ pub fn applied(plan: &Plan, target: &Target, before: &Observed) -> Observed {
             };
             state.networks.insert(network.clone(), live);
         }
-        for spec in wanted.containers.values() {
-            let known = images.get(&spec.common().image.to_string()).cloned();
-            state.images.extend(known);
-        }
     }
     let mut sharing = Sharing::default();
     for step in &plan.steps {
@@ -204,6 +200,7 @@ pub fn applied(plan: &Plan, target: &Target, before: &Observed) -> Observed {
         ) else {
             continue;
         };
+        state.images.entry(id.clone()).or_insert_with(|| facts.clone());
         let mut live = LiveContainer {
             id: format!("{:064x}", step.id.0),
             name: name.to_string(),

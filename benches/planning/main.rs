@@ -207,7 +207,7 @@ fn rounds(size: Size, way: Way, desired: &Desired, observed: &Observed) -> Resul
 
 type One = (Duration, [Duration; FLOORS.len()], (Plan, Target), u64);
 
-/// Plans once, as `flow` does; what lies between is dropped within the time.
+/// Plans once, as `flow` does, until the plan is there.
 fn one(desired: &Desired, observed: &Observed) -> Result<One, String> {
     let base = memory("VmRSS:")?;
     let begun = Instant::now();
@@ -220,14 +220,14 @@ fn one(desired: &Desired, observed: &Observed) -> Result<One, String> {
     };
     let counts = counts(desired, observed);
     done(0);
-    let placement = place(desired, observed, &counts, &Asked::default());
+    let (placement, standing) = place(desired, observed, &counts, &Asked::default());
     done(1);
     let target = render(desired, &placement).map_err(|problems| format!("{problems:?}"))?;
     if !clashes(&target, observed).is_empty() {
         return Err("networks clash".to_owned());
     }
     done(2);
-    let difference = diff(&target, &placement, observed);
+    let difference = diff(&target, &placement, observed, &standing);
     done(3);
     let plan = plan(Input {
         target: &target,
@@ -236,7 +236,6 @@ fn one(desired: &Desired, observed: &Observed) -> Result<One, String> {
         diff: &difference,
     });
     done(4);
-    drop((placement, difference));
     Ok((begun.elapsed(), floors, (plan, target), base))
 }
 

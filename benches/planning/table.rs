@@ -21,7 +21,7 @@ pub struct Measured {
     pub size: Size,
     pub way: Way,
     pub steps: usize,
-    /// From `Desired` and `Observed` to the plan, with everything dropped that lies between.
+    /// From `Desired` and `Observed` to the plan.
     pub total: Duration,
     pub floors: [Duration; FLOORS.len()],
     /// In KiB: the process's most, `Desired` and `Observed` among it.
@@ -33,7 +33,7 @@ pub struct Measured {
 /// What the table says of itself.
 pub const HEAD: &str = "`Desired` and `Observed` in memory → a complete `Plan` in memory: scale, place, render, diff, plan. 300 services with ten variables and a
 health check each; half of them with constraints, a quarter with assigned ports, a third on a network of their own, a third with reservations.
-Milliseconds, medians; `total` holds the dropping of what lies between, too. Memory is the process's peak, and in brackets what it held before it planned.
+Milliseconds, medians. Memory is the process's peak, and in brackets what it held before it planned.
 Made by `benches/plan`; `plan.svg` shows the same.
 ";
 

@@ -1,14 +1,15 @@
 //! What is to happen to one wanted replica, by what stands of it. Comparing fields is `field`'s and `image`'s.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::diff::effective::Effective;
 use crate::diff::field::{self, Changes, Difference};
 use crate::diff::file::Files;
 use crate::diff::{SlotDiff, Verdict, image, plain};
 use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
-use crate::model::host::{HostState, ObservedHost};
+use crate::model::host::HostState;
+use crate::model::image::{ImageRef, Resolution};
 use crate::model::name::{HostName, Slot, retired_name};
 use crate::model::policy::Order;
 use crate::model::replica::ReplicaSpec;
@@ -19,11 +20,16 @@ use crate::place::Assignment;
 use crate::place::live::Standing;
 use crate::render::Target;
 
+/// What is told of a replica that is as it should be, thousands of times.
+static AS_IT_SHOULD_BE: LazyLock<SharedText> = LazyLock::new(|| "as it should be".into());
+
 /// Judges wanted replicas.
 pub(super) struct Judge<'t, 'a> {
     pub(super) target: &'t Target,
-    pub(super) observed: &'a Observed,
+    observed: &'a Observed,
     effective: Effective,
+    /// What the last image stands for.
+    resolved: Option<(ImageRef, Option<&'a Resolution>)>,
 }
 
 /// A wanted replica while it is judged.
@@ -31,10 +37,12 @@ struct Case<'t, 'a> {
     slot: &'t Slot,
     assignment: &'t Assignment,
     spec: &'t Arc<ReplicaSpec>,
-    state: &'a HostState,
     /// Its containers on other hosts.
     elsewhere: Vec<Standing<'a>>,
 }
+
+/// What is to happen to a replica, and to others of it that stand too.
+type Judged<'a> = (SlotDiff<'a>, Vec<SlotDiff<'a>>);
 
 impl<'t, 'a> Judge<'t, 'a> {
     pub(super) fn new(target: &'t Target, observed: &'a Observed) -> Self {
@@ -43,61 +51,53 @@ impl<'t, 'a> Judge<'t, 'a> {
             target,
             observed,
             effective,
+            resolved: None,
         }
     }
 
-    /// What is to happen to a wanted replica of which this stands; more than one entry where it stands more than once.
+    /// What is to happen to a wanted replica with this spec (none where its host does not answer) of which this stands.
     pub(super) fn wanted(
         &mut self,
         slot: &Slot,
         assignment: &Assignment,
-        standings: Vec<Standing<'a>>,
-    ) -> Vec<SlotDiff<'a>> {
+        spec: Option<&Arc<ReplicaSpec>>,
+        standings: &[Standing<'a>],
+    ) -> Judged<'a> {
         let host = &assignment.host;
-        let spec = self.target.hosts.get(host).and_then(|host| host.containers.get(slot));
-        let state = self.observed.hosts.get(host).and_then(ObservedHost::state);
-        let (Some(spec), Some(state)) = (spec, state) else {
-            return vec![entry(
-                slot,
-                host,
-                Verdict::Unknown,
-                assignment.reason.to_string().into(),
-            )];
+        let Some(spec) = spec else {
+            let why = assignment.reason.to_string().into();
+            return (entry(slot, host, Verdict::Unknown, why), Vec::new());
         };
-        let is_job = self
-            .target
-            .services
-            .get(&slot.service)
-            .is_some_and(|service| service.job.is_some());
-        if is_job {
-            return vec![self.job(slot, assignment, (spec, state), standings)];
+        let service = self.target.services.get(&slot.service);
+        if service.is_some_and(|service| service.job.is_some()) {
+            return (self.job(slot, assignment, spec, standings.to_vec()), Vec::new());
         }
-        let (here, mut elsewhere): (Vec<_>, Vec<_>) = standings.into_iter().partition(|one| one.host == host);
-        elsewhere.sort_by_key(|one| !one.is_live());
-        let case = Case {
+        let mut case = Case {
             slot,
             assignment,
             spec,
-            state,
-            elsewhere,
+            elsewhere: Vec::new(),
         };
-        let retired = retired_name(&self.target.cluster, slot);
-        let (in_place, mut others): (Vec<_>, Vec<_>) = here.into_iter().partition(|one| one.in_place);
-        others.sort_by_key(|one| one.name != retired);
-        match (in_place.into_iter().next(), others.is_empty()) {
-            (None, true) => vec![case.absent()],
-            (Some(here), true) => self.present(case, here, Vec::new()),
-            (Some(here), false) => self.present(case, here, others),
-            (None, false) => {
-                let here = others.remove(0);
-                self.present(case, here, others)
-            }
+        match standings {
+            [] => return (case.absent(), Vec::new()),
+            [here] if here.host == host => return self.present(case, here.clone(), Vec::new()),
+            [..] => {}
         }
+        let (mut here, elsewhere): (Vec<_>, Vec<_>) = standings.iter().cloned().partition(|one| one.host == host);
+        case.elsewhere = elsewhere;
+        case.elsewhere.sort_by_key(|one| !one.is_live());
+        if here.is_empty() {
+            return (case.absent(), Vec::new());
+        }
+        let retired = retired_name(&self.target.cluster, slot);
+        here.sort_by_key(|one| (!one.in_place, one.name != retired));
+        let first = here.remove(0);
+        self.present(case, first, here)
     }
 
     /// A replica that stands on its host: `here`, and perhaps others beside it that an apply left which was cut off.
-    fn present(&mut self, case: Case<'_, 'a>, here: Standing<'a>, others: Vec<Standing<'a>>) -> Vec<SlotDiff<'a>> {
-        let changes = self.changes(&case, case.spec, &here);
+    fn present(&mut self, case: Case<'_, 'a>, here: Standing<'a>, others: Vec<Standing<'a>>) -> Judged<'a> {
+        let changes = self.compared(case.spec, &here);
         let host = &case.assignment.host;
         let doubles: Vec<SlotDiff<'a>> = case.elsewhere.iter().map(|one| doubled(case.slot, host, one)).collect();
         let state = &here.container.state.clone();
@@ -138,12 +138,10 @@ impl<'t, 'a> Judge<'t, 'a> {
         own.extras.extend(case.elsewhere);
         if own.verdict == Verdict::Unplaced {
             own.extras.clear();
-            return vec![own];
+            return (own, Vec::new());
         }
         own.from = None;
-        let mut all = vec![own];
-        all.extend(doubles);
-        all
+        (own, doubles)
     }
 
     fn replaced(
@@ -181,7 +179,7 @@ impl<'t, 'a> Judge<'t, 'a> {
                 return entry(case.slot, &case.assignment.host, Verdict::Unplaced, why.into());
             };
             spec = Arc::new(spec.with_ports(spare));
-            changes = self.changes(case, &spec, old);
+            changes = self.compared(&spec, old);
         }
         let verdict = Verdict::Replace {
             spec,
@@ -195,29 +193,22 @@ impl<'t, 'a> Judge<'t, 'a> {
     }
 
     /// What differs between a container and a spec, its image first.
-    fn changes(&mut self, case: &Case<'_, 'a>, spec: &ReplicaSpec, live: &Standing<'_>) -> Changes {
-        self.compared(spec, live.container, case.state)
-    }
-
-    /// The same, of a container on a host in this state.
-    pub(super) fn compared(&mut self, spec: &ReplicaSpec, container: &LiveContainer, state: &HostState) -> Changes {
-        let wanted = &spec.common().image;
-        let resolution = self.observed.images.get(&wanted.to_string());
-        let image = image::compare(wanted, resolution, container, state);
-        let mut changes = match &container.spec {
-            None => Changes::default(),
-            Some(live) => self.fields(spec, live, container, state),
-        };
-        if let Some(live) = &container.spec {
+    pub(super) fn compared(&mut self, spec: &ReplicaSpec, live: &Standing<'_>) -> Changes {
+        let (container, common) = (live.container, spec.common());
+        let resolution = self.resolution(&common.image);
+        let image = image::compare(&common.image, resolution, live);
+        let mut changes = Changes::default();
+        if let Some(effective) = &container.spec {
+            changes = self.fields(spec, effective, live);
             let files = Files {
                 target: self.target,
-                spec: spec.common(),
+                spec: common,
                 live: container,
-                state,
+                state: live.state,
             };
-            files.compare(live, &mut changes);
+            files.compare(effective, &mut changes);
         }
-        changes.list.extend(lost_networks(container, state));
+        changes.list.extend(lost_networks(container, live.state));
         changes.needs_new |= changes.list.iter().any(|change| change.field == "networks");
         if let Some(image) = image {
             changes.needs_new = true;
@@ -226,35 +217,39 @@ impl<'t, 'a> Judge<'t, 'a> {
         changes
     }
 
+    /// What an image stands for.
+    fn resolution(&mut self, image: &ImageRef) -> Option<&'a Resolution> {
+        if let Some((_, known)) = self.resolved.as_ref().filter(|(last, _)| last == image) {
+            return *known;
+        }
+        let known = self.observed.images.get(&image.to_string());
+        self.resolved = Some((image.clone(), known));
+        known
+    }
+
     /// What differs of all but the image and the files.
-    fn fields(
-        &mut self,
-        spec: &ReplicaSpec,
-        live: &EffectiveSpec,
-        container: &LiveContainer,
-        state: &HostState,
-    ) -> Changes {
-        let known = container.image_id.is_empty() || state.images.contains_key(&*container.image_id);
+    fn fields(&mut self, spec: &ReplicaSpec, effective: &EffectiveSpec, live: &Standing<'_>) -> Changes {
+        let container = live.container;
         // What the image brings along is not known once it is gone: then what the container was made from tells.
-        if !known && container.owner.fingerprint.as_ref() == Some(&spec.fingerprint()) {
+        let is_gone = live.image.is_none() && !container.image_id.is_empty();
+        if is_gone && container.owner.fingerprint.as_ref() == Some(&spec.fingerprint()) {
             return Changes::default();
         }
-        let facts = state.images.get(&*container.image_id);
         let none = Arc::default();
-        let image = facts.map_or(&none, |facts| &facts.defaults);
-        let wanted = self.effective.of(spec, image, live);
+        let image = live.image.map_or(&none, |facts| &facts.defaults);
+        let wanted = self.effective.of(spec, image, effective);
         let stamps = &spec.common().stamps;
         if stamps.is_empty() && !container.masked {
-            return field::compare(live, wanted);
+            return field::compare(effective, wanted);
         }
         let mut wanted = wanted.clone();
         for (label, stamp) in stamps {
             // Whatever the environment said when it was made is right; that the label is missing is not.
-            let value = live.labels.get(label).cloned();
+            let value = effective.labels.get(label).cloned();
             Arc::make_mut(&mut wanted.labels).insert(label.clone(), value.unwrap_or_else(|| stamp.to_string()));
         }
         let wanted = if container.masked { wanted.masked() } else { wanted };
-        field::compare(live, &wanted)
+        field::compare(effective, &wanted)
     }
 }
 
@@ -291,11 +286,11 @@ fn kept<'a>(here: &Standing<'a>, has_extras: bool) -> (Verdict<'a>, SharedText) 
         ContainerState::Running { health } => match health {
             Some(Health::Unhealthy) => "as it should be, but unhealthy",
             Some(Health::Starting) => "as it should be; not yet healthy",
-            Some(Health::Healthy) | None => "as it should be",
+            Some(Health::Healthy) | None => return (Verdict::Keep, AS_IT_SHOULD_BE.clone()),
         },
         ContainerState::Restarting => "as it should be, but it keeps ending and is restarted",
         ContainerState::Paused | ContainerState::Created | ContainerState::Exited { .. } | ContainerState::Dead => {
-            "as it should be"
+            return (Verdict::Keep, AS_IT_SHOULD_BE.clone());
         }
     };
     (Verdict::Keep, why.into())

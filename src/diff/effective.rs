@@ -18,7 +18,12 @@ struct Last {
 
 impl Effective {
     /// What an engine would report of this replica, made from an image with these defaults; what is as `live` has it, shared with it.
-    pub(super) fn of(&mut self, spec: &ReplicaSpec, image: &Arc<ImageDefaults>, live: &EffectiveSpec) -> &EffectiveSpec {
+    pub(super) fn of(
+        &mut self,
+        spec: &ReplicaSpec,
+        image: &Arc<ImageDefaults>,
+        live: &EffectiveSpec,
+    ) -> &EffectiveSpec {
         let last = self.0.take();
         let last = last.filter(|last| last.spec.is_like(spec) && last.image == *image);
         let last = self.0.insert(last.unwrap_or_else(|| Last {

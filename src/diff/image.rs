@@ -1,20 +1,20 @@
 //! Whether a container runs the image that git wants. Comparing only.
 
 use crate::diff::field::Difference;
-use crate::model::container::LiveContainer;
-use crate::model::host::HostState;
 use crate::model::image::{Digest, ImageFacts, ImageRef, Resolution};
+use crate::place::live::Standing;
 
 /// What differs between the image that a container was made from and the one that is wanted; none where nothing does, or
 /// where nobody can say.
 ///
 /// Another reference is a change even where it stands for the same content: labels shall say what git says.
-pub(super) fn compare(
-    wanted: &ImageRef,
-    resolution: Option<&Resolution>,
-    container: &LiveContainer,
-    state: &HostState,
-) -> Option<Difference> {
+pub(super) fn compare(wanted: &ImageRef, resolution: Option<&Resolution>, live: &Standing<'_>) -> Option<Difference> {
+    let Standing {
+        container,
+        state,
+        image: facts,
+        ..
+    } = *live;
     let change = |old: String, new: String| {
         Some(Difference {
             field: "image",
@@ -26,7 +26,6 @@ pub(super) fn compare(
     if let Some(image) = container.owner.image.as_ref().filter(|image| *image != wanted) {
         return change(image.to_string(), wanted.to_string());
     }
-    let facts = state.images.get(&*container.image_id);
     match resolution {
         Some(Resolution::Digest(digest)) => {
             let live = match (&container.owner.digest, facts) {

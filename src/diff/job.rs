@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::diff::container::{Judge, entry};
 use crate::diff::{SlotDiff, Verdict, plain};
 use crate::model::container::{ContainerState, LiveContainer};
-use crate::model::host::HostState;
 use crate::model::name::Slot;
 use crate::model::replica::ReplicaSpec;
 use crate::place::live::Standing;
@@ -17,7 +16,7 @@ impl<'a> Judge<'_, 'a> {
         &mut self,
         slot: &Slot,
         assignment: &Assignment,
-        (spec, state): (&Arc<ReplicaSpec>, &HostState),
+        spec: &Arc<ReplicaSpec>,
         mut standings: Vec<Standing<'a>>,
     ) -> SlotDiff<'a> {
         let host = &assignment.host;
@@ -45,7 +44,7 @@ impl<'a> Judge<'_, 'a> {
             (Some(_) | None, _) => "this version has not run yet".to_owned(),
         };
         let fields = before.filter(|before| here.is_none() && !self.is_wanted(before.container));
-        let fields = fields.map(|before| self.compared(spec, before.container, state).list);
+        let fields = fields.map(|before| self.compared(spec, before).list);
         let verdict = Verdict::Run {
             spec: Arc::clone(spec),
             here,

@@ -26,7 +26,7 @@ use crate::model::replica::ReplicaSpec;
 use crate::model::setting::{Limits, Restart};
 use crate::model::text::SharedText;
 use crate::observe::Observed;
-use crate::place::live::{Standing, standing};
+use crate::place::live::{Standing, Standings};
 use crate::place::{HostAnswer, Placement};
 use crate::render::Target;
 
@@ -173,8 +173,8 @@ impl Diff<'_> {
     }
 }
 
-/// Compares what is wanted with what was seen.
-pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) -> Diff<'a> {
+/// Compares what is wanted with what was seen, and with what of it stands.
+pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, standing: &Standings<'a>) -> Diff<'a> {
     let services = target.services.keys();
     let mut diff = Diff {
         services: services.map(|name| (name.clone(), ServiceDiff::default())).collect(),
@@ -182,27 +182,36 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed) 
         unsettled: BTreeSet::new(),
         narrowed: false,
     };
-    let mut standing = standing(&target.cluster, &placement.hosts, observed);
     let mut judge = Judge::new(target, observed);
+    // All three by slot.
+    let mut specs = target.containers.iter().peekable();
+    let mut there = standing.by_slot().peekable();
+    let mut unwanted: Vec<(&Slot, &[Standing<'a>])> = Vec::new();
     for (slot, assignment) in &placement.slots {
-        let standings = standing.remove(slot).unwrap_or_default();
-        push(&mut diff, judge.wanted(slot, assignment, standings));
+        while specs.next_if(|(other, _)| *other < slot).is_some() {}
+        unwanted.extend(std::iter::from_fn(|| there.next_if(|(other, _)| *other < slot)));
+        let spec = specs.next_if(|(other, _)| *other == slot).map(|(_, spec)| spec);
+        let standings = there.next_if(|(other, _)| *other == slot);
+        let standings = standings.map(|(_, standings)| standings).unwrap_or_default();
+        let (own, doubles) = judge.wanted(slot, assignment, spec, standings);
+        push(&mut diff, [own]);
+        push(&mut diff, doubles);
     }
+    unwanted.extend(there);
     for slot in &placement.finished {
-        let standings = standing.remove(slot).unwrap_or_default();
-        push(&mut diff, judge.finished(slot, placement, standings));
+        push(&mut diff, judge.finished(slot, placement, standing.of(slot).to_vec()));
     }
     for (slot, refusal) in &placement.unplaced {
-        standing.remove(slot);
         let host = refusal.stays.as_ref().map(|placed| placed.host.clone());
         push(
             &mut diff,
             [plain(slot, Verdict::Unplaced, host, refusal.to_string().into())],
         );
     }
-    for (slot, standings) in standing {
+    unwanted.retain(|(slot, _)| !placement.finished.contains(*slot) && !placement.unplaced.contains_key(*slot));
+    for (slot, standings) in unwanted {
         let why = SharedText::from(why_gone(target, placement, slot));
-        let gone = standings.into_iter().map(|gone| {
+        let gone = standings.iter().cloned().map(|gone| {
             let host = Some(gone.host.clone());
             plain(slot, Verdict::Remove { gone }, host, why.clone())
         });

@@ -10,7 +10,7 @@ use crate::model::problem::Problem;
 use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::asked::Asked;
-use crate::place::live::{Standing, newest_record, standing};
+use crate::place::live::{Standing, Standings, newest_record};
 use crate::place::place;
 use crate::place::reason::Reason;
 use crate::plan::step::{Guard, GuardKind};
@@ -37,9 +37,9 @@ impl<'s> Base<'s> {
         observed: &Observed,
         counts: &BTreeMap<ServiceName, u32>,
     ) -> Result<Self, Vec<Problem>> {
-        let placement = place(desired, observed, counts, &Asked::default());
+        let (placement, standing) = place(desired, observed, counts, &Asked::default());
         let target = render(desired, &placement)?;
-        let difference = diff(&target, &placement, observed);
+        let difference = diff(&target, &placement, observed, &standing);
         let slots = || difference.services.values().flat_map(|service| &service.slots);
         let cut_off = newest_record(observed).is_some_and(|record| record.end != JournalEnd::Done);
         let doubled = slots().filter(|slot| cut_off && slot.verdict == Verdict::Doubled);
@@ -96,12 +96,10 @@ impl<'s> Base<'s> {
         let slots = || difference.services.values().flat_map(|service| &service.slots);
         let name = |one: &Standing<'_>| (one.host.clone(), one.name.to_string());
         let going: BTreeSet<(HostName, String)> = slots().flat_map(|slot| &slot.extras).map(name).collect();
-        let standing = standing(&grounds.target.cluster, &grounds.placement.hosts, grounds.observed);
-        let stays = standing
-            .into_values()
-            .flatten()
-            .filter(|one| one.is_live() && !going.contains(&name(one)));
-        let stays: Vec<Standing<'_>> = stays.collect();
+        let standing = Standings::new(&grounds.target.cluster, &grounds.placement.hosts, grounds.observed);
+        let stays = standing.all().iter();
+        let stays = stays.filter(|one| one.is_live() && !going.contains(&name(one)));
+        let stays: Vec<&Standing<'_>> = stays.collect();
         let mut guards = Vec::new();
         for slot in slots() {
             let (Verdict::Move { spec } | Verdict::Create { spec }, Some(host)) = (&slot.verdict, &slot.host) else {

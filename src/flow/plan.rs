@@ -60,27 +60,26 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         }
     }
     let counts = counts(&desired, &observed);
-    let placement = place(&desired, &observed, &counts, &settings.asked);
+    let (placement, standing) = place(&desired, &observed, &counts, &settings.asked);
     let mut target = render(&desired, &placement).map_err(rejected)?;
     let clashes = clashes(&target, &observed);
     if !clashes.is_empty() {
         return Err(rejected(clashes));
     }
     let mut encrypted = past::encrypted(&desired);
-    let mut difference = diff(&target, &placement, &observed);
+    let mut difference = diff(&target, &placement, &observed, &standing);
     // Reading earlier revisions takes time, which only a file that differs is worth.
     if difference.has_files() {
         for earlier in past(settings, &target, &observed) {
-            let rendered = render(
-                &earlier,
-                &place(&earlier, &observed, &self::counts(&earlier, &observed), &settings.asked),
-            );
+            let counts = self::counts(&earlier, &observed);
+            let (placement, _) = place(&earlier, &observed, &counts, &settings.asked);
+            let rendered = render(&earlier, &placement);
             target
                 .past
                 .extend(rendered.map(|target| target.blobs).unwrap_or_default());
             encrypted.extend(past::encrypted(&earlier));
         }
-        difference = diff(&target, &placement, &observed);
+        difference = diff(&target, &placement, &observed, &standing);
     }
     let base = settings
         .asked

@@ -18,7 +18,7 @@ pub(super) async fn ask(desired: &Desired, observed: &mut Observed, links: &Host
     if own.all(|network| network.spec.pools.is_empty()) {
         return;
     }
-    let placement = place(desired, observed, &counts(desired, observed), &Asked::default());
+    let (placement, _) = place(desired, observed, &counts(desired, observed), &Asked::default());
     let Ok(target) = render(desired, &placement) else {
         return;
     };

@@ -209,7 +209,9 @@ impl ContainerSpec {
             files: files.clone().into(),
             folders: Arc::new(folders.collect()),
             ports: ports.clone(),
-            network: network.effective(exposed(&network.expose, &image.exposed, ports)).into(),
+            network: network
+                .effective(exposed(&network.expose, &image.exposed, ports))
+                .into(),
             mounts: mounts.clone().into(),
             healthcheck: Healthcheck::merged(healthcheck.as_ref(), image.healthcheck.as_ref()).into(),
             restart: *restart,

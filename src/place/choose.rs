@@ -14,13 +14,13 @@ use crate::place::crowd::{Crowds, Groupings, Index};
 use crate::place::filter::Room;
 use crate::place::home::{Known, Seat};
 use crate::place::kind::{Kind, kinds};
-use crate::place::live::{Standing, standing};
+use crate::place::live::{Standing, Standings};
 use crate::place::near::Bonds;
 use crate::place::ports::Pool;
 use crate::place::reason::{Obstacle, Reason};
 use crate::place::roll::Roll;
 use crate::place::settle::Leaving;
-use crate::place::survey::{Survey, answer};
+use crate::place::survey::Survey;
 use crate::place::{Assignment, HostAnswer, Placement};
 use crate::resolve::desired::Desired;
 use crate::scale::job::Jobs;
@@ -28,7 +28,6 @@ use crate::scale::job::Jobs;
 /// All that placing works on.
 pub(super) struct Placer<'a> {
     pub(super) desired: &'a Desired,
-    pub(super) observed: &'a Observed,
     pub(super) asked: &'a Asked,
     record: Option<&'a JournalRecord>,
     pub(super) forgotten: &'a BTreeSet<HostName>,
@@ -55,13 +54,8 @@ impl<'a> Placer<'a> {
         counts: &BTreeMap<ServiceName, u32>,
         roll: &'a Roll<'a>,
         asked: &'a Asked,
+        hosts: BTreeMap<HostName, HostAnswer>,
     ) -> Self {
-        let mut hosts: BTreeMap<_, _> = desired
-            .hosts
-            .iter()
-            .map(|(name, host)| (name.clone(), answer(host.state, observed.hosts.get(name))))
-            .collect();
-        hosts.extend(roll.gone.clone());
         let pool = Pool::new(desired);
         let rooms = desired.hosts.iter().map(|(name, host)| {
             let state = observed.hosts.get(name).and_then(ObservedHost::state);
@@ -73,7 +67,6 @@ impl<'a> Placer<'a> {
         let holds = |constraint| rooms.iter().map(|room| room.holds(constraint)).collect();
         Self {
             desired,
-            observed,
             asked,
             record: roll.record.as_deref(),
             forgotten: &roll.forgotten,
@@ -102,15 +95,19 @@ impl<'a> Placer<'a> {
         }
     }
 
-    pub(super) fn place(mut self) -> Placement {
+    pub(super) fn place(mut self, standing: &'a Standings<'a>) -> Placement {
         let hosts = self.done.hosts.clone();
-        let standing = standing(&self.desired.cluster.name, &hosts, self.observed);
-        let names: Vec<&HostName> = self.rooms.iter().map(|room| room.name).collect();
+        let silent = hosts.iter().filter(|(_, answer)| match answer {
+            HostAnswer::Silent(_) | HostAnswer::Gone(_) => true,
+            HostAnswer::Answers | HostAnswer::Down => false,
+        });
+        let names = self.rooms.iter().map(|room| room.name);
         let known = Known {
+            silent: silent.map(|(host, _)| host.clone()).collect(),
             hosts,
             standing,
             record: self.record,
-            by_name: names.into_iter().enumerate().map(|(at, name)| (name, at)).collect(),
+            by_name: names.enumerate().map(|(at, name)| (name, at)).collect(),
         };
         let Survey {
             mut seats,
@@ -119,7 +116,7 @@ impl<'a> Placer<'a> {
         } = self.survey(&known);
         self.note_ports(&known, &seats);
         // Who has the ports that it wants goes before who wants others.
-        seats.sort_by_cached_key(|seat| (!seat.keeps_ports(), seat.slot.clone()));
+        seats.sort_by_cached_key(|seat| !seat.keeps_ports());
         let mut bound: BTreeMap<Index, Vec<Seat<'a>>> = BTreeMap::new();
         let (moved, seats): (Vec<_>, Vec<_>) = seats.into_iter().partition(|seat| self.is_moved(seat));
         let mut leaving: Vec<Leaving<'a>> = Vec::new();
@@ -273,7 +270,7 @@ impl<'a> Placer<'a> {
         }
         room.has(&seat.kind)?;
         room.fits(&seat.kind, self.crowds.on(seat.kind.at, seat.host), false)?;
-        let running = seat.live.as_ref().is_some_and(Standing::is_live);
+        let running = seat.live.is_some_and(Standing::is_live);
         room.ports.bind(seat.kind.service, &self.pool, &seat.kept, running)
     }
 
@@ -281,15 +278,15 @@ impl<'a> Placer<'a> {
     fn note_ports(&mut self, known: &Known<'a>, seats: &[Seat<'a>]) {
         // Both by slot.
         let mut seats = seats.iter().map(|seat| &seat.slot).peekable();
-        for (slot, standings) in &known.standing {
-            while seats.next_if(|seat| *seat < *slot).is_some() {}
-            let seated = seats.peek() == Some(slot);
+        for (slot, standings) in known.standing.by_slot() {
+            while seats.next_if(|seat| *seat < slot).is_some() {}
+            let seated = seats.peek() == Some(&slot);
             for one in standings {
                 let ports = one.container.spec.iter().flat_map(|spec| &spec.ports);
                 let Some(at) = known.by_name.get(one.host).filter(|_| ports.clone().next().is_some()) else {
                     continue;
                 };
-                let wanted = seated || self.done.slots.contains_key(*slot) || self.done.finished.contains(*slot);
+                let wanted = seated || self.done.slots.contains_key(slot) || self.done.finished.contains(slot);
                 if let Some(room) = self.rooms.get_mut(*at) {
                     room.ports.note(ports, one.is_live() && wanted);
                 }
@@ -308,7 +305,7 @@ impl<'a> Placer<'a> {
             if *kind.name != slot.service {
                 continue;
             }
-            let here = known.standing.get(slot).into_iter().flatten();
+            let here = known.standing.of(slot).iter();
             let here = here.filter(|standing| *standing.host == assignment.host).count();
             let room = known.by_name.get(&assignment.host);
             let room = room.and_then(|at| self.rooms.get_mut(*at));

@@ -11,7 +11,7 @@ use crate::place::HostAnswer;
 use crate::place::choose::Placer;
 use crate::place::crowd::Index;
 use crate::place::kind::Kind;
-use crate::place::live::Standing;
+use crate::place::live::{Standing, Standings};
 use crate::place::reason::Obstacle;
 use crate::resolve::desired::{HostPort, Mode, Service};
 
@@ -46,7 +46,7 @@ pub(super) struct Seat<'a> {
     /// The ports that it has, or had.
     pub(super) kept: Vec<PortBinding>,
     /// Its container; none where only its data is there.
-    pub(super) live: Option<Standing<'a>>,
+    pub(super) live: Option<&'a Standing<'a>>,
 }
 
 impl Seat<'_> {
@@ -62,19 +62,37 @@ impl Seat<'_> {
 
     /// What it was made from is what is wanted, as git writes it: then the image need not be looked for.
     pub(super) fn has_image(&self) -> bool {
-        self.live
-            .as_ref()
-            .is_some_and(|live| match &live.container.owner.image {
-                Some(image) => *image == self.kind.service.image,
-                None => true,
-            })
+        self.live.is_some_and(|live| match &live.container.owner.image {
+            Some(image) => *image == self.kind.service.image,
+            None => true,
+        })
+    }
+}
+
+/// What tells where a replica stands.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Traces<'a> {
+    /// Its containers.
+    pub(super) standings: &'a [Standing<'a>],
+    /// What the journal says.
+    recorded: Option<&'a PlacedSlot>,
+}
+
+impl<'a> Traces<'a> {
+    pub(super) fn recorded(placed: &'a PlacedSlot) -> Self {
+        Self {
+            standings: &[],
+            recorded: Some(placed),
+        }
     }
 }
 
 /// All that tells where replicas stand.
 pub(super) struct Known<'a> {
     pub(super) hosts: BTreeMap<HostName, HostAnswer>,
-    pub(super) standing: BTreeMap<&'a Slot, Vec<Standing<'a>>>,
+    /// Those of them that do not answer, or are gone from hosts.yaml.
+    pub(super) silent: BTreeSet<HostName>,
+    pub(super) standing: &'a Standings<'a>,
     pub(super) record: Option<&'a JournalRecord>,
     /// The hosts' places in the order of names.
     pub(super) by_name: BTreeMap<&'a HostName, Index>,
@@ -88,6 +106,9 @@ impl<'a> Known<'a> {
 
     /// What the journal says of a slot, where that is a host which does not answer, or is gone.
     pub(super) fn unseen(&self, slot: &Slot) -> Option<&'a PlacedSlot> {
+        if self.silent.is_empty() {
+            return None;
+        }
         self.recorded(slot).filter(|placed| self.is_silent(&placed.host))
     }
 
@@ -112,8 +133,16 @@ impl<'a> Known<'a> {
 
     /// Where a wanted replica of this service stands.
     pub(super) fn home(&self, slot: Slot, kind: &Rc<Kind<'a>>, placer: &Placer<'a>) -> Home<'a> {
-        let recorded = self.recorded(&slot);
-        let standings = self.standing.get(&slot).map(Vec::as_slice).unwrap_or_default();
+        let traces = Traces {
+            standings: self.standing.of(&slot),
+            recorded: self.recorded(&slot),
+        };
+        self.home_of(slot, traces, kind, placer)
+    }
+
+    /// The same, of one with these traces.
+    pub(super) fn home_of(&self, slot: Slot, traces: Traces<'a>, kind: &Rc<Kind<'a>>, placer: &Placer<'a>) -> Home<'a> {
+        let Traces { standings, recorded } = traces;
         let host = |host: &HostName| self.by_name.get(host).copied();
         let fits = |standing: &Standing<'_>| host(standing.host).is_some_and(|at| placer.may_keep(at, kind));
         // Of several, one that fits, is well, runs, stands where the journal says, and bears the right name; then by name.
@@ -130,7 +159,7 @@ impl<'a> Known<'a> {
             [one] => Some(one),
             several => several.iter().rev().max_by_key(rank),
         };
-        if let Some(silent) = self.unseen(&slot)
+        if let Some(silent) = recorded.filter(|placed| self.is_silent(&placed.host))
             && !best.is_some_and(fits)
             && !(placer.asked.failover && self.fails_over(&silent.host, kind))
         {
@@ -143,7 +172,7 @@ impl<'a> Known<'a> {
                 kind: Rc::clone(kind),
                 host: at,
                 kept,
-                live: Some(live.clone()),
+                live: Some(live),
             });
         }
         self.absent(slot, kind, placer, recorded)
@@ -201,10 +230,7 @@ impl<'a> Known<'a> {
     }
 
     pub(super) fn is_silent(&self, host: &HostName) -> bool {
-        match self.hosts.get(host) {
-            Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) => true,
-            Some(HostAnswer::Answers | HostAnswer::Down) | None => false,
-        }
+        self.silent.contains(host)
     }
 }
 

@@ -2,33 +2,49 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::model::container::{ContainerState, Health, LiveContainer};
+use crate::model::host::HostState;
+use crate::model::image::ImageFacts;
 use crate::model::journal::{JournalEnd, JournalRecord};
-use crate::model::name::{ClusterName, HostName, Slot, container_name, is_container_name};
+use crate::model::name::{ClusterName, HostName, ServiceName, Slot, container_name, is_container_name};
 use crate::observe::Observed;
 use crate::place::HostAnswer;
 
 /// A live container and the host that it is on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Standing<'a> {
     /// The host.
     pub host: &'a HostName,
+    /// What was seen there.
+    pub state: &'a HostState,
     /// The container.
     pub container: &'a LiveContainer,
+    /// The image that it runs; none where that is gone from its host.
+    pub image: Option<&'a ImageFacts>,
     /// Its name there.
     pub name: Cow<'a, str>,
     /// Whether that is the slot's own name, and not the one of a predecessor.
     pub in_place: bool,
 }
 
+/// The same container of the same look.
+impl PartialEq for Standing<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.container, other.container)
+    }
+}
+
 impl<'a> Standing<'a> {
-    fn new(cluster: &ClusterName, host: &'a HostName, container: &'a LiveContainer) -> Self {
+    fn new(cluster: &ClusterName, host: &'a HostName, state: &'a HostState, container: &'a LiveContainer) -> Self {
         let slot = &container.owner.slot;
         let unnamed = container.name.is_empty();
         Self {
             host,
+            state,
             container,
+            image: state.images.get(&*container.image_id),
             name: if unnamed {
                 Cow::Owned(container_name(cluster, slot))
             } else {
@@ -36,6 +52,11 @@ impl<'a> Standing<'a> {
             },
             in_place: unnamed || is_container_name(cluster, slot, &container.name),
         }
+    }
+
+    /// The replica that it is.
+    pub fn slot(&self) -> &'a Slot {
+        &self.container.owner.slot
     }
 
     /// Whether it holds what a program holds: ports, memory, files. It must be stopped before it goes.
@@ -89,29 +110,60 @@ pub fn keeps_failing(container: &LiveContainer) -> bool {
     }
 }
 
-/// Everything of the cluster that stands on a host which answers, by slot and then by host and name.
-pub fn standing<'a>(
-    cluster: &ClusterName,
-    hosts: &BTreeMap<HostName, HostAnswer>,
-    observed: &'a Observed,
-) -> BTreeMap<&'a Slot, Vec<Standing<'a>>> {
-    let mut seen: Vec<Standing<'_>> = Vec::new();
-    for (name, host) in &observed.hosts {
-        let Some(state) = host.state().filter(|_| hosts.get(name) == Some(&HostAnswer::Answers)) else {
-            continue;
-        };
-        seen.extend(
-            state
-                .containers
-                .iter()
-                .map(|container| Standing::new(cluster, name, container)),
-        );
+/// Everything of the cluster that stands on a host which answers, by slot, and then by host and name.
+#[derive(Debug, Clone, Default)]
+pub struct Standings<'a> {
+    all: Vec<Standing<'a>>,
+    /// Where each service's begin and end.
+    services: BTreeMap<&'a ServiceName, Range<usize>>,
+}
+
+impl<'a> Standings<'a> {
+    /// What stands on the hosts that answer.
+    pub fn new(cluster: &ClusterName, hosts: &BTreeMap<HostName, HostAnswer>, observed: &'a Observed) -> Self {
+        let mut all: Vec<Standing<'_>> = Vec::new();
+        for (name, host) in &observed.hosts {
+            let Some(state) = host.state().filter(|_| hosts.get(name) == Some(&HostAnswer::Answers)) else {
+                continue;
+            };
+            let containers = state.containers.iter();
+            all.extend(containers.map(|container| Standing::new(cluster, name, state, container)));
+        }
+        all.sort_by(|a, b| (a.slot(), a.host, &a.name).cmp(&(b.slot(), b.host, &b.name)));
+        let mut services = BTreeMap::new();
+        let mut end = 0;
+        for of_service in all.chunk_by(|a, b| a.slot().service == b.slot().service) {
+            let begin = end;
+            end += of_service.len();
+            services.extend(of_service.first().map(|first| (&first.slot().service, begin..end)));
+        }
+        Self { all, services }
     }
-    let slot = |one: &Standing<'a>| -> &'a Slot { &one.container.owner.slot };
-    seen.sort_by(|a, b| (slot(a), a.host, &a.name).cmp(&(slot(b), b.host, &b.name)));
-    let by_slot = seen.chunk_by(|a, b| slot(a) == slot(b));
-    let by_slot = by_slot.filter_map(|same| Some((slot(same.first()?), same.to_vec())));
-    by_slot.collect()
+
+    /// Those of a service.
+    pub fn of_service(&self, service: &ServiceName) -> &[Standing<'a>] {
+        let range = self.services.get(service).cloned().unwrap_or_default();
+        self.all.get(range).unwrap_or_default()
+    }
+
+    /// Those of a replica.
+    pub fn of(&self, slot: &Slot) -> &[Standing<'a>] {
+        let of_service = self.of_service(&slot.service);
+        let begin = of_service.partition_point(|one| one.slot().key < slot.key);
+        let end = of_service.partition_point(|one| one.slot().key <= slot.key);
+        of_service.get(begin..end).unwrap_or_default()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Standing<'a>] {
+        &self.all
+    }
+
+    /// Those of each replica that stands.
+    pub fn by_slot(&self) -> impl Iterator<Item = (&'a Slot, &[Standing<'a>])> {
+        let by_slot = self.all.chunk_by(|a, b| a.slot() == b.slot());
+        by_slot.filter_map(|same| Some((same.first()?.slot(), same)))
+    }
 }
 
 /// The newest journal record over all hosts; of one apply's records its end, where a host has it.

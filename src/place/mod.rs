@@ -30,8 +30,10 @@ use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::asked::Asked;
 use crate::place::choose::Placer;
+use crate::place::live::Standings;
 use crate::place::reason::{Obstacle, Reason, Refusal};
 use crate::place::roll::Roll;
+use crate::place::survey::answers;
 use crate::resolve::desired::Desired;
 use crate::scale::job::Jobs;
 
@@ -103,8 +105,17 @@ pub struct Denial {
     pub cure: String,
 }
 
-/// Gives each replica its host and its ports. What stands and still fits is left where it is, but for what a person `asked`.
-pub fn place(desired: &Desired, observed: &Observed, counts: &BTreeMap<ServiceName, u32>, asked: &Asked) -> Placement {
+/// Gives each replica its host and its ports, and says what stands already. What stands and still fits is left where it is, but for
+/// what a person `asked`.
+pub fn place<'a>(
+    desired: &Desired,
+    observed: &'a Observed,
+    counts: &BTreeMap<ServiceName, u32>,
+    asked: &Asked,
+) -> (Placement, Standings<'a>) {
     let roll = Roll::new(desired, observed);
-    Placer::new(desired, observed, counts, &roll, asked).place()
+    let hosts = answers(desired, observed, &roll);
+    let standing = Standings::new(&desired.cluster.name, &hosts, observed);
+    let placement = Placer::new(desired, observed, counts, &roll, asked, hosts).place(&standing);
+    (placement, standing)
 }

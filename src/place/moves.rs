@@ -186,8 +186,7 @@ impl<'a> Placer<'a> {
             };
             return Some((format!("there is no service {} in git", slot.service), cure));
         };
-        let standings = known.standing.get(slot).into_iter().flatten();
-        let hosts: Vec<&HostName> = standings.map(|one| one.host).collect();
+        let hosts: Vec<&HostName> = known.standing.of(slot).iter().map(|one| one.host).collect();
         let stays = self.done.slots.get(slot).is_some_and(|placed| placed.host == to.host);
         if stays {
             return None;

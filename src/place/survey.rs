@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::model::host::ObservedHost;
 use crate::model::journal::PlacedSlot;
 use crate::model::name::{HostName, Slot};
+use crate::observe::Observed;
 use crate::place::HostAnswer;
 use crate::place::choose::Placer;
 use crate::place::crowd::{Crowds, Index};
@@ -14,8 +15,9 @@ use crate::place::kind::Kind;
 use crate::place::live::Standing;
 use crate::place::moves::Away;
 use crate::place::reason::{Obstacle, Reason, Refusal, Why};
+use crate::place::roll::Roll;
 use crate::place::wanted::Member;
-use crate::resolve::desired::{Availability, Mode, Service};
+use crate::resolve::desired::{Availability, Desired, Mode, Service};
 
 /// The wanted replicas, sorted.
 pub(super) struct Survey<'a> {
@@ -187,9 +189,8 @@ impl<'a> Placer<'a> {
             self.done.finished.insert(slot.clone());
             return true;
         }
-        let standings = known.standing.get(slot).into_iter().flatten();
         let runs = |one: &&Standing<'_>| one.in_place && one.is_live() && self.done.jobs.is_wanted(one.container);
-        let Some(running) = standings.into_iter().find(runs) else {
+        let Some(running) = known.standing.of(slot).iter().find(runs) else {
             return false;
         };
         let Some(at) = known.by_name.get(running.host) else {
@@ -212,8 +213,16 @@ impl<'a> Placer<'a> {
     }
 }
 
-/// Whether a host can be worked with.
-pub(super) fn answer(state: Availability, host: Option<&ObservedHost>) -> HostAnswer {
+/// Whether the hosts can be worked with: those of hosts.yaml, and those that are gone from it.
+pub(super) fn answers(desired: &Desired, observed: &Observed, roll: &Roll<'_>) -> BTreeMap<HostName, HostAnswer> {
+    let hosts = desired.hosts.iter();
+    let answers = hosts.map(|(name, host)| (name.clone(), answer(host.state, observed.hosts.get(name))));
+    let mut all: BTreeMap<HostName, HostAnswer> = answers.collect();
+    all.extend(roll.gone.clone());
+    all
+}
+
+fn answer(state: Availability, host: Option<&ObservedHost>) -> HostAnswer {
     match state {
         Availability::Down => HostAnswer::Down,
         Availability::Active | Availability::Pause | Availability::Drain => match host {

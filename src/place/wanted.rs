@@ -2,13 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::rc::Rc;
 
 use crate::model::name::{Slot, SlotKey};
 use crate::place::choose::Placer;
 use crate::place::crowd::Index;
-use crate::place::home::{Home, Known};
+use crate::place::home::{Home, Known, Traces};
 use crate::place::kind::Kind;
 use crate::place::live::Standing;
 use crate::place::near::Bonds;
@@ -45,9 +44,9 @@ pub(super) struct Member<'a> {
 impl<'a> Placer<'a> {
     /// The replicas of a replicated service that stand, or that the journal knows.
     pub(super) fn members(&self, kind: &Rc<Kind<'a>>, known: &Known<'a>) -> Vec<Member<'a>> {
-        let numbers = known.numbers(kind).into_iter();
-        let members = numbers.map(|index| {
-            let home = known.home(Slot::index(kind.name, index), kind, self);
+        let traces = known.traces_of(kind).into_iter();
+        let members = traces.map(|(index, traces)| {
+            let home = known.home_of(Slot::index(kind.name, index), traces, kind, self);
             self.member(index, home, known)
         });
         members.collect()
@@ -79,7 +78,7 @@ impl<'a> Placer<'a> {
         let (loss, host) = match &home {
             Home::At(seat) => {
                 let right = self.may_keep(seat.host, &seat.kind);
-                let loss = match &seat.live {
+                let loss = match seat.live {
                     None => Loss::Absent,
                     Some(live) if !live.is_live() => Loss::Stopped,
                     Some(live) if !live.is_well() && !live.is_starting() => Loss::Unwell,
@@ -92,7 +91,7 @@ impl<'a> Placer<'a> {
             Home::Nowhere(_) => (Loss::Absent, None),
         };
         let starting = match &home {
-            Home::At(seat) => seat.live.as_ref().is_some_and(Standing::is_starting),
+            Home::At(seat) => seat.live.is_some_and(Standing::is_starting),
             Home::Held(_) | Home::Lost(..) | Home::Nowhere(_) => false,
         };
         Member {
@@ -105,24 +104,28 @@ impl<'a> Placer<'a> {
     }
 }
 
-impl Known<'_> {
-    /// The numbers of the service's replicas that stand, or that the journal knows.
-    fn numbers(&self, kind: &Kind<'_>) -> BTreeSet<u32> {
-        let (first, last) = (Slot::index(kind.name, 0), Slot::index(kind.name, u32::MAX));
-        let standing = self
-            .standing
-            .range::<Slot, _>((Bound::Included(&first), Bound::Included(&last)));
-        let placement = self
-            .record
-            .map(|record| record.placement.range(first.clone()..=last.clone()));
-        let slots = standing
-            .map(|(slot, _)| *slot)
-            .chain(placement.into_iter().flatten().map(|(slot, _)| slot));
+impl<'a> Known<'a> {
+    /// The numbers of the service's replicas that stand, or that the journal knows, and the traces of each.
+    fn traces_of(&self, kind: &Kind<'_>) -> BTreeMap<u32, Traces<'a>> {
         let number = |slot: &Slot| match slot.key {
             SlotKey::Index(index) => Some(index),
             SlotKey::Host(_) => None,
         };
-        slots.filter_map(number).collect()
+        let (first, last) = (Slot::index(kind.name, 0), Slot::index(kind.name, u32::MAX));
+        let recorded = self.record.into_iter();
+        let recorded = recorded.flat_map(|record| record.placement.range(first.clone()..=last.clone()));
+        let recorded = recorded.filter_map(|(slot, placed)| Some((number(slot)?, Traces::recorded(placed))));
+        let mut all: BTreeMap<u32, Traces<'a>> = recorded.collect();
+        for same in self
+            .standing
+            .of_service(kind.name)
+            .chunk_by(|a, b| a.slot() == b.slot())
+        {
+            if let Some(index) = same.first().and_then(|one| number(one.slot())) {
+                all.entry(index).or_default().standings = same;
+            }
+        }
+        all
     }
 }
 

@@ -267,7 +267,7 @@ fn has_no_check(input: Input<'_>, name: &ServiceName) -> bool {
     let slots = input.diff.services.get(name).into_iter().flat_map(|one| &one.slots);
     let mut known = slots.filter_map(|slot| {
         let host = slot.host.as_ref()?;
-        let spec = input.target.hosts.get(host)?.containers.get(&slot.slot)?.common();
+        let spec = input.target.containers.get(&slot.slot)?.common();
         let state = input.observed.hosts.get(host).and_then(ObservedHost::state)?;
         let facts = state.images.values().find(|facts| match resolution(&spec.image) {
             Some(Resolution::Digest(digest) | Resolution::Kept { digest, .. }) => facts.has_digest(digest),

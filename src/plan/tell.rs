@@ -12,7 +12,7 @@ use crate::model::platform::Platform;
 use crate::model::runtime::is_default;
 use crate::model::unit::Span;
 use crate::observe::Observed;
-use crate::place::live::{newest_record, standing};
+use crate::place::live::{Standings, newest_record};
 use crate::place::reason::Reason;
 use crate::place::{Denial, HostAnswer, Placement};
 use crate::plan::Input;
@@ -174,7 +174,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         let (kind, why, cure) = (GuardKind::Asked, why.clone(), cure.clone());
         Note::Refused(Guard { kind, why, cure })
     }));
-    notes.extend(without_effect(target, observed));
+    notes.extend(without_effect(input));
     notes.extend(network::notes(input));
     notes
 }
@@ -217,32 +217,42 @@ fn gone(host: &HostName, silent: Option<&str>, placement: &Placement) -> Guard {
 }
 
 /// Keys that a host's engine or kernel leaves out: they are accepted there without effect.
-fn without_effect(target: &Target, observed: &Observed) -> Vec<Note> {
+fn without_effect(input: Input<'_>) -> Vec<Note> {
+    let Input {
+        target,
+        placement,
+        observed,
+        diff: _,
+    } = input;
     let mut all: BTreeMap<(&str, &str), BTreeSet<&HostName>> = BTreeMap::new();
-    for (name, host) in &target.hosts {
-        let Some(state) = observed.hosts.get(name).and_then(ObservedHost::state) else {
-            continue;
-        };
-        let api = state
-            .facts
-            .api
-            .strip_prefix("1.")
-            .and_then(|minor| minor.parse::<u32>().ok());
-        let is_old = api.is_some_and(|minor| minor < 44);
-        let is_v2 = state.facts.cgroups == "2";
-        for spec in host.containers.values().map(|spec| spec.common()) {
-            let checked = spec
-                .healthcheck
-                .as_ref()
-                .filter(|check| !is_default(&check.start_interval));
-            let keys = [
-                ("healthcheck.start_interval", OLD, is_old && checked.is_some()),
-                ("annotations", OLD, is_old && !spec.runtime.annotations.is_empty()),
-                ("mem_swappiness", V2, is_v2 && spec.runtime.mem_swappiness.is_some()),
-                ("oom_kill_disable", V2, is_v2 && spec.runtime.oom_kill_disable),
-            ];
-            for (key, why, _) in keys.into_iter().filter(|(_, _, applies)| *applies) {
-                all.entry((key, why)).or_default().insert(name);
+    let facts = |host| {
+        let state = observed.hosts.get(host).and_then(ObservedHost::state)?;
+        let minor = state.facts.api.strip_prefix("1.").map(str::parse::<u32>);
+        let is_old = minor.and_then(Result::ok).is_some_and(|minor| minor < 44);
+        Some((is_old, state.facts.cgroups == "2"))
+    };
+    let facts: BTreeMap<&HostName, (bool, bool)> = target
+        .hosts
+        .keys()
+        .filter_map(|host| Some((host, facts(host)?)))
+        .collect();
+    for (slot, spec) in &target.containers {
+        let spec = spec.common();
+        let checked = spec.healthcheck.as_ref();
+        let starts = checked.is_some_and(|check| !is_default(&check.start_interval));
+        let keys = [
+            ("healthcheck.start_interval", OLD, starts),
+            ("annotations", OLD, !spec.runtime.annotations.is_empty()),
+            ("mem_swappiness", V2, spec.runtime.mem_swappiness.is_some()),
+            ("oom_kill_disable", V2, spec.runtime.oom_kill_disable),
+        ];
+        for (key, why, _) in keys.into_iter().filter(|(_, _, is_asked)| *is_asked) {
+            let host = placement.slots.get(slot).map(|assignment| &assignment.host);
+            let Some((host, (is_old, is_v2))) = host.and_then(|host| facts.get_key_value(host)) else {
+                continue;
+            };
+            if (why == OLD && *is_old) || (why == V2 && *is_v2) {
+                all.entry((key, why)).or_default().insert(*host);
             }
         }
     }
@@ -304,12 +314,12 @@ fn leave_out(all: &mut BTreeMap<Slot, PlacedSlot>, input: Input<'_>) {
     let slots = input.diff.services.values().flat_map(|service| &service.slots);
     let planned: BTreeSet<&Slot> = slots.map(|slot| &slot.slot).collect();
     let record = newest_record(input.observed);
-    let standing = standing(&input.target.cluster, &input.placement.hosts, input.observed);
+    let standing = Standings::new(&input.target.cluster, &input.placement.hosts, input.observed);
     all.retain(|slot, placed| {
         if planned.contains(slot) {
             return true;
         }
-        let standings = standing.get(slot).map(Vec::as_slice).unwrap_or_default();
+        let standings = standing.of(slot);
         let recorded = record.and_then(|record| record.placement.get(slot));
         if let (None, Some(one)) = (standings.iter().find(|one| *one.host == placed.host), standings.first()) {
             placed.host = one.host.clone();

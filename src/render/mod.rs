@@ -22,11 +22,9 @@ use crate::place::{HostAnswer, Placement};
 use crate::render::container::Renderer;
 use crate::resolve::desired::{Desired, Volume};
 
-/// What one host is to hold.
+/// What one host is to hold beside its containers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostTarget {
-    /// Its containers; replicas that are alike share one spec.
-    pub containers: BTreeMap<Slot, Arc<ReplicaSpec>>,
     /// The networks of the cluster's own that they need there, by their names.
     pub networks: BTreeMap<String, NetworkSpec>,
     /// The volumes of the cluster's own that they need there, by their names.
@@ -59,6 +57,8 @@ pub struct Target {
     pub revision: Revision,
     /// By host.
     pub hosts: BTreeMap<HostName, HostTarget>,
+    /// The containers of all hosts, each on the host that the placement says; replicas that are alike share one spec.
+    pub containers: BTreeMap<Slot, Arc<ReplicaSpec>>,
     /// By service, all that git has.
     pub services: BTreeMap<ServiceName, ServiceTarget>,
     /// What its containers' files hold.
@@ -78,6 +78,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         cluster: desired.cluster.name.clone(),
         revision: desired.revision.clone(),
         hosts: BTreeMap::new(),
+        containers: BTreeMap::new(),
         services: BTreeMap::new(),
         blobs: BTreeMap::new(),
         past: BTreeMap::new(),
@@ -107,6 +108,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         target.services.insert(name.clone(), service);
     }
     let mut renderer = Renderer::new(desired, placement);
+    let mut containers: Vec<(Slot, Arc<ReplicaSpec>)> = Vec::with_capacity(placement.slots.len());
     for (slot, assignment) in &placement.slots {
         if let Some(host) = target.hosts.get_mut(&assignment.host)
             && let Some(spec) = renderer.container(slot, assignment)
@@ -123,9 +125,11 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
                     host.networks.insert(name.to_owned(), network.spec.clone());
                 }
             }
-            host.containers.insert(slot.clone(), spec);
+            containers.push((slot.clone(), spec));
         }
     }
+    // They come in the order of slots: so it is built at once.
+    target.containers = containers.into_iter().collect();
     target.blobs = renderer.finish()?;
     Ok(target)
 }

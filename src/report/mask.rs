@@ -43,7 +43,9 @@ pub fn observed(mut observed: Observed) -> Observed {
             }
         }
         for facts in state.images.values_mut() {
-            facts.defaults = Arc::unwrap_or_clone(std::mem::take(&mut facts.defaults)).masked().into();
+            facts.defaults = Arc::unwrap_or_clone(std::mem::take(&mut facts.defaults))
+                .masked()
+                .into();
         }
     }
     observed

@@ -48,7 +48,9 @@ impl State {
         let container = self.existing(container)?;
         container.network_ids().insert(network.to_owned(), id);
         if let Some(spec) = container.spec() {
-            Arc::make_mut(&mut spec.network).networks.insert(network.to_owned(), how.clone());
+            Arc::make_mut(&mut spec.network)
+                .networks
+                .insert(network.to_owned(), how.clone());
         }
         Ok(())
     }

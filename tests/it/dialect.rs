@@ -22,6 +22,7 @@ use cdk::model::runtime::{Blkio, DeviceRequest, Runtime, Security};
 use cdk::model::setting::{
     Healthcheck, Limits, Logging, Mount, MountOptions, MountSource, PortBinding, Protocol, Restart, Swap,
 };
+use cdk::model::text::SharedText;
 use cdk::model::unit::{Bytes, Cpus, Span};
 use serde_json::{Value, json};
 
@@ -343,8 +344,8 @@ fn what_is_sent_reads_back_field_by_field() {
         let mut wanted = spec.effective(&ImageDefaults::default());
         let mut found = *live(reported(&spec)).spec.unwrap();
         // This one the engine does, not the API: the recorded answers show it.
-        wanted.working_dir = String::new();
-        found.working_dir = String::new();
+        wanted.working_dir = SharedText::default();
+        found.working_dir = SharedText::default();
         assert_eq!(found, wanted, "{name}");
     }
 }
@@ -379,7 +380,7 @@ fn logging_that_the_engine_added_is_no_difference_and_other_logging_is() {
     asked.logging.options = pairs(&[("max-size", "10m")]);
     let mut answer = reported(&asked);
     answer["HostConfig"]["LogConfig"] = json!({ "Type": "local", "Config": { "max-size": "10m", "compress": "true" } });
-    assert_eq!(live(answer.clone()).spec.unwrap().logging, asked.logging);
+    assert_eq!(*live(answer.clone()).spec.unwrap().logging, asked.logging);
     answer["HostConfig"]["LogConfig"]["Config"]["max-size"] = json!("1m");
     let found = live(answer).spec.unwrap().logging;
     assert_eq!(

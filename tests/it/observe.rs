@@ -100,7 +100,7 @@ impl Scripted {
                 job: None,
                 reserved: Default::default(),
             },
-            image_id: "sha256:1".to_owned(),
+            image_id: "sha256:1".into(),
             state: Default::default(),
             started_at: String::new(),
             restarts: 0,

@@ -42,7 +42,7 @@ fn networked(engine: &str) -> Networking {
 fn attachments_read_back_without_what_the_engine_chose() {
     for engine in ENGINES {
         let found = live(recorded(engine, "container-networked"));
-        assert_eq!(found.spec.unwrap().network, networked(engine), "{engine}");
+        assert_eq!(*found.spec.unwrap().network, networked(engine), "{engine}");
         assert_eq!(found.network_ids.len(), 2, "{engine}");
 
         // It shares the host's network, and so its name.
@@ -53,7 +53,7 @@ fn attachments_read_back_without_what_the_engine_chose() {
             expose: BTreeSet::from(["8080/tcp".to_owned()]),
             ..Networking::default()
         };
-        assert_eq!(hosted.spec.unwrap().network, wanted, "{engine}");
+        assert_eq!(*hosted.spec.unwrap().network, wanted, "{engine}");
     }
 }
 

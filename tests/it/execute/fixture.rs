@@ -105,7 +105,7 @@ impl Lab {
                 id: format!("old-{of}"),
                 name: String::new(),
                 owner: owner(&slot(of), "web:1"),
-                image_id: "img".to_owned(),
+                image_id: "img".into(),
                 state: ContainerState::default(),
                 started_at: String::new(),
                 restarts: 0,

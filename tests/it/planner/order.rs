@@ -485,9 +485,9 @@ fn dependants_go_before_what_they_depend_on_though_git_knows_neither() {
 #[test]
 fn what_is_left_out_of_a_plan_is_no_reason_to_begin_without_it() {
     let narrowed = |desired: &Desired, seen: &Observed, service: &str| {
-        let placement = placed(desired, seen);
+        let (placement, standing) = surveyed(desired, seen);
         let target = render(desired, &placement).unwrap();
-        let whole = diff(&target, &placement, seen);
+        let whole = diff(&target, &placement, seen, &standing);
         let mut part = whole.clone();
         part.services.retain(|name, _| name.as_str() == service);
         let grounds = Grounds {

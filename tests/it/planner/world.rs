@@ -13,6 +13,7 @@ use cdk::model::unit::{Bytes, Cpus, Span};
 use cdk::model::volume::VolumeSpec;
 use cdk::observe::{ObservationDocument, Observed};
 use cdk::place::asked::Asked;
+use cdk::place::live::Standings;
 use cdk::place::{Placement, place};
 use cdk::plan::step::{Action, Note, Plan};
 use cdk::plan::{Input, plan};
@@ -205,14 +206,19 @@ pub fn observed(yaml: &str) -> Observed {
 }
 
 pub fn placed(desired: &Desired, observed: &Observed) -> Placement {
+    surveyed(desired, observed).0
+}
+
+/// Where everything goes, and what stands.
+pub fn surveyed<'a>(desired: &Desired, observed: &'a Observed) -> (Placement, Standings<'a>) {
     place(desired, observed, &counts(desired, observed), &Asked::default())
 }
 
 /// The pure floors, one after the other.
 pub fn planned(desired: &Desired, observed: &Observed) -> Plan {
-    let placement = placed(desired, observed);
+    let (placement, standing) = surveyed(desired, observed);
     let target = render(desired, &placement).unwrap();
-    let diff = diff(&target, &placement, observed);
+    let diff = diff(&target, &placement, observed, &standing);
     plan(Input {
         target: &target,
         placement: &placement,

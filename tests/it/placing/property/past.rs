@@ -64,12 +64,9 @@ pub fn settled(dice: &mut Dice) -> Case {
 impl Case {
     /// Where all goes.
     pub fn placed(&self, asked: &Asked) -> Placement {
-        place(
-            &self.desired,
-            &self.observed,
-            &counts(&self.desired, &self.observed),
-            asked,
-        )
+        let counts = counts(&self.desired, &self.observed);
+        let (placement, _) = place(&self.desired, &self.observed, &counts, asked);
+        placement
     }
 
     /// Puts a placement down, as an apply would that goes well.
@@ -140,7 +137,7 @@ fn container(desired: &Desired, slot: &Slot, ports: &[PortBinding]) -> LiveConta
             job: None,
             reserved: Default::default(),
         },
-        image_id: String::new(),
+        image_id: "".into(),
         state: ContainerState::Running { health: None },
         network_ids: BTreeMap::new(),
         started_at: String::new(),
