@@ -292,7 +292,7 @@ fn how_a_container_is_run_reads_back_field_by_field() {
     let wanted = spec.effective(&ImageDefaults::default());
     assert_eq!(*live(reported(&spec)).spec.unwrap(), wanted);
     assert_eq!(
-        wanted.security.security_opt.into_iter().collect::<Vec<_>>(),
+        wanted.security.security_opt.iter().collect::<Vec<_>>(),
         ["apparmor=unconfined"],
         "the rest says nothing beside `privileged`"
     );

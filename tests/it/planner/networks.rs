@@ -1,5 +1,7 @@
 //! Networks and volumes in plans: made before what needs them, made anew under what stays, removed after what goes, and what stays as it is.
 
+use std::sync::Arc;
+
 use cdk::model::network::{NetworkSpec, Pool};
 use cdk::model::policy::Order;
 use cdk::observe::Observed;
@@ -191,14 +193,16 @@ fn what_was_done_to_attachments_by_hand_is_put_back() {
     let spec = |state: &mut cdk::model::host::HostState, at: usize| state.containers[at].spec.take().unwrap();
     let parted = drifted(&|state| {
         let mut own = spec(state, 1);
-        assert!(own.network.networks.remove("shop.front").is_some());
+        let network = Arc::make_mut(&mut own.network);
+        assert!(network.networks.remove("shop.front").is_some());
         state.containers[1].spec = Some(own);
     });
     assert_eq!(parted[0], "web: networks shop.front ∅ → as web, web.1");
     let joined = drifted(&|state| {
         let mut own = spec(state, 0);
-        own.network.networks.insert("bridge".to_owned(), Default::default());
-        own.network.networks.insert("other".to_owned(), Default::default());
+        let network = Arc::make_mut(&mut own.network);
+        network.networks.insert("bridge".to_owned(), Default::default());
+        network.networks.insert("other".to_owned(), Default::default());
         state.containers[0].spec = Some(own);
     });
     assert_eq!(joined[0], "job: networks other attached → ∅");

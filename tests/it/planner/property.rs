@@ -1,6 +1,7 @@
 //! What must hold of every plan, over random clusters: filters, convergence, stability, and a death at any step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
@@ -226,14 +227,10 @@ fn befall(observed: &mut Observed, fate: &Fate) -> BTreeMap<HostName, ObservedHo
             }
             3 => container.state = ContainerState::Dead,
             4 => container.state = ContainerState::Restarting,
-            5 => drop(
-                container
-                    .spec
-                    .as_mut()
-                    .unwrap()
-                    .environment
-                    .insert("V".to_owned(), "drift".to_owned()),
-            ),
+            5 => {
+                let spec = container.spec.as_mut().unwrap();
+                Arc::make_mut(&mut spec.environment).insert("V".to_owned(), "drift".to_owned());
+            }
             _ => drop(host.containers.remove(at)),
         }
     }

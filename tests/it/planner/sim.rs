@@ -1,6 +1,7 @@
 //! Does a plan's steps on an observation in memory, as hosts without faults would; whatever a real engine refuses is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cdk::model::blob::FileFacts;
 use cdk::model::container::{ContainerState, Health, LiveContainer};
@@ -195,7 +196,8 @@ fn pull(
     }
     let facts = state.images.entry(id).or_default();
     facts.tags.push(image.to_owned());
-    facts.defaults.environment.insert("PATH".to_owned(), "/bin".to_owned());
+    let defaults = Arc::make_mut(&mut facts.defaults);
+    defaults.environment.insert("PATH".to_owned(), "/bin".to_owned());
     facts.digests.extend(digest.map(|digest| format!("app@{digest}")));
     Ok(())
 }
@@ -244,7 +246,7 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
                 id: fresh,
                 name: name.to_string(),
                 owner: owner.as_ref().clone(),
-                image_id: image_id.clone(),
+                image_id: image_id.as_str().into(),
                 state: ContainerState::Created,
                 started_at: String::new(),
                 restarts: 0,
@@ -299,11 +301,12 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
         }
         ContainerOp::Update { name, limits, restart } => {
             let spec = get(state, name)?.spec.as_mut().ok_or("it has no spec")?;
+            let own = Arc::make_mut(&mut spec.limits);
             if limits.memory.0 > 0 {
-                spec.limits.memory = limits.memory;
+                own.memory = limits.memory;
             }
             if limits.cpus.0 > 0 {
-                spec.limits.cpus = limits.cpus;
+                own.cpus = limits.cpus;
             }
             spec.restart = *restart;
         }
@@ -349,13 +352,15 @@ fn network(state: &mut HostState, op: &NetworkOp, fresh: String) -> Result<(), S
             let container = get(state, container)?;
             container.network_ids.insert(name.clone(), id);
             let spec = container.spec.as_mut().ok_or("it has no spec")?;
-            spec.network.networks.insert(name.clone(), attachment.as_ref().clone());
+            let network = Arc::make_mut(&mut spec.network);
+            network.networks.insert(name.clone(), attachment.as_ref().clone());
         }
         NetworkOp::Disconnect { name, container } => {
             let container = get(state, container)?;
             container.network_ids.remove(name);
             let spec = container.spec.as_mut().ok_or("it has no spec")?;
-            spec.network.networks.remove(name).ok_or("it is not on it")?;
+            let network = Arc::make_mut(&mut spec.network);
+            network.networks.remove(name).ok_or("it is not on it")?;
         }
     }
     Ok(())

@@ -134,7 +134,7 @@ fn container(name: &str, started_at: &str) -> LiveContainer {
             image: Some("reg:5000/web:1.5.0".parse().unwrap()),
             ..owner("web.1")
         },
-        image_id: String::new(),
+        image_id: "".into(),
         state: ContainerState::default(),
         started_at: started_at.to_owned(),
         restarts: 2,

@@ -154,7 +154,7 @@ fn live(of: &str, state: ContainerState) -> LiveContainer {
         id: String::new(),
         name: format!("shop.{of}"),
         owner: owner(of),
-        image_id: String::new(),
+        image_id: "".into(),
         state,
         started_at: String::new(),
         restarts: 0,
