@@ -18,6 +18,7 @@ use crate::model::text::SharedText;
 use crate::observe::Observed;
 use crate::place::Assignment;
 use crate::place::live::Standing;
+use crate::place::reason::Reason;
 use crate::render::Target;
 
 /// What is told of a replica that is as it should be, thousands of times.
@@ -30,6 +31,8 @@ pub(super) struct Judge<'t, 'a> {
     effective: Effective,
     /// What the last image stands for.
     resolved: Option<(ImageRef, Option<&'a Resolution>)>,
+    /// The last reason, and its words.
+    told: Option<(Arc<Reason>, SharedText)>,
 }
 
 /// A wanted replica while it is judged.
@@ -52,6 +55,7 @@ impl<'t, 'a> Judge<'t, 'a> {
             observed,
             effective,
             resolved: None,
+            told: None,
         }
     }
 
@@ -65,7 +69,7 @@ impl<'t, 'a> Judge<'t, 'a> {
     ) -> Judged<'a> {
         let host = &assignment.host;
         let Some(spec) = spec else {
-            let why = assignment.reason.to_string().into();
+            let why = self.why(&assignment.reason);
             return (entry(slot, host, Verdict::Unknown, why), Vec::new());
         };
         let service = self.target.services.get(&slot.service);
@@ -79,7 +83,7 @@ impl<'t, 'a> Judge<'t, 'a> {
             elsewhere: Vec::new(),
         };
         match standings {
-            [] => return (case.absent(), Vec::new()),
+            [] => return (self.absent(case), Vec::new()),
             [here] if here.host == host => return self.present(case, here.clone(), Vec::new()),
             [..] => {}
         }
@@ -87,7 +91,7 @@ impl<'t, 'a> Judge<'t, 'a> {
         case.elsewhere = elsewhere;
         case.elsewhere.sort_by_key(|one| !one.is_live());
         if here.is_empty() {
-            return (case.absent(), Vec::new());
+            return (self.absent(case), Vec::new());
         }
         let retired = retired_name(&self.target.cluster, slot);
         here.sort_by_key(|one| (!one.in_place, one.name != retired));
@@ -122,7 +126,7 @@ impl<'t, 'a> Judge<'t, 'a> {
             };
             let reload = Box::new(changes.reload);
             let verdict = Verdict::Update {
-                here,
+                here: Box::new(here),
                 limits,
                 restart,
                 reload,
@@ -183,13 +187,38 @@ impl<'t, 'a> Judge<'t, 'a> {
         }
         let verdict = Verdict::Replace {
             spec,
-            old,
+            old: old.map(Box::new),
             drop: all,
             beside,
         };
         let mut own = entry(case.slot, &case.assignment.host, verdict, why.into());
         own.fields = changes.list;
         own
+    }
+
+    /// A replica that does not stand on its host.
+    fn absent(&mut self, case: Case<'_, 'a>) -> SlotDiff<'a> {
+        let spec = Arc::clone(case.spec);
+        let from = case.elsewhere.first().map(|one| one.host.clone());
+        let verdict = match from {
+            None => Verdict::Create { spec },
+            Some(_) => Verdict::Move { spec },
+        };
+        let why = self.why(&case.assignment.reason);
+        let mut own = entry(case.slot, &case.assignment.host, verdict, why);
+        own.from = from;
+        own.extras = case.elsewhere;
+        own
+    }
+
+    /// Why a replica is where it is, in words; those of a service mostly share them.
+    fn why(&mut self, reason: &Arc<Reason>) -> SharedText {
+        if let Some((_, why)) = self.told.as_ref().filter(|(last, _)| Arc::ptr_eq(last, reason)) {
+            return why.clone();
+        }
+        let why = SharedText::from(reason.to_string());
+        self.told = Some((Arc::clone(reason), why.clone()));
+        why
     }
 
     /// What differs between a container and a spec, its image first.
@@ -253,26 +282,12 @@ impl<'t, 'a> Judge<'t, 'a> {
     }
 }
 
-impl<'a> Case<'_, 'a> {
-    /// A replica that does not stand on its host.
-    fn absent(self) -> SlotDiff<'a> {
-        let spec = Arc::clone(self.spec);
-        let from = self.elsewhere.first().map(|one| one.host.clone());
-        let (verdict, why) = match from {
-            None => (Verdict::Create { spec }, self.assignment.reason.to_string().into()),
-            Some(_) => (Verdict::Move { spec }, self.assignment.reason.to_string().into()),
-        };
-        let mut own = entry(self.slot, &self.assignment.host, verdict, why);
-        own.from = from;
-        own.extras = self.elsewhere;
-        own
-    }
-}
-
 /// What is to happen to a replica that is as it should be, and the words for it.
 fn kept<'a>(here: &Standing<'a>, has_extras: bool) -> (Verdict<'a>, SharedText) {
     let state = &here.container.state;
-    let start = || Verdict::Start { here: here.clone() };
+    let start = || Verdict::Start {
+        here: Box::new(here.clone()),
+    };
     if !here.in_place {
         return (start(), format!("it is named {}", here.container.name).into());
     }

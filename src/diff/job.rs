@@ -47,7 +47,7 @@ impl<'a> Judge<'_, 'a> {
         let fields = fields.map(|before| self.compared(spec, before).list);
         let verdict = Verdict::Run {
             spec: Arc::clone(spec),
-            here,
+            here: here.map(Box::new),
             gone: standings,
         };
         let mut own = entry(slot, host, verdict, why.into());
@@ -81,7 +81,7 @@ impl<'a> Judge<'_, 'a> {
         let host = at.map(|at| standings.remove(at).host.clone());
         let mut all = vec![plain(slot, Verdict::Keep, host, "as it should be".into())];
         all.extend(standings.into_iter().map(|gone| {
-            let host = Some(gone.host.clone());
+            let (host, gone) = (Some(gone.host.clone()), Box::new(gone));
             let why = "the version that git wants has run before";
             plain(slot, Verdict::Remove { gone }, host, why.into())
         }));

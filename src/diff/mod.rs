@@ -15,6 +15,8 @@ mod runtime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
 use crate::diff::container::Judge;
 use crate::diff::depends::{Grounds, Unsettled, hold};
 use crate::diff::field::Difference;
@@ -26,7 +28,7 @@ use crate::model::replica::ReplicaSpec;
 use crate::model::setting::{Limits, Restart};
 use crate::model::text::SharedText;
 use crate::observe::Observed;
-use crate::place::live::{Standing, Standings};
+use crate::place::live::{Standing, Standings, by_slot};
 use crate::place::{HostAnswer, Placement};
 use crate::render::Target;
 
@@ -61,7 +63,7 @@ pub enum Verdict<'a> {
     /// It is changed in place.
     Update {
         /// It.
-        here: Standing<'a>,
+        here: Box<Standing<'a>>,
         /// What it may use from now on.
         limits: Box<Limits>,
         /// What the engine does from now on when it ends.
@@ -72,14 +74,14 @@ pub enum Verdict<'a> {
     /// It is as it should be: it gets its own name where it has another, is started where it does not run, and waited for.
     Start {
         /// It.
-        here: Standing<'a>,
+        here: Box<Standing<'a>>,
     },
     /// It is replaced on its host.
     Replace {
         /// By this.
         spec: Arc<ReplicaSpec>,
         /// What is kept until the new one has proved itself; none where there is nothing worth it.
-        old: Option<Standing<'a>>,
+        old: Option<Box<Standing<'a>>>,
         /// What stands in the way, of an apply that was cut off: it goes first.
         drop: Vec<Standing<'a>>,
         /// Whether the new one starts while the old one runs.
@@ -95,14 +97,14 @@ pub enum Verdict<'a> {
         /// As this.
         spec: Arc<ReplicaSpec>,
         /// A run of this version that was begun already.
-        here: Option<Standing<'a>>,
+        here: Option<Box<Standing<'a>>>,
         /// What else stands of it, which goes first.
         gone: Vec<Standing<'a>>,
     },
     /// It goes.
     Remove {
         /// It.
-        gone: Standing<'a>,
+        gone: Box<Standing<'a>>,
     },
     /// It stands on another host too, and goes there once it is up here: an extra of the slot's own entry.
     Doubled,
@@ -175,30 +177,27 @@ impl Diff<'_> {
 
 /// Compares what is wanted with what was seen, and with what of it stands.
 pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, standing: &Standings<'a>) -> Diff<'a> {
-    let services = target.services.keys();
+    // Services have nothing to do with each other here.
+    let judged = target.services.par_iter();
+    let judged = judged.map(|(name, _)| judged_service(name, target, placement, observed, standing));
+    let judged: Vec<Judged<'_, 'a>> = judged.collect();
+    let mut unwanted = Vec::new();
+    let mut services: BTreeMap<ServiceName, ServiceDiff<'a>> = BTreeMap::new();
+    for (name, one) in target.services.keys().zip(judged) {
+        let (slots, fields) = (one.slots, Vec::new());
+        services.insert(name.clone(), ServiceDiff { fields, slots });
+        unwanted.extend(one.unwanted);
+    }
+    let others = standing.by_slot();
+    unwanted.extend(others.filter(|(slot, _)| !target.services.contains_key(&slot.service)));
     let mut diff = Diff {
-        services: services.map(|name| (name.clone(), ServiceDiff::default())).collect(),
+        services,
         networks: network::networks(target, observed),
         unsettled: BTreeSet::new(),
         narrowed: false,
     };
-    let mut judge = Judge::new(target, observed);
-    // All three by slot.
-    let mut specs = target.containers.iter().peekable();
-    let mut there = standing.by_slot().peekable();
-    let mut unwanted: Vec<(&Slot, &[Standing<'a>])> = Vec::new();
-    for (slot, assignment) in &placement.slots {
-        while specs.next_if(|(other, _)| *other < slot).is_some() {}
-        unwanted.extend(std::iter::from_fn(|| there.next_if(|(other, _)| *other < slot)));
-        let spec = specs.next_if(|(other, _)| *other == slot).map(|(_, spec)| spec);
-        let standings = there.next_if(|(other, _)| *other == slot);
-        let standings = standings.map(|(_, standings)| standings).unwrap_or_default();
-        let (own, doubles) = judge.wanted(slot, assignment, spec, standings);
-        push(&mut diff, [own]);
-        push(&mut diff, doubles);
-    }
-    unwanted.extend(there);
     for slot in &placement.finished {
+        let judge = Judge::new(target, observed);
         push(&mut diff, judge.finished(slot, placement, standing.of(slot).to_vec()));
     }
     for (slot, refusal) in &placement.unplaced {
@@ -212,7 +211,7 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, 
     for (slot, standings) in unwanted {
         let why = SharedText::from(why_gone(target, placement, slot));
         let gone = standings.iter().cloned().map(|gone| {
-            let host = Some(gone.host.clone());
+            let (host, gone) = (Some(gone.host.clone()), Box::new(gone));
             plain(slot, Verdict::Remove { gone }, host, why.clone())
         });
         push(&mut diff, gone);
@@ -243,6 +242,42 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, 
     };
     hold(&mut diff, None, grounds);
     diff
+}
+
+/// What is to happen to the wanted replicas of a service, and what else of it stands.
+struct Judged<'s, 'a> {
+    slots: Vec<SlotDiff<'a>>,
+    unwanted: Vec<(&'a Slot, &'s [Standing<'a>])>,
+}
+
+fn judged_service<'s, 'a>(
+    name: &ServiceName,
+    target: &Target,
+    placement: &Placement,
+    observed: &'a Observed,
+    standing: &'s Standings<'a>,
+) -> Judged<'s, 'a> {
+    let mut judge = Judge::new(target, observed);
+    let mut judged = Judged {
+        slots: Vec::with_capacity(placement.slots_of(name).count()),
+        unwanted: Vec::new(),
+    };
+    // All three by slot.
+    let mut specs = target.containers.range(Slot::first(name)..).peekable();
+    let mut there = by_slot(standing.of_service(name)).peekable();
+    for (slot, assignment) in placement.slots_of(name) {
+        let spec = specs.next_if(|(other, _)| *other == slot).map(|(_, spec)| spec);
+        judged
+            .unwanted
+            .extend(std::iter::from_fn(|| there.next_if(|(other, _)| *other < slot)));
+        let standings = there.next_if(|(other, _)| *other == slot);
+        let standings = standings.map(|(_, standings)| standings).unwrap_or_default();
+        let (own, doubles) = judge.wanted(slot, assignment, spec, standings);
+        judged.slots.push(own);
+        judged.slots.extend(doubles);
+    }
+    judged.unwanted.extend(there);
+    judged
 }
 
 fn push<'a>(diff: &mut Diff<'a>, slots: impl IntoIterator<Item = SlotDiff<'a>>) {

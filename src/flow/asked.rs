@@ -129,7 +129,7 @@ impl<'s> Base<'s> {
     fn is_asked(&self, grounds: Grounds<'_>, slot: &Slot) -> bool {
         let named = self.asked.moves.contains_key(slot) || self.unfinished.contains(slot);
         let assignment = grounds.placement.slots.get(slot);
-        named || assignment.is_some_and(|assignment| matches!(assignment.reason, Reason::Evened { .. }))
+        named || assignment.is_some_and(|assignment| matches!(*assignment.reason, Reason::Evened { .. }))
     }
 
     /// Which of the replicas that are to be moved are held back, because what they depend on can't be had.

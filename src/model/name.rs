@@ -48,12 +48,14 @@ impl Text {
     }
 
     /// Whether two with the same head are the same by that alone: they end within it, or are copies.
+    #[inline]
     fn is_settled(&self, other: &Self) -> bool {
         self.head & 0xff == 0 || ArcStr::ptr_eq(&self.text, &other.text)
     }
 }
 
 impl PartialEq for Text {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.head == other.head && (self.is_settled(other) || self.text == other.text)
     }
@@ -62,6 +64,7 @@ impl PartialEq for Text {
 impl Eq for Text {}
 
 impl Ord for Text {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         match self.head.cmp(&other.head) {
             Ordering::Equal if self.is_settled(other) => Ordering::Equal,
@@ -72,6 +75,7 @@ impl Ord for Text {
 }
 
 impl PartialOrd for Text {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -232,6 +236,11 @@ impl Slot {
             service: service.clone(),
             key: SlotKey::Index(index),
         }
+    }
+
+    /// What comes before all slots of a service, or is the first of them.
+    pub fn first(service: &ServiceName) -> Self {
+        Self::index(service, 0)
     }
 
     /// The slot of a global service on `host`.

@@ -55,7 +55,7 @@ pub enum VolumeOp {
     /// Make it.
     Create {
         /// Its name on the host.
-        name: String,
+        name: SharedText,
         /// What it is to be.
         #[serde(default)]
         spec: Box<VolumeSpec>,
@@ -69,30 +69,30 @@ pub enum NetworkOp {
     /// Make it.
     Create {
         /// Its name.
-        name: String,
+        name: SharedText,
         /// What it is to be.
         spec: Box<NetworkSpec>,
     },
     /// Remove it; nothing may be attached to it.
     Remove {
         /// Its name.
-        name: String,
+        name: SharedText,
     },
     /// Attach a container that stands already.
     Connect {
         /// The network's name.
-        name: String,
+        name: SharedText,
         /// The container's.
-        container: String,
+        container: SharedText,
         /// How.
         attachment: Box<Attachment>,
     },
     /// Part a container from it.
     Disconnect {
         /// The network's name.
-        name: String,
+        name: SharedText,
         /// The container's.
-        container: String,
+        container: SharedText,
     },
 }
 
@@ -148,7 +148,7 @@ pub enum ContainerOp {
         /// Its name.
         name: SharedText,
         /// The signal: `SIGHUP`.
-        signal: String,
+        signal: SharedText,
     },
     /// Remove it, and its anonymous volumes; never a named one.
     Remove {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::container::Fingerprint;
 use crate::model::image::Digest;
+use crate::model::text::SharedText;
 
 /// How many versions of a job's replica are remembered to have succeeded; the oldest gives way.
 pub const VERSIONS_KEPT: usize = 64;
@@ -47,14 +48,14 @@ pub struct Dependency {
 /// labelled, logged or limited are no part of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct JobVersion(pub String);
+pub struct JobVersion(pub SharedText);
 
 impl JobVersion {
     /// The version of a job with this fingerprint, of an image with this digest.
     pub fn new(fingerprint: &Fingerprint, digest: Option<&Digest>) -> Self {
         match digest {
-            Some(digest) => Self(format!("{fingerprint}@{}", digest.short())),
-            None => Self(fingerprint.to_string()),
+            Some(digest) => Self(format!("{fingerprint}@{}", digest.short()).into()),
+            None => Self(fingerprint.0.clone()),
         }
     }
 
@@ -62,8 +63,8 @@ impl JobVersion {
     pub fn is(&self, other: &Self) -> bool {
         match (self.0.split_once('@'), other.0.split_once('@')) {
             (Some(_), Some(_)) | (None, None) => self == other,
-            (Some((fingerprint, _)), None) => fingerprint == other.0,
-            (None, Some((fingerprint, _))) => fingerprint == self.0,
+            (Some((fingerprint, _)), None) => *fingerprint == *other.0,
+            (None, Some((fingerprint, _))) => *fingerprint == *self.0,
         }
     }
 }
@@ -80,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_digest_that_nobody_could_say_makes_no_other_version() {
-        let version = |text: &str| JobVersion(text.to_owned());
+        let version = |text: &str| JobVersion(text.into());
         assert!(version("a@1").is(&version("a@1")) && version("a").is(&version("a")));
         assert!(version("a@1").is(&version("a")) && version("a").is(&version("a@1")));
         assert!(!version("a@1").is(&version("a@2")) && !version("a").is(&version("b@1")));

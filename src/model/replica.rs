@@ -29,13 +29,19 @@ struct Common {
     spec: ContainerSpec,
     /// The digest so far, when all of the spec but ports and names has gone into it.
     digest: OnceLock<Sha256>,
+    /// The fingerprint of those that have nothing of their own.
+    fingerprint: OnceLock<Fingerprint>,
 }
 
 impl From<ContainerSpec> for ReplicaSpec {
     fn from(spec: ContainerSpec) -> Self {
-        let digest = OnceLock::new();
+        let common = Common {
+            spec,
+            digest: OnceLock::new(),
+            fingerprint: OnceLock::new(),
+        };
         Self {
-            common: Arc::new(Common { spec, digest }),
+            common: Arc::new(common),
             ports: Vec::new(),
             slot: None,
         }
@@ -121,13 +127,21 @@ impl ReplicaSpec {
 
     /// A digest over all of it; equal specs have equal fingerprints, on every machine.
     pub fn fingerprint(&self) -> Fingerprint {
+        match self.ports.is_empty() && self.slot.is_none() {
+            true => self.common.fingerprint.get_or_init(|| self.hashed()).clone(),
+            false => self.hashed(),
+        }
+    }
+
+    fn hashed(&self) -> Fingerprint {
         let mut hash = self.common.digest.get_or_init(|| digest(&self.common.spec)).clone();
         hash.update(self.own_text().as_bytes());
-        let mut text = String::with_capacity(16);
-        for byte in hash.finalize().iter().take(8) {
-            let _ = write!(text, "{byte:02x}");
-        }
-        Fingerprint(text.into())
+        let first = hash
+            .finalize()
+            .iter()
+            .take(8)
+            .fold(0, |all, byte| all << 8 | u64::from(*byte));
+        Fingerprint(format!("{first:016x}").into())
     }
 
     /// What differs from replica to replica: the ports, and the names on each network.

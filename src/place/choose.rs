@@ -1,7 +1,7 @@
 //! Placing itself: first what stands, then what must leave its host, then what is new. Filters, scores and groups are their own files'.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::host::ObservedHost;
 use crate::model::journal::JournalRecord;
@@ -34,16 +34,18 @@ pub(super) struct Placer<'a> {
     /// The hosts, by name.
     pub(super) rooms: Vec<Room<'a>>,
     /// The services, by name.
-    pub(super) kinds: Vec<Rc<Kind<'a>>>,
+    pub(super) kinds: Vec<Arc<Kind<'a>>>,
     /// Whether each distinct constraint holds on each host.
     verdicts: Vec<Vec<bool>>,
     pub(super) groupings: Groupings<'a>,
     pub(super) crowds: Crowds,
     pool: Pool,
+    /// Why most are where they are.
+    pub(super) stays: Arc<Reason>,
     /// Those that must leave their hosts, and that fit nowhere so far.
     pub(super) waiting: Vec<Leaving<'a>>,
     /// Likewise, new ones.
-    pub(super) refused: Vec<(Rc<Kind<'a>>, Slot)>,
+    pub(super) refused: Vec<(Arc<Kind<'a>>, Slot)>,
     pub(super) done: Placement,
 }
 
@@ -76,6 +78,7 @@ impl<'a> Placer<'a> {
             kinds,
             groupings: Groupings::new(desired),
             pool,
+            stays: Reason::Stays.into(),
             waiting: Vec::new(),
             refused: Vec::new(),
             done: Placement {
@@ -152,7 +155,7 @@ impl<'a> Placer<'a> {
     /// room now for what was refused.
     fn follow(
         &mut self,
-        mut followers: Vec<Rc<Kind<'a>>>,
+        mut followers: Vec<Arc<Kind<'a>>>,
         mut later: Vec<Leaving<'a>>,
         mut fresh: BTreeMap<Index, Vec<Slot>>,
         mut bound: BTreeMap<Index, Vec<Seat<'a>>>,
@@ -181,7 +184,7 @@ impl<'a> Placer<'a> {
                 self.done.unplaced.remove(slot);
             }
             self.leave(waiting);
-            let mut refused: BTreeMap<(usize, Index), (Rc<Kind<'a>>, Vec<Slot>)> = BTreeMap::new();
+            let mut refused: BTreeMap<(usize, Index), (Arc<Kind<'a>>, Vec<Slot>)> = BTreeMap::new();
             for (kind, slot) in std::mem::take(&mut self.refused) {
                 self.done.unplaced.remove(&slot);
                 let of_kind = refused.entry((kind.rank, kind.at));
@@ -195,7 +198,7 @@ impl<'a> Placer<'a> {
     }
 
     /// A service, as the placer sees it.
-    pub(super) fn kind(&self, name: &ServiceName) -> Option<Rc<Kind<'a>>> {
+    pub(super) fn kind(&self, name: &ServiceName) -> Option<Arc<Kind<'a>>> {
         let at = self.kinds.binary_search_by(|kind| kind.name.cmp(name)).ok()?;
         self.kinds.get(at).cloned()
     }
@@ -296,7 +299,7 @@ impl<'a> Placer<'a> {
 
     /// Finds ports for successors that start beside what stands, once everything else has its own.
     fn set_spares(&mut self, known: &Known<'a>) {
-        let beside = |kind: &&Rc<Kind<'_>>| kind.service.update.order == Order::StartFirst && !kind.is_stateful;
+        let beside = |kind: &&Arc<Kind<'_>>| kind.service.update.order == Order::StartFirst && !kind.is_stateful;
         let mut kinds = self.kinds.iter().filter(beside).peekable();
         // Both by name.
         for (slot, assignment) in &mut self.done.slots {
@@ -315,7 +318,14 @@ impl<'a> Placer<'a> {
         }
     }
 
-    pub(super) fn assign(&mut self, slot: Slot, host: HostName, ports: Vec<PortBinding>, reason: Reason) {
+    pub(super) fn assign(
+        &mut self,
+        slot: Slot,
+        host: HostName,
+        ports: Vec<PortBinding>,
+        reason: impl Into<Arc<Reason>>,
+    ) {
+        let reason = reason.into();
         let assignment = Assignment {
             host,
             ports,

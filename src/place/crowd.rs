@@ -1,7 +1,7 @@
 //! Which hosts form a group, and how many replicas of which service stand on which host. Counting only.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::name::HostName;
 use crate::resolve::desired::{Desired, Host};
@@ -67,8 +67,8 @@ fn name(label: &str, value: Option<&str>) -> String {
 
 /// All groupings that services speak of.
 pub(super) struct Groupings<'a> {
-    host: Rc<Grouping>,
-    labels: BTreeMap<&'a str, Rc<Grouping>>,
+    host: Arc<Grouping>,
+    labels: BTreeMap<&'a str, Arc<Grouping>>,
 }
 
 impl<'a> Groupings<'a> {
@@ -86,20 +86,20 @@ impl<'a> Groupings<'a> {
         let labels = labels.map(|label| (label.as_str(), ()));
         let distinct: BTreeMap<&str, ()> = labels.collect();
         Self {
-            host: Rc::new(Grouping::by_host(hosts.len())),
+            host: Arc::new(Grouping::by_host(hosts.len())),
             labels: distinct
                 .into_keys()
-                .map(|label| (label, Rc::new(Grouping::by_label(label, hosts))))
+                .map(|label| (label, Arc::new(Grouping::by_label(label, hosts))))
                 .collect(),
         }
     }
 
     /// The groups of a label; each host by itself where nobody speaks of it.
-    pub(super) fn label(&self, label: &str) -> &Rc<Grouping> {
+    pub(super) fn label(&self, label: &str) -> &Arc<Grouping> {
         self.labels.get(label).unwrap_or(&self.host)
     }
 
-    pub(super) fn per(&self, group: &Group) -> &Rc<Grouping> {
+    pub(super) fn per(&self, group: &Group) -> &Arc<Grouping> {
         match group {
             Group::Host => &self.host,
             Group::Label(label) => self.label(label),

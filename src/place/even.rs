@@ -1,7 +1,7 @@
 //! Evening out, where a person asks for it: the fewest moves after which no group and no host has two more than another that could take one.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::name::Slot;
 use crate::model::setting::PortBinding;
@@ -33,7 +33,7 @@ impl<'a> Placer<'a> {
         let Some(most) = self.asked.rebalance else { return false };
         let mut left = most;
         let mut places = self.movable(known);
-        let kinds: Vec<Rc<Kind<'a>>> = self
+        let kinds: Vec<Arc<Kind<'a>>> = self
             .kinds
             .iter()
             .filter(|kind| places.contains_key(&kind.at))
@@ -74,7 +74,7 @@ impl<'a> Placer<'a> {
                 Mode::Global | Mode::ReplicatedJob(_) | Mode::GlobalJob => false,
             };
             let at = known.by_name.get(&assignment.host);
-            if let Some(at) = at.filter(|_| spread && replicated && assignment.reason == Reason::Stays) {
+            if let Some(at) = at.filter(|_| spread && replicated && *assignment.reason == Reason::Stays) {
                 all.entry(kind.at).or_default().insert(slot.clone(), *at);
             }
         }
@@ -113,7 +113,7 @@ impl<'a> Placer<'a> {
     }
 
     /// A move that evens a service out: from where it stands most crowded that another place would take one from.
-    fn even_service(&mut self, kind: &Rc<Kind<'a>>, places: &BTreeMap<Index, BTreeMap<Slot, Index>>) -> Option<Move> {
+    fn even_service(&mut self, kind: &Arc<Kind<'a>>, places: &BTreeMap<Index, BTreeMap<Slot, Index>>) -> Option<Move> {
         let groups = self.groups(kind, self.crowds.of(kind.at));
         let crowd = |host: Index| -> Vec<u32> {
             let path = groups.path(host).iter().map(|group| groups.replicas(*group));
@@ -149,7 +149,7 @@ impl<'a> Placer<'a> {
     /// The best host for a replica that was let go, of those with two fewer than where it was.
     fn less_crowded(
         &self,
-        kind: &Rc<Kind<'a>>,
+        kind: &Arc<Kind<'a>>,
         slot: &Slot,
         from: Index,
         groups: &Groups,
@@ -169,9 +169,9 @@ impl<'a> Placer<'a> {
     /// less even.
     fn even_hosts(
         &mut self,
-        kinds: &[Rc<Kind<'a>>],
+        kinds: &[Arc<Kind<'a>>],
         places: &BTreeMap<Index, BTreeMap<Slot, Index>>,
-    ) -> Option<(Rc<Kind<'a>>, Move)> {
+    ) -> Option<(Arc<Kind<'a>>, Move)> {
         let rooms = self.rooms.iter().enumerate();
         let mut emptiest: Vec<(u32, Index)> = rooms.map(|(at, room)| (room.containers_in_all(), at)).collect();
         emptiest.sort_unstable();
@@ -199,7 +199,7 @@ impl<'a> Placer<'a> {
                         more,
                         fewer,
                     };
-                    return Some((Rc::clone(kind), found));
+                    return Some((Arc::clone(kind), found));
                 }
             }
         }
@@ -210,7 +210,7 @@ impl<'a> Placer<'a> {
     /// so that the service stands as evenly as before.
     fn emptier(
         &self,
-        kind: &Rc<Kind<'a>>,
+        kind: &Arc<Kind<'a>>,
         (from, more): (Index, u32),
         emptiest: &[(u32, Index)],
     ) -> Option<(u32, Index, Vec<PortBinding>)> {

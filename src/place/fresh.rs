@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::name::{HostName, Slot, SlotKey};
 use crate::model::setting::PortBinding;
@@ -72,7 +72,7 @@ impl<'a> Placer<'a> {
         }
     }
 
-    fn place_global(&mut self, kind: &Rc<Kind<'a>>, slot: Slot, known: &Known<'a>) {
+    fn place_global(&mut self, kind: &Arc<Kind<'a>>, slot: Slot, known: &Known<'a>) {
         let SlotKey::Host(host) = slot.key.clone() else {
             return;
         };
@@ -92,13 +92,13 @@ impl<'a> Placer<'a> {
             Err(obstacle) => {
                 let why = Why::Global { host, obstacle };
                 self.done.unplaced.insert(slot.clone(), Refusal { why, stays: None });
-                self.refused.push((Rc::clone(kind), slot));
+                self.refused.push((Arc::clone(kind), slot));
             }
         }
     }
 
     /// Places a service's new replicas. A host that does not fit one of them fits none after it.
-    pub(super) fn place_new(&mut self, kind: &Rc<Kind<'a>>, slots: Vec<Slot>, known: &Known<'a>) {
+    pub(super) fn place_new(&mut self, kind: &Arc<Kind<'a>>, slots: Vec<Slot>, known: &Known<'a>) {
         if kind.service.mode.is_global() {
             for slot in slots {
                 self.place_global(kind, slot, known);
@@ -113,6 +113,7 @@ impl<'a> Placer<'a> {
         let mut bonds = Bonds::new(self, kind).with_data(self.data_hosts(kind));
         let mut candidates = self.candidates(kind, &bonds);
         let mut nowhere = None;
+        let mut reason = Arc::clone(&self.stays);
         for slot in slots {
             let kept = |host: &HostName| known.ports(&slot, host, None);
             let Some((at, ports)) = self.best(&slot, kind, &bonds, &mut candidates, kept) else {
@@ -122,7 +123,7 @@ impl<'a> Placer<'a> {
                     self.take(host, kind, ports);
                 }
                 self.done.unplaced.insert(slot.clone(), Refusal { why, stays });
-                self.refused.push((Rc::clone(kind), slot));
+                self.refused.push((Arc::clone(kind), slot));
                 continue;
             };
             let best = self.why_best(at, kind, &bonds);
@@ -130,11 +131,16 @@ impl<'a> Placer<'a> {
             candidates.take(at);
             bonds.take(at);
             let lost = known.recorded(&slot).map(|placed| &placed.host);
-            let reason = match lost.map(|host| (host, known.hosts.get(host))) {
+            let new = match lost.map(|host| (host, known.hosts.get(host))) {
                 Some((_, Some(HostAnswer::Answers))) | None => Reason::Best(best),
                 Some((host, Some(HostAnswer::Silent(_)))) => Reason::FailedOver(host.clone()),
                 Some((host, Some(HostAnswer::Down | HostAnswer::Gone(_)) | None)) => Reason::Lost(host.clone()),
             };
+            // It is mostly the same for all of them.
+            if *reason != new {
+                reason = new.into();
+            }
+            let reason = Arc::clone(&reason);
             if let Some(host) = self.rooms.get(at).map(|room| room.name.clone()) {
                 self.assign(slot, host, ports, reason);
             }

@@ -1,7 +1,7 @@
 //! Where a wanted replica stands before anything is done: alive, by the journal, by its data, or nowhere. No placing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::host::HostState;
 use crate::model::journal::{JournalRecord, PlacedSlot};
@@ -40,7 +40,7 @@ impl<'a> Home<'a> {
 /// A replica's place on a host that answers.
 pub(super) struct Seat<'a> {
     pub(super) slot: Slot,
-    pub(super) kind: Rc<Kind<'a>>,
+    pub(super) kind: Arc<Kind<'a>>,
     /// The host.
     pub(super) host: Index,
     /// The ports that it has, or had.
@@ -132,7 +132,7 @@ impl<'a> Known<'a> {
     }
 
     /// Where a wanted replica of this service stands.
-    pub(super) fn home(&self, slot: Slot, kind: &Rc<Kind<'a>>, placer: &Placer<'a>) -> Home<'a> {
+    pub(super) fn home(&self, slot: Slot, kind: &Arc<Kind<'a>>, placer: &Placer<'a>) -> Home<'a> {
         let traces = Traces {
             standings: self.standing.of(&slot),
             recorded: self.recorded(&slot),
@@ -141,7 +141,13 @@ impl<'a> Known<'a> {
     }
 
     /// The same, of one with these traces.
-    pub(super) fn home_of(&self, slot: Slot, traces: Traces<'a>, kind: &Rc<Kind<'a>>, placer: &Placer<'a>) -> Home<'a> {
+    pub(super) fn home_of(
+        &self,
+        slot: Slot,
+        traces: Traces<'a>,
+        kind: &Arc<Kind<'a>>,
+        placer: &Placer<'a>,
+    ) -> Home<'a> {
         let Traces { standings, recorded } = traces;
         let host = |host: &HostName| self.by_name.get(host).copied();
         let fits = |standing: &Standing<'_>| host(standing.host).is_some_and(|at| placer.may_keep(at, kind));
@@ -169,7 +175,7 @@ impl<'a> Known<'a> {
             let kept = self.ports(&slot, live.host, Some(live));
             return Home::At(Seat {
                 slot,
-                kind: Rc::clone(kind),
+                kind: Arc::clone(kind),
                 host: at,
                 kept,
                 live: Some(live),
@@ -181,7 +187,7 @@ impl<'a> Known<'a> {
     fn absent(
         &self,
         slot: Slot,
-        kind: &Rc<Kind<'a>>,
+        kind: &Arc<Kind<'a>>,
         placer: &Placer<'a>,
         recorded: Option<&'a PlacedSlot>,
     ) -> Home<'a> {
@@ -204,7 +210,7 @@ impl<'a> Known<'a> {
                     (Some(host), Some(state)) if has_data(kind.service, state) => Home::At(Seat {
                         kept: placed.ports.clone(),
                         slot,
-                        kind: Rc::clone(kind),
+                        kind: Arc::clone(kind),
                         host,
                         live: None,
                     }),

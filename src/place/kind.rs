@@ -1,7 +1,7 @@
 //! One service as the placer sees it: what is the same for all of its replicas, looked up once. No hosts' state.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::image::Resolution;
 use crate::model::name::ServiceName;
@@ -66,7 +66,7 @@ impl Kind<'_> {
 }
 
 /// All services, in the order of their names, and the distinct constraints that they speak of.
-pub(super) fn kinds<'a>(desired: &'a Desired, observed: &'a Observed) -> (Vec<Rc<Kind<'a>>>, Vec<&'a Constraint>) {
+pub(super) fn kinds<'a>(desired: &'a Desired, observed: &'a Observed) -> (Vec<Arc<Kind<'a>>>, Vec<&'a Constraint>) {
     let outside = Outside::new(desired);
     let mut constraints: Vec<&Constraint> = desired.services.values().flat_map(|it| &it.constraints).collect();
     constraints.sort_unstable();
@@ -80,7 +80,7 @@ pub(super) fn kinds<'a>(desired: &'a Desired, observed: &'a Observed) -> (Vec<Rc
             MountSource::Volume(name) => Some(name.as_str()),
             MountSource::Bind(_) | MountSource::Anonymous | MountSource::Tmpfs => None,
         });
-        Rc::new(Kind {
+        Arc::new(Kind {
             at,
             name,
             service,

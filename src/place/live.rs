@@ -4,8 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::slice::ParallelSliceMut as _;
+
 use crate::model::container::{ContainerState, Health, LiveContainer};
-use crate::model::host::HostState;
+use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::ImageFacts;
 use crate::model::journal::{JournalEnd, JournalRecord};
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot, container_name, is_container_name};
@@ -121,15 +124,16 @@ pub struct Standings<'a> {
 impl<'a> Standings<'a> {
     /// What stands on the hosts that answer.
     pub fn new(cluster: &ClusterName, hosts: &BTreeMap<HostName, HostAnswer>, observed: &'a Observed) -> Self {
-        let mut all: Vec<Standing<'_>> = Vec::new();
-        for (name, host) in &observed.hosts {
-            let Some(state) = host.state().filter(|_| hosts.get(name) == Some(&HostAnswer::Answers)) else {
-                continue;
-            };
-            let containers = state.containers.iter();
-            all.extend(containers.map(|container| Standing::new(cluster, name, state, container)));
-        }
-        all.sort_by(|a, b| (a.slot(), a.host, &a.name).cmp(&(b.slot(), b.host, &b.name)));
+        let on_host = |(name, host): (&'a HostName, &'a ObservedHost)| {
+            let state = host.state().filter(|_| hosts.get(name) == Some(&HostAnswer::Answers));
+            let containers = state.into_iter().flat_map(move |state| {
+                let containers = state.containers.iter();
+                containers.map(move |container| Standing::new(cluster, name, state, container))
+            });
+            containers.collect::<Vec<_>>()
+        };
+        let mut all: Vec<Standing<'_>> = observed.hosts.par_iter().flat_map_iter(on_host).collect();
+        all.par_sort_by(|a, b| (a.slot(), a.host, &a.name).cmp(&(b.slot(), b.host, &b.name)));
         let mut services = BTreeMap::new();
         let mut end = 0;
         for of_service in all.chunk_by(|a, b| a.slot().service == b.slot().service) {
@@ -161,9 +165,14 @@ impl<'a> Standings<'a> {
 
     /// Those of each replica that stands.
     pub fn by_slot(&self) -> impl Iterator<Item = (&'a Slot, &[Standing<'a>])> {
-        let by_slot = self.all.chunk_by(|a, b| a.slot() == b.slot());
-        by_slot.filter_map(|same| Some((same.first()?.slot(), same)))
+        by_slot(&self.all)
     }
+}
+
+/// Those of each replica, of some that are sorted so.
+pub fn by_slot<'s, 'a>(all: &'s [Standing<'a>]) -> impl Iterator<Item = (&'a Slot, &'s [Standing<'a>])> {
+    let by_slot = all.chunk_by(|a, b| a.slot() == b.slot());
+    by_slot.filter_map(|same| Some((same.first()?.slot(), same)))
 }
 
 /// The newest journal record over all hosts; of one apply's records its end, where a host has it.

@@ -23,6 +23,7 @@ mod tree;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::model::journal::Memory;
 use crate::model::name::{HostName, ServiceName, Slot};
@@ -64,7 +65,7 @@ pub struct Assignment {
     /// successor ever does.
     pub spare: Option<Vec<PortBinding>>,
     /// Why there.
-    pub reason: Reason,
+    pub reason: Arc<Reason>,
 }
 
 /// Where every replica stands.
@@ -94,6 +95,15 @@ pub struct Placement {
     pub renamed: BTreeMap<HostName, HostName>,
     /// What the journal is told of the hosts.
     pub memory: Memory,
+}
+
+impl Placement {
+    /// The replicas of one service that have a host.
+    pub fn slots_of<'p>(&'p self, service: &ServiceName) -> impl Iterator<Item = (&'p Slot, &'p Assignment)> {
+        let own = self.slots.range(Slot::first(service)..);
+        let service = service.clone();
+        own.take_while(move |(slot, _)| slot.service == service)
+    }
 }
 
 /// What a person asked for that can't be.

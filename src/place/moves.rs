@@ -1,7 +1,7 @@
 //! Moves that a person asks for: where each replica goes, or why it can't. What must leave by itself is `settle`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::setting::PortBinding;
@@ -19,7 +19,7 @@ use crate::place::{Denial, HostAnswer};
 /// A replica that a person moves off a host which cannot be worked with.
 pub(super) struct Away<'a> {
     pub(super) slot: Slot,
-    pub(super) kind: Rc<Kind<'a>>,
+    pub(super) kind: Arc<Kind<'a>>,
     /// Where it is held, or lost.
     pub(super) home: Home<'a>,
 }
@@ -103,7 +103,7 @@ impl<'a> Placer<'a> {
     fn goes(
         &mut self,
         slot: &Slot,
-        kind: &Rc<Kind<'a>>,
+        kind: &Arc<Kind<'a>>,
         to: &MoveTo,
         from: Option<HostName>,
         known: &Known<'a>,
@@ -126,7 +126,7 @@ impl<'a> Placer<'a> {
     fn target(
         &self,
         slot: &Slot,
-        kind: &Rc<Kind<'a>>,
+        kind: &Arc<Kind<'a>>,
         to: &MoveTo,
         from: Option<&HostName>,
         known: &Known<'a>,

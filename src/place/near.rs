@@ -1,7 +1,7 @@
 //! Affinity and anti-affinity, to replicas and to data: whether what stands near a host lets another one come there, and how well it would stand. No choosing.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::name::ServiceName;
 use crate::place::choose::Placer;
@@ -25,7 +25,7 @@ struct Bond<'a> {
     other: &'a ServiceName,
     /// Whether that is the service itself.
     own: bool,
-    grouping: Rc<Grouping>,
+    grouping: Arc<Grouping>,
     /// How many replicas of the other one stand in each group.
     counts: Vec<u32>,
 }
@@ -76,7 +76,7 @@ impl<'a> Bonds<'a> {
         (at, other): (Index, &'a ServiceName),
         own: bool,
     ) {
-        let grouping = Rc::clone(placer.groupings.per(&wish.per));
+        let grouping = Arc::clone(placer.groupings.per(&wish.per));
         let mut counts = vec![0; grouping.count];
         for (host, count) in placer.crowds.of(at) {
             if let Some(sum) = counts.get_mut(grouping.group(host)) {

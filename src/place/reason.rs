@@ -110,6 +110,7 @@ impl Obstacle {
             Self::Volume(name) => format!("{} volume {name}", verb("lacks", "lack")),
             Self::Foreign(name, by) => format!("{} {name} in {by}, which is not cdk's", verb("mounts", "mount")),
             Self::MacAddress => format!("{} an engine too old for mac_address (Docker 25)", verb("has", "have")),
+            Self::Full(1) => format!("{} full (1 container at most)", verb("is", "are")),
             Self::Full(max) => format!("{} full ({max} containers at most)", verb("is", "are")),
             Self::Replicas(max) => format!("{} {max} of its replicas already", verb("holds", "hold")),
             Self::Cpus(cpus) => format!("{} {cpus} CPUs", verb("lacks", "lack")),

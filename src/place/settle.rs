@@ -1,6 +1,7 @@
 //! What stands: whether it stays, and where it goes that must leave. What is new is `fresh`'s, what a person moves is `moves`'.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::model::journal::PlacedSlot;
 use crate::model::name::Slot;
@@ -56,10 +57,9 @@ impl<'a> Placer<'a> {
             return;
         };
         self.take(seat.host, &seat.kind, &ports);
-        let reason = if seat.live.is_some() {
-            Reason::Stays
-        } else {
-            Reason::Data
+        let reason = match seat.live {
+            Some(_) => Arc::clone(&self.stays),
+            None => Reason::Data.into(),
         };
         self.assign(seat.slot.clone(), host, ports, reason);
     }

@@ -1,7 +1,9 @@
 //! What is wanted, sorted by where it stands before anything is done. The placing itself is `choose`'s.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
+
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::model::host::ObservedHost;
 use crate::model::journal::PlacedSlot;
@@ -60,7 +62,9 @@ impl<'a> Placer<'a> {
         };
         let mut lost: BTreeMap<&HostName, Vec<String>> = BTreeMap::new();
         let kinds = self.kinds.clone();
-        let members: Vec<Vec<Member<'a>>> = kinds.iter().map(|kind| self.replicas(kind, known)).collect();
+        let placer = &*self;
+        let members = kinds.par_iter().map(|kind| placer.replicas(kind, known));
+        let members: Vec<Vec<Member<'a>>> = members.collect();
         // Who goes of too many also goes by what stands near, whoever goes of that.
         for (kind, members) in kinds.iter().zip(&members) {
             members
@@ -68,11 +72,10 @@ impl<'a> Placer<'a> {
                 .filter_map(|member| member.host)
                 .for_each(|host| self.crowds.add(kind.at, host));
         }
-        let homes: Vec<Vec<(Slot, Home<'a>)>> = kinds
-            .iter()
-            .zip(members)
-            .map(|(kind, members)| self.homes(kind, members, known))
-            .collect();
+        let placer = &*self;
+        let homes = kinds.par_iter().zip(members);
+        let homes = homes.map(|(kind, members)| placer.homes(kind, members, known));
+        let homes: Vec<Vec<(Slot, Home<'a>)>> = homes.collect();
         self.crowds = Crowds::new(kinds.len());
         for (kind, homes) in kinds.iter().zip(homes) {
             let mut new = Vec::new();
@@ -83,7 +86,7 @@ impl<'a> Placer<'a> {
                 match home {
                     Home::At(seat) => survey.seats.push(seat),
                     Home::Held(_) | Home::Lost(..) if self.asked.moves.contains_key(&slot) => {
-                        let kind = Rc::clone(kind);
+                        let kind = Arc::clone(kind);
                         survey.away.push(Away { slot, kind, home });
                     }
                     Home::Held(_) | Home::Lost(..) => self.leave_there(slot, kind, home, known),
@@ -109,7 +112,7 @@ impl<'a> Placer<'a> {
     }
 
     /// What stands of a replicated service; none of others, whose replicas are named by hosts or by runs.
-    fn replicas(&self, kind: &Rc<Kind<'a>>, known: &Known<'a>) -> Vec<Member<'a>> {
+    fn replicas(&self, kind: &Arc<Kind<'a>>, known: &Known<'a>) -> Vec<Member<'a>> {
         match kind.service.mode {
             Mode::Replicated(_) => self.members(kind, known),
             Mode::Global | Mode::ReplicatedJob(_) | Mode::GlobalJob => Vec::new(),
@@ -117,7 +120,7 @@ impl<'a> Placer<'a> {
     }
 
     /// The wanted replicas of a service, and where each stands.
-    fn homes(&self, kind: &Rc<Kind<'a>>, members: Vec<Member<'a>>, known: &Known<'a>) -> Vec<(Slot, Home<'a>)> {
+    fn homes(&self, kind: &Arc<Kind<'a>>, members: Vec<Member<'a>>, known: &Known<'a>) -> Vec<(Slot, Home<'a>)> {
         let count = self.done.counts.get(kind.name).copied().unwrap_or(0);
         let home = |slot: Slot| (slot.clone(), known.home(slot, kind, self));
         match kind.service.mode {

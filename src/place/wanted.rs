@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::name::{Slot, SlotKey};
 use crate::place::choose::Placer;
@@ -43,7 +43,7 @@ pub(super) struct Member<'a> {
 
 impl<'a> Placer<'a> {
     /// The replicas of a replicated service that stand, or that the journal knows.
-    pub(super) fn members(&self, kind: &Rc<Kind<'a>>, known: &Known<'a>) -> Vec<Member<'a>> {
+    pub(super) fn members(&self, kind: &Arc<Kind<'a>>, known: &Known<'a>) -> Vec<Member<'a>> {
         let traces = known.traces_of(kind).into_iter();
         let members = traces.map(|(index, traces)| {
             let home = known.home_of(Slot::index(kind.name, index), traces, kind, self);

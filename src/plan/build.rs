@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use thin_vec::ThinVec;
+
 use crate::diff::{SlotDiff, Verdict};
 use crate::model::container::Ownership;
 use crate::model::host::{HostState, ObservedHost};
@@ -18,8 +20,9 @@ use crate::plan::Input;
 use crate::plan::network::Networks;
 use crate::plan::number::renumber;
 use crate::plan::order::{arrange, held, made, wanted};
-use crate::plan::step::{NetworkChange, Precondition, Rollout, Step, StepId};
+use crate::plan::step::{NetworkChange, Precondition, Rollout, Step, StepId, StepIds};
 use crate::plan::tell::is_rolled;
+use crate::render::ServiceTarget;
 
 /// Steps and rollouts.
 pub(super) struct Work {
@@ -34,8 +37,8 @@ type HeldOn = (HostName, Protocol, u16);
 /// The steps that make one host ready for its containers.
 #[derive(Default)]
 pub(super) struct Ready {
-    /// By image; none where it lies there.
-    pulls: BTreeMap<ImageRef, Option<StepId>>,
+    /// By the image's number; none where it lies there.
+    pulls: BTreeMap<usize, Option<StepId>>,
     /// By name.
     volumes: BTreeMap<String, StepId>,
     /// By path.
@@ -44,14 +47,23 @@ pub(super) struct Ready {
     pub(super) networks: BTreeMap<String, Vec<StepId>>,
 }
 
+/// A service of git, as often looked up as it has replicas.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'i> {
+    pub(super) target: &'i ServiceTarget,
+    /// Its image's number.
+    image: usize,
+    /// The digest that the image is used by: the registry's, or the one that git pins.
+    digest: Option<&'i Digest>,
+}
+
 /// Everything while a plan is put together. Steps bear provisional numbers until the end.
 pub(super) struct Builder<'i> {
     pub(super) input: Input<'i>,
     steps: Vec<Step>,
     pub(super) ready: BTreeMap<&'i HostName, Ready>,
     pub(super) pulls_by_service: BTreeMap<ServiceName, BTreeSet<StepId>>,
-    /// The digests that images are used by: the registry's, or those that git pins.
-    digests: BTreeMap<&'i ImageRef, Option<Digest>>,
+    services: BTreeMap<&'i ServiceName, Known<'i>>,
     revision: Option<SharedText>,
     pub(super) networks: Networks,
     /// The replica that lets go of a port, and the step after which it does not want it back.
@@ -64,13 +76,21 @@ pub(super) struct Builder<'i> {
 
 impl<'i> Builder<'i> {
     pub(super) fn new(input: Input<'i>) -> Self {
-        let images = input.target.services.values().map(|service| &service.image);
+        let services = &input.target.services;
+        let images: BTreeSet<&ImageRef> = services.values().map(|service| &service.image).collect();
+        let images = images.into_iter().enumerate();
+        let images: BTreeMap<&ImageRef, _> = images.map(|(at, image)| (image, (at, digest(input, image)))).collect();
+        let known = services.iter().map(|(name, target)| {
+            let (image, digest) = images.get(&target.image).copied().unwrap_or_default();
+            let known = Known { target, image, digest };
+            (name, known)
+        });
         Self {
             input,
             steps: Vec::new(),
             ready: BTreeMap::new(),
             pulls_by_service: BTreeMap::new(),
-            digests: images.map(|image| (image, digest(input, image))).collect(),
+            services: known.collect(),
             revision: input.target.revision.commit.as_deref().map(SharedText::from),
             networks: Networks::default(),
             released: BTreeMap::new(),
@@ -145,10 +165,13 @@ impl<'i> Builder<'i> {
             return;
         };
         let service = &slot.service;
+        let Some(known) = self.service(service) else {
+            return;
+        };
         self.write_files(host, slot, spec, state);
         let spec = spec.common();
-        let known = self.ready.entry(host).or_default().pulls.get(&spec.image).copied();
-        let pull = known.unwrap_or_else(|| self.pull(host, service, state, &spec.image));
+        let pull = self.ready.entry(host).or_default().pulls.get(&known.image).copied();
+        let pull = pull.unwrap_or_else(|| self.pull(host, service, state, known));
         if let Some(id) = pull {
             self.pulls_by_service.entry(service.clone()).or_default().insert(id);
         }
@@ -161,8 +184,8 @@ impl<'i> Builder<'i> {
             let target = self.input.target.hosts.get(host);
             let wanted = target.and_then(|target| target.volumes.get(name));
             if let (Some(wanted), false) = (wanted, is_known) {
-                let (name, spec) = (name.to_owned(), Box::new(wanted.clone()));
-                let key = name.clone();
+                let (key, spec) = (name.to_owned(), Box::new(wanted.clone()));
+                let name = name.into();
                 let op = Op::Volume(VolumeOp::Create { name, spec });
                 let id = self.push(host, None, op, &format!("{service} mounts it there").into());
                 self.ready.entry(host).or_default().volumes.insert(key, id);
@@ -176,33 +199,34 @@ impl<'i> Builder<'i> {
         host: &'i HostName,
         service: &ServiceName,
         state: &HostState,
-        image: &ImageRef,
+        known: Known<'i>,
     ) -> Option<StepId> {
-        let pull = self.needs_pull(state, image).then(|| {
-            let (image, digest) = (image.clone(), self.digest(image));
+        let pull = self.needs_pull(state, known).then(|| {
+            let (image, digest) = (known.target.image.clone(), known.digest.cloned());
             let op = Op::Image(ImageOp::Pull { image, digest });
             self.push(host, None, op, &format!("{service} runs it there").into())
         });
-        self.ready.entry(host).or_default().pulls.insert(image.clone(), pull);
+        self.ready.entry(host).or_default().pulls.insert(known.image, pull);
         pull
     }
 
     /// What goes into the labels of a new container.
     pub(super) fn owner(&self, slot: &Slot, spec: &ReplicaSpec) -> Ownership {
-        let image = &spec.common().image;
-        let service = self.input.target.services.get(&slot.service);
+        let known = self.service(&slot.service);
+        let service = known.map(|known| known.target);
         Ownership {
             slot: slot.clone(),
             fingerprint: Some(spec.fingerprint()),
             revision: self.revision.clone(),
-            image: Some(image.clone()),
-            digest: self.digest(image),
+            image: Some(spec.common().image.clone()),
+            digest: known.and_then(|known| known.digest).cloned(),
             job: service.and_then(|service| service.job.clone()),
             reserved: service.map(|service| service.reserved).unwrap_or_default(),
         }
     }
 
-    fn needs_pull(&self, state: &HostState, image: &ImageRef) -> bool {
+    fn needs_pull(&self, state: &HostState, known: Known<'_>) -> bool {
+        let image = &known.target.image;
         match self.input.observed.images.get(&image.to_string()) {
             Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => {
                 !state.images.values().any(|facts| facts.has_digest(digest))
@@ -212,8 +236,9 @@ impl<'i> Builder<'i> {
         }
     }
 
-    fn digest(&self, image: &ImageRef) -> Option<Digest> {
-        self.digests.get(image).cloned().flatten()
+    /// A service that git has.
+    pub(super) fn service(&self, name: &ServiceName) -> Option<Known<'i>> {
+        self.services.get(name).copied()
     }
 
     /// The pull, the volumes, the files and the networks that a container waits for.
@@ -222,7 +247,8 @@ impl<'i> Builder<'i> {
             return Vec::new();
         };
         let common = spec.common();
-        let pull = ready.pulls.get(&common.image).copied().flatten();
+        let known = self.service(&slot.service);
+        let pull = known.and_then(|known| ready.pulls.get(&known.image).copied().flatten());
         let volumes = common.volumes().filter_map(|name| ready.volumes.get(name));
         let files = self.files_of(slot, spec);
         let files = files.filter_map(|(path, _)| ready.writes.get(&path));
@@ -231,27 +257,23 @@ impl<'i> Builder<'i> {
         pull.into_iter().chain(known).collect()
     }
 
-    pub(super) fn pulls_of(&self, service: &ServiceName) -> Vec<StepId> {
+    pub(super) fn pulls_of(&self, service: &ServiceName) -> ThinVec<StepId> {
         let pulls = self.pulls_by_service.get(service);
         pulls.into_iter().flatten().copied().collect()
     }
 
     pub(super) fn policy(&self, service: &ServiceName) -> Option<UpdatePolicy> {
-        self.input.target.services.get(service).map(|service| service.policy)
+        self.service(service).map(|known| known.target.policy)
     }
 
     /// Whether a service's replicas write to their hosts: of such there are never two that run, though each writes to its own.
     pub(super) fn writes(&self, service: &ServiceName) -> bool {
-        self.input
-            .target
-            .services
-            .get(service)
-            .is_some_and(|service| service.stateful)
+        self.service(service).is_some_and(|known| known.target.stateful)
     }
 
     /// The version of a service that is a job.
     pub(super) fn job(&self, service: &ServiceName) -> Option<&'i JobVersion> {
-        self.input.target.services.get(service)?.job.as_ref()
+        self.service(service)?.target.job.as_ref()
     }
 
     pub(super) fn state(&self, host: &HostName) -> Option<&'i HostState> {
@@ -332,11 +354,11 @@ impl<'i> Builder<'i> {
 }
 
 /// The digest that an image is used by: the registry's, or the one that git pins.
-fn digest(input: Input<'_>, image: &ImageRef) -> Option<Digest> {
+fn digest<'i>(input: Input<'i>, image: &'i ImageRef) -> Option<&'i Digest> {
     match input.observed.images.get(&image.to_string()) {
-        Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => Some(digest.clone()),
+        Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => Some(digest),
         Some(Resolution::Local) => None,
-        Some(Resolution::Unknown(_)) | None => image.digest().cloned(),
+        Some(Resolution::Unknown(_)) | None => image.digest(),
     }
 }
 
@@ -348,9 +370,9 @@ pub(super) fn blank(host: &HostName, slot: Option<&Slot>, op: Op, why: &SharedTe
         slot: slot.cloned(),
         op,
         pre: Precondition::None,
-        after: Vec::new(),
-        settled: Vec::new(),
-        undo: Vec::new(),
+        after: StepIds::new(),
+        settled: ThinVec::new(),
+        undo: ThinVec::new(),
         why: why.clone(),
     }
 }

@@ -113,10 +113,13 @@ impl Builder<'_> {
 
     fn wait(&mut self, id: StepId, before: Vec<StepId>, required: bool, graph: &mut Graph) {
         self.edit(id, |step| {
-            let list = if required { &mut step.after } else { &mut step.settled };
-            let new: Vec<StepId> = before.into_iter().filter(|other| !list.contains(other)).collect();
+            let known: &[StepId] = if required { &step.after } else { &step.settled };
+            let new: Vec<StepId> = before.into_iter().filter(|other| !known.contains(other)).collect();
             graph.extend(id, &new);
-            list.extend(new);
+            match required {
+                true => step.after.extend(new),
+                false => step.settled.extend(new),
+            }
         });
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use thin_vec::ThinVec;
+
 use crate::diff::{Reload, Rewrite};
 use crate::model::blob::{FileRef, FileWrite, folder_name};
 use crate::model::host::HostState;
@@ -55,7 +57,7 @@ impl<'i> Builder<'i> {
     /// Rewrites files in place and tells the program. What was there before is put back the same way, where it is known.
     pub(super) fn reload(&mut self, draft: &mut Draft<'_, '_>, here: &Standing<'_>, reload: &Reload) {
         let signal = |signal: &String| {
-            let (name, signal) = (here.name.as_ref().into(), signal.clone());
+            let (name, signal) = (here.name.as_ref().into(), signal.as_str().into());
             Op::Container(ContainerOp::Signal { name, signal })
         };
         let write = |write: &FileWrite| Op::File(FileOp::Write(Box::new(write.clone())));
@@ -64,12 +66,12 @@ impl<'i> Builder<'i> {
                 Some(back) => std::iter::once(write(back))
                     .chain(reload.signals.iter().map(signal))
                     .collect(),
-                None => Vec::new(),
+                None => ThinVec::new(),
             };
             self.act(draft, here.host, write(to), is(&here.name, here), undo);
         }
         for one in &reload.signals {
-            self.act(draft, here.host, signal(one), is(&here.name, here), Vec::new());
+            self.act(draft, here.host, signal(one), is(&here.name, here), ThinVec::new());
         }
     }
 }

@@ -45,9 +45,10 @@ impl<'i> Builder<'i> {
             let Some(spec) = target.and_then(|target| target.networks.get(name)) else {
                 continue;
             };
-            let (key, name, spec) = (name.to_owned(), name.to_owned(), Box::new(spec.clone()));
+            let (key, spec) = (name.to_owned(), Box::new(spec.clone()));
             let why = format!("{service} uses it there");
-            self.told(host, &name, Action::Create, &[], &why);
+            self.told(host, name, Action::Create, &[], &why);
+            let name = name.into();
             let id = self.push(host, None, Op::Network(NetworkOp::Create { name, spec }), &why.into());
             self.ready.entry(host).or_default().networks.insert(key, vec![id]);
         }
@@ -113,43 +114,43 @@ impl<'i> Builder<'i> {
         on_it.sort_by(|a, b| a.1.cmp(&b.1));
         let mut parted = before.clone();
         for (live, container) in &on_it {
-            let (name, container) = (name.to_owned(), container.clone());
-            let pre = is(&container, live);
+            let pre = is(container, live);
+            let (name, container) = (name.into(), container.as_str().into());
             let id = self.push(host, None, Op::Network(NetworkOp::Disconnect { name, container }), &why);
             self.edit(id, |step| {
                 step.pre = pre;
-                step.after.clone_from(&before);
+                step.after = before.as_slice().into();
             });
             parted.push(id);
         }
-        let remove = NetworkOp::Remove { name: name.to_owned() };
+        let remove = NetworkOp::Remove { name: name.into() };
         let gone = self.push(host, None, Op::Network(remove), &differs);
         let connect = |live: &LiveContainer, container: &str, spec: &NetworkSpec| {
             let attachment = live.spec.iter().find_map(|it| it.network.networks.get(name));
             Op::Network(NetworkOp::Connect {
-                name: name.to_owned(),
+                name: name.into(),
                 attachment: Box::new(fitting(attachment.cloned().unwrap_or_default(), spec)),
-                container: container.to_owned(),
+                container: container.into(),
             })
         };
         // Where the engine refuses, all are attached again to what was there.
         let attached = on_it.iter().map(|(live, container)| connect(live, container, was));
         let attached: Vec<Op> = attached.collect();
         self.edit(gone, |step| {
-            step.after = parted;
-            step.undo.clone_from(&attached);
+            step.after = parted.into();
+            step.undo = attached.iter().cloned().collect();
         });
         let create = NetworkOp::Create {
-            name: name.to_owned(),
+            name: name.into(),
             spec: Box::new(spec.clone()),
         };
         let made = self.push(host, None, Op::Network(create), &differs);
         let back = NetworkOp::Create {
-            name: name.to_owned(),
+            name: name.into(),
             spec: Box::new(was.clone()),
         };
         self.edit(made, |step| {
-            step.after = vec![gone];
+            step.after = [gone].as_slice().into();
             step.undo = std::iter::once(Op::Network(back)).chain(attached).collect();
         });
         let mut ready = vec![made];
@@ -158,7 +159,7 @@ impl<'i> Builder<'i> {
             let id = self.push(host, None, connect(live, &container, spec), &why);
             self.edit(id, |step| {
                 step.pre = pre;
-                step.after = vec![made];
+                step.after = [made].as_slice().into();
             });
             ready.push(id);
         }
@@ -198,7 +199,9 @@ impl<'i> Builder<'i> {
             let Some(gone) = gone else { continue };
             let why = "no container there needs it any more";
             self.told(host, name, Action::Remove, &[], why);
-            let remove = NetworkOp::Remove { name: name.clone() };
+            let remove = NetworkOp::Remove {
+                name: name.as_str().into(),
+            };
             let id = self.push(host, None, Op::Network(remove), &why.into());
             self.edit(id, |step| step.after = gone.into_iter().collect());
         }
@@ -227,7 +230,7 @@ impl<'i> Builder<'i> {
 pub(super) fn touched<'d, 'a>(diff: &'d SlotDiff<'a>) -> impl Iterator<Item = &'d Standing<'a>> {
     let own: Vec<&Standing<'a>> = match &diff.verdict {
         Verdict::Update { here, .. } | Verdict::Start { here } => vec![here],
-        Verdict::Replace { old, drop, .. } => old.iter().chain(drop).collect(),
+        Verdict::Replace { old, drop, .. } => old.as_deref().into_iter().chain(drop).collect(),
         Verdict::Remove { gone } => vec![gone],
         Verdict::Keep
         | Verdict::Create { .. }
@@ -236,7 +239,7 @@ pub(super) fn touched<'d, 'a>(diff: &'d SlotDiff<'a>) -> impl Iterator<Item = &'
         | Verdict::Doubled
         | Verdict::Unknown
         | Verdict::Unplaced => Vec::new(),
-        Verdict::Run { here, gone, .. } => here.iter().chain(gone).collect(),
+        Verdict::Run { here, gone, .. } => here.as_deref().into_iter().chain(gone).collect(),
     };
     own.into_iter().chain(&diff.extras)
 }

@@ -50,7 +50,7 @@ pub(super) fn made<'a>(verdict: &'a Verdict<'_>) -> Option<&'a Arc<ReplicaSpec>>
 fn going<'s, 'a>(slot: &'s SlotDiff<'a>) -> Vec<&'s Standing<'a>> {
     let mut all: Vec<&Standing<'a>> = slot.extras.iter().collect();
     match &slot.verdict {
-        Verdict::Replace { old, drop, .. } => all.extend(old.iter().chain(drop)),
+        Verdict::Replace { old, drop, .. } => all.extend(old.as_deref().into_iter().chain(drop)),
         Verdict::Run { gone, .. } => all.extend(gone),
         Verdict::Waits { .. }
         | Verdict::Keep

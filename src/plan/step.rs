@@ -5,6 +5,8 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::model::container::ContainerState;
 use crate::model::image::Digest;
@@ -24,6 +26,9 @@ pub const PLAN_VERSION: u32 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct StepId(pub u32);
+
+/// A few steps: most lists hold one or two, and there are as many of them as steps.
+pub type StepIds = SmallVec<[StepId; 4]>;
 
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,11 +70,13 @@ pub struct Step {
     /// What must hold of the host just before.
     pub pre: Precondition,
     /// These must have succeeded.
-    pub after: Vec<StepId>,
+    pub after: StepIds,
     /// These must have ended, well or not: every pull of a service ends before its first stop.
-    pub settled: Vec<StepId>,
+    #[schemars(with = "Vec<StepId>")]
+    pub settled: ThinVec<StepId>,
     /// The way back, in order, once this step was done or tried: all on the same host. Ops that find nothing to undo are no error.
-    pub undo: Vec<Op>,
+    #[schemars(with = "Vec<Op>")]
+    pub undo: ThinVec<Op>,
     /// Why, for people.
     pub why: SharedText,
 }
@@ -80,7 +87,7 @@ pub struct Unit {
     /// The replica.
     pub slot: Slot,
     /// What a worker does, in order, and waits for.
-    pub steps: Vec<StepId>,
+    pub steps: StepIds,
     /// The watch over the new replica, from when it is up; the worker does not wait for it, the clean-up does.
     pub watch: Option<StepId>,
 }

@@ -188,7 +188,7 @@ fn fails_over(host: &HostName, placement: &Placement, target: &Target) -> usize 
         let wanted = placement
             .slots
             .get(*slot)
-            .is_some_and(|placed| placed.reason == Reason::Held);
+            .is_some_and(|placed| *placed.reason == Reason::Held);
         free && wanted && placement.counts.contains_key(&slot.service)
     });
     free.count()
@@ -236,8 +236,13 @@ fn without_effect(input: Input<'_>) -> Vec<Note> {
         .keys()
         .filter_map(|host| Some((host, facts(host)?)))
         .collect();
+    let mut last = None;
     for (slot, spec) in &target.containers {
         let spec = spec.common();
+        // Replicas share what asks for nothing of the kind.
+        if last.is_some_and(|last| std::ptr::eq(last, spec)) {
+            continue;
+        }
         let checked = spec.healthcheck.as_ref();
         let starts = checked.is_some_and(|check| !is_default(&check.start_interval));
         let keys = [
@@ -246,6 +251,7 @@ fn without_effect(input: Input<'_>) -> Vec<Note> {
             ("mem_swappiness", V2, spec.runtime.mem_swappiness.is_some()),
             ("oom_kill_disable", V2, spec.runtime.oom_kill_disable),
         ];
+        last = keys.iter().all(|(_, _, is_asked)| !is_asked).then_some(spec);
         for (key, why, _) in keys.into_iter().filter(|(_, _, is_asked)| *is_asked) {
             let host = placement.slots.get(slot).map(|assignment| &assignment.host);
             let Some((host, (is_old, is_v2))) = host.and_then(|host| facts.get_key_value(host)) else {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use thin_vec::{ThinVec, thin_vec};
+
 use crate::diff::{SlotDiff, Verdict};
 use crate::model::name::{HostName, Slot, SlotKey, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
@@ -14,7 +16,7 @@ use crate::plan::build::{Builder, blank};
 use crate::plan::network::touched;
 use crate::plan::ops::{remove, rename, start, stop};
 use crate::plan::order::held;
-use crate::plan::step::{Precondition, Step, StepId, Unit};
+use crate::plan::step::{Precondition, Step, StepId, StepIds, Unit};
 
 /// A unit under construction.
 pub(super) struct Draft<'d, 'a> {
@@ -25,7 +27,7 @@ pub(super) struct Draft<'d, 'a> {
     name: SharedText,
     why: &'d SharedText,
     diff: &'d SlotDiff<'a>,
-    steps: Vec<StepId>,
+    steps: StepIds,
     cleanup: Vec<Gone<'d, 'a>>,
     /// What comes before its first step: that networks are there again which its containers are on.
     ready: Vec<StepId>,
@@ -64,8 +66,8 @@ impl<'i> Builder<'i> {
             self.edit(id, |step| {
                 step.pre = is(&gone.name, gone);
                 step.settled = settled;
-                step.after.clone_from(&before);
-                step.undo = vec![start(&name)];
+                step.after = before.as_slice().into();
+                step.undo = thin_vec![start(&name)];
             });
             self.release(gone, id);
             before = vec![id];
@@ -91,7 +93,7 @@ impl<'i> Builder<'i> {
             name: container_name(&self.input.target.cluster, &diff.slot).into(),
             why: &diff.why,
             diff,
-            steps: Vec::new(),
+            steps: StepIds::new(),
             cleanup: Vec::new(),
             ready: touched(diff).flat_map(|standing| self.networks_of(standing)).collect(),
             yields: stop_first,
@@ -103,7 +105,7 @@ impl<'i> Builder<'i> {
         }
         let waits = match &diff.verdict {
             Verdict::Run { spec, here, gone } => {
-                self.run(&mut draft, spec, here.as_ref(), gone);
+                self.run(&mut draft, spec, here.as_deref(), gone);
                 false
             }
             Verdict::Update {
@@ -133,7 +135,7 @@ impl<'i> Builder<'i> {
                 drop,
                 beside,
             } => {
-                self.replace(&mut draft, spec, old.as_ref(), drop, *beside && !stop_first);
+                self.replace(&mut draft, spec, old.as_deref(), drop, *beside && !stop_first);
                 true
             }
             Verdict::Keep
@@ -153,7 +155,7 @@ impl<'i> Builder<'i> {
             && *beside
             && !stop_first
             && old.is_live()
-            && let Some(gone) = draft.cleanup.iter().find(|gone| gone.standing == old)
+            && let Some(gone) = draft.cleanup.iter().find(|gone| *gone.standing == **old)
         {
             let name = gone.name.clone();
             self.stop(&mut draft, old, &name);
@@ -183,11 +185,11 @@ impl<'i> Builder<'i> {
         let name = draft.name.clone();
         if !here.in_place {
             let before = here.name.as_ref().into();
-            let undo = vec![rename(&name, &before)];
+            let undo = thin_vec![rename(&name, &before)];
             self.act(draft, here.host, rename(&before, &name), is(&here.name, here), undo);
         }
         if !here.is_live() {
-            self.act(draft, here.host, start(&name), is(&name, here), vec![stop(&name)]);
+            self.act(draft, here.host, start(&name), is(&name, here), thin_vec![stop(&name)]);
         }
     }
 
@@ -199,7 +201,7 @@ impl<'i> Builder<'i> {
             spec: Arc::clone(spec),
             owner,
         });
-        let mut undo = vec![remove(&name)];
+        let mut undo = thin_vec![remove(&name)];
         if let Some(old) = restore {
             undo.extend([rename(old, &name), start(&name)]);
         }
@@ -213,7 +215,13 @@ impl<'i> Builder<'i> {
         let id = self.act(draft, draft.host, op, pre, undo);
         self.edit(id, |step| step.after.extend(needs));
         self.takes_ports(id, draft.diff);
-        self.act(draft, draft.host, start(&name), Precondition::None, vec![stop(&name)]);
+        self.act(
+            draft,
+            draft.host,
+            start(&name),
+            Precondition::None,
+            thin_vec![stop(&name)],
+        );
     }
 
     fn replace<'d, 'a>(
@@ -230,7 +238,7 @@ impl<'i> Builder<'i> {
                 self.stop(draft, one, &name);
             }
             self.leaves(one, &one.name);
-            self.act(draft, one.host, remove(&name), is(&one.name, one), Vec::new());
+            self.act(draft, one.host, remove(&name), is(&one.name, one), ThinVec::new());
         }
         let retired = retired_name(&self.input.target.cluster, draft.slot).into();
         let Some(old) = old else {
@@ -242,7 +250,7 @@ impl<'i> Builder<'i> {
         }
         let name = if old.in_place {
             let op = rename(&draft.name, &retired);
-            let undo = vec![rename(&retired, &draft.name)];
+            let undo = thin_vec![rename(&retired, &draft.name)];
             self.act(draft, old.host, op, is(&draft.name, old), undo);
             retired
         } else {
@@ -268,22 +276,22 @@ impl<'i> Builder<'i> {
             if one.is_live() && one.in_place {
                 // One that is stopped may end with code 0: under another name nobody takes that for success.
                 let retired = retired_name(&self.input.target.cluster, draft.slot).into();
-                self.act(draft, one.host, rename(&name, &retired), is(&name, one), Vec::new());
+                self.act(draft, one.host, rename(&name, &retired), is(&name, one), ThinVec::new());
                 name = retired;
             }
             if one.is_live() {
-                let stopped = self.act(draft, one.host, stop(&name), is(&name, one), Vec::new());
+                let stopped = self.act(draft, one.host, stop(&name), is(&name, one), ThinVec::new());
                 self.release(one, stopped);
             }
             self.leaves(one, &name);
-            self.act(draft, one.host, remove(&name), is(&name, one), Vec::new());
+            self.act(draft, one.host, remove(&name), is(&name, one), ThinVec::new());
         }
         let name = draft.name.clone();
         match here {
             None => self.create(draft, spec, None),
             Some(here) if here.is_live() => {}
             Some(here) => {
-                self.act(draft, draft.host, start(&name), is(&name, here), vec![stop(&name)]);
+                self.act(draft, draft.host, start(&name), is(&name, here), thin_vec![stop(&name)]);
             }
         }
         let timeout = self.policy(&draft.slot.service).map(|policy| policy.timeout);
@@ -298,7 +306,7 @@ impl<'i> Builder<'i> {
             draft.host,
             gate,
             Precondition::None,
-            vec![stop(&name), remove(&name)],
+            thin_vec![stop(&name), remove(&name)],
         );
     }
 
@@ -313,7 +321,13 @@ impl<'i> Builder<'i> {
     }
 
     fn stop<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, standing: &'d Standing<'a>, name: &SharedText) {
-        let id = self.act(draft, standing.host, stop(name), is(name, standing), vec![start(name)]);
+        let id = self.act(
+            draft,
+            standing.host,
+            stop(name),
+            is(name, standing),
+            thin_vec![start(name)],
+        );
         if draft.yields {
             self.release(standing, id);
         } else {
@@ -322,7 +336,7 @@ impl<'i> Builder<'i> {
     }
 
     fn gate(&mut self, draft: &mut Draft<'_, '_>, gate: GateOp) {
-        self.act(draft, draft.host, Op::Gate(gate), Precondition::None, Vec::new());
+        self.act(draft, draft.host, Op::Gate(gate), Precondition::None, ThinVec::new());
     }
 
     /// Adds a step to a unit, after the one before; its first that touches what stands waits for the service's pulls.
@@ -332,14 +346,14 @@ impl<'i> Builder<'i> {
         host: &HostName,
         op: Op,
         pre: Precondition,
-        undo: Vec<Op>,
+        undo: ThinVec<Op>,
     ) -> StepId {
         let touched = draft.steps.iter().any(|id| self.touches(*id));
         let id = self.push(host, Some(draft.slot), op, draft.why);
         let settled = if !touched && self.touches(id) {
             self.pulls_of(&draft.slot.service)
         } else {
-            Vec::new()
+            ThinVec::new()
         };
         let before = draft.steps.last().copied();
         self.edit(id, |step| {
@@ -347,7 +361,7 @@ impl<'i> Builder<'i> {
             step.undo = undo;
             step.settled = settled;
             step.after.extend(before);
-            step.after.append(&mut draft.ready);
+            step.after.extend(std::mem::take(&mut draft.ready));
         });
         draft.steps.push(id);
         id
@@ -367,7 +381,7 @@ impl<'i> Builder<'i> {
                 self.release(standing, end);
             }
         }
-        let after: Vec<StepId> = last.into_iter().chain(watch).collect();
+        let after: StepIds = last.into_iter().chain(watch).collect();
         for gone in &draft.cleanup {
             self.leaves(gone.standing, &gone.name);
         }

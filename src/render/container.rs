@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::blob::{Blob, BlobDigest, FileRef, Folder};
 use crate::model::container::ContainerSpec;
 use crate::model::endpoint::Address;
-use crate::model::name::{ServiceName, Slot};
+use crate::model::name::Slot;
 use crate::model::network::is_predefined;
 use crate::model::problem::Problem;
 use crate::model::replica::ReplicaSpec;
@@ -17,85 +17,58 @@ use crate::resolve::desired::{Desired, Service, ServiceFile};
 use crate::resolve::file_use::folder_of;
 use crate::resolve::template::{Replica, Text};
 
-/// Renders containers, and collects what goes wrong.
+/// Renders one service's containers, and collects what goes wrong.
 pub(super) struct Renderer<'a> {
     desired: &'a Desired,
-    services: BTreeMap<&'a ServiceName, Kind<'a>>,
-    /// Where all replicas stand, for templates.
-    endpoints: Arc<Endpoints>,
-    blobs: BTreeMap<BlobDigest, Arc<Blob>>,
-    problems: BTreeMap<String, Problem>,
-}
-
-/// What is known of a service's replicas before any is rendered.
-struct Kind<'a> {
     service: &'a Service,
+    /// Where all replicas stand, for templates.
+    endpoints: &'a Arc<Endpoints>,
     /// Whether it has texts that differ from replica to replica.
     has_own_texts: bool,
     /// Whether each replica has its own names on a network.
     has_names: bool,
     /// What its replicas have in common, once one was rendered, and where no text differs.
     common: Option<Arc<ReplicaSpec>>,
+    /// What the files hold.
+    pub(super) blobs: BTreeMap<BlobDigest, Arc<Blob>>,
+    /// Everything that went wrong, once per field.
+    pub(super) problems: BTreeMap<String, Problem>,
 }
 
 impl<'a> Renderer<'a> {
-    pub(super) fn new(desired: &'a Desired, placement: &Placement) -> Self {
-        let files = desired.services.values().flat_map(|service| service.files.values());
-        let mut contents = files.map(|file| &file.content);
-        let are_asked_for = contents.any(|content| match content {
-            Content::Known(_) => false,
-            Content::Template(_) => true,
-        });
-        let endpoints = are_asked_for.then(|| endpoints(desired, placement));
-        let services = desired.services.iter().map(|(name, service)| {
-            let mut networks = service.network.rest.networks.keys();
-            let kind = Kind {
-                service,
-                has_own_texts: has_own_texts(service),
-                has_names: networks.any(|name| !is_predefined(name)),
-                common: None,
-            };
-            (name, kind)
-        });
+    pub(super) fn new(desired: &'a Desired, service: &'a Service, endpoints: &'a Arc<Endpoints>) -> Self {
+        let mut networks = service.network.rest.networks.keys();
         Self {
             desired,
-            services: services.collect(),
-            endpoints: Arc::new(endpoints.unwrap_or_default()),
+            service,
+            endpoints,
+            has_own_texts: has_own_texts(service),
+            has_names: networks.any(|name| !is_predefined(name)),
+            common: None,
             blobs: BTreeMap::new(),
             problems: BTreeMap::new(),
         }
     }
 
-    /// The spec of one replica; none where a problem was found, or where git does not have it.
+    /// The spec of one replica; none where a problem was found.
     pub(super) fn container(&mut self, slot: &Slot, assignment: &Assignment) -> Option<Arc<ReplicaSpec>> {
-        let kind = self.services.get(&slot.service)?;
-        let (service, has_names, has_own_texts) = (kind.service, kind.has_names, kind.has_own_texts);
-        let common = match &kind.common {
+        let common = match &self.common {
             Some(common) => Arc::clone(common),
             None => {
-                let common = Arc::new(ReplicaSpec::from(self.spec(slot, service, assignment)?));
-                if let Some(kind) = self.services.get_mut(&slot.service).filter(|_| !has_own_texts) {
-                    kind.common = Some(Arc::clone(&common));
-                }
+                let common = Arc::new(ReplicaSpec::from(self.spec(slot, assignment)?));
+                self.common = Some(Arc::clone(&common)).filter(|_| !self.has_own_texts);
                 common
             }
         };
-        if assignment.ports.is_empty() && !has_names {
+        if assignment.ports.is_empty() && !self.has_names {
             return Some(common);
         }
         Some(Arc::new(common.of(&assignment.ports, slot)))
     }
 
-    /// What the files hold; or everything that went wrong, once per field.
-    pub(super) fn finish(self) -> Result<BTreeMap<BlobDigest, Arc<Blob>>, Vec<Problem>> {
-        if self.problems.is_empty() {
-            return Ok(self.blobs);
-        }
-        Err(self.problems.into_values().collect())
-    }
-
     /// What the container of a replica has in common with others, and its own texts.
-    fn spec(&mut self, slot: &Slot, service: &Service, assignment: &Assignment) -> Option<ContainerSpec> {
+    fn spec(&mut self, slot: &Slot, assignment: &Assignment) -> Option<ContainerSpec> {
+        let service = self.service;
         let host = self.desired.hosts.get(&assignment.host)?;
         let address = match &host.address {
             Address::Local => "localhost",
@@ -109,7 +82,7 @@ impl<'a> Renderer<'a> {
         };
         let mut texts = Texts {
             replica,
-            endpoints: &self.endpoints,
+            endpoints: self.endpoints,
             blobs: &mut self.blobs,
             problems: &mut self.problems,
         };
@@ -250,8 +223,17 @@ fn apart(service: &Service, all: BTreeMap<String, FileRef>) -> (BTreeMap<String,
     (files, folders)
 }
 
-/// Where every replica stands, as templates see it.
-fn endpoints(desired: &Desired, placement: &Placement) -> Endpoints {
+/// Where every replica stands, as templates see it; empty where there are none.
+pub(super) fn endpoints(desired: &Desired, placement: &Placement) -> Endpoints {
+    let files = desired.services.values().flat_map(|service| service.files.values());
+    let mut contents = files.map(|file| &file.content);
+    let are_asked_for = contents.any(|content| match content {
+        Content::Known(_) => false,
+        Content::Template(_) => true,
+    });
+    if !are_asked_for {
+        return Endpoints::default();
+    }
     let mut all: Endpoints = desired
         .services
         .keys()

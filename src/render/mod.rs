@@ -7,7 +7,10 @@ mod container;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
 use crate::model::blob::{Blob, BlobDigest};
+use crate::model::container::ContainerSpec;
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::network::NetworkSpec;
@@ -19,8 +22,8 @@ use crate::model::revision::Revision;
 use crate::model::unit::Reserved;
 use crate::model::volume::VolumeSpec;
 use crate::place::{HostAnswer, Placement};
-use crate::render::container::Renderer;
-use crate::resolve::desired::{Desired, Volume};
+use crate::render::container::{Renderer, endpoints};
+use crate::resolve::desired::{Desired, Network, Volume};
 
 /// What one host is to hold beside its containers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -107,29 +110,66 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         };
         target.services.insert(name.clone(), service);
     }
-    let mut renderer = Renderer::new(desired, placement);
+    // Services have nothing to do with each other here.
+    let endpoints = Arc::new(endpoints(desired, placement));
+    let rendered = desired.services.par_iter().map(|(name, service)| {
+        let mut renderer = Renderer::new(desired, service, &endpoints);
+        let replicas = placement.slots_of(name);
+        let answering = replicas.filter(|(_, assignment)| target.hosts.contains_key(&assignment.host));
+        let containers = answering.filter_map(|(slot, assignment)| {
+            let spec = renderer.container(slot, assignment)?;
+            Some((slot, &assignment.host, spec))
+        });
+        let containers: Vec<(&Slot, &HostName, Arc<ReplicaSpec>)> = containers.collect();
+        (containers, renderer.blobs, renderer.problems)
+    });
+    let rendered: Vec<_> = rendered.collect();
+    let mut problems: BTreeMap<String, Problem> = BTreeMap::new();
     let mut containers: Vec<(Slot, Arc<ReplicaSpec>)> = Vec::with_capacity(placement.slots.len());
-    for (slot, assignment) in &placement.slots {
-        if let Some(host) = target.hosts.get_mut(&assignment.host)
-            && let Some(spec) = renderer.container(slot, assignment)
-        {
-            for name in spec.common().volumes() {
-                let volume = volumes.get(name).filter(|volume| !volume.external);
-                if let Some(volume) = volume.filter(|_| !host.volumes.contains_key(name)) {
-                    host.volumes.insert(name.to_owned(), volume.spec.clone());
-                }
-            }
-            for name in spec.common().networks() {
-                let network = networks.get(name).filter(|_| !host.networks.contains_key(name));
-                if let Some(network) = network {
-                    host.networks.insert(name.to_owned(), network.spec.clone());
-                }
+    for (own, blobs, wrong) in rendered {
+        for (field, problem) in wrong {
+            problems.entry(field).or_insert(problem);
+        }
+        target.blobs.extend(blobs);
+        for (slot, host, spec) in own {
+            let common = spec.common();
+            if common.volumes().next().is_some() || common.networks().any(|name| networks.contains_key(name)) {
+                target.needs(host, common, &volumes, &networks);
             }
             containers.push((slot.clone(), spec));
         }
     }
+    if !problems.is_empty() {
+        return Err(problems.into_values().collect());
+    }
     // They come in the order of slots: so it is built at once.
     target.containers = containers.into_iter().collect();
-    target.blobs = renderer.finish()?;
     Ok(target)
+}
+
+impl Target {
+    /// Notes the volumes and networks of the cluster's own that a container needs on a host.
+    fn needs(
+        &mut self,
+        host: &HostName,
+        spec: &ContainerSpec,
+        volumes: &BTreeMap<&str, &Volume>,
+        networks: &BTreeMap<&str, &Network>,
+    ) {
+        let Some(host) = self.hosts.get_mut(host) else {
+            return;
+        };
+        for name in spec.volumes() {
+            let volume = volumes.get(name).filter(|volume| !volume.external);
+            if let Some(volume) = volume.filter(|_| !host.volumes.contains_key(name)) {
+                host.volumes.insert(name.to_owned(), volume.spec.clone());
+            }
+        }
+        for name in spec.networks() {
+            let network = networks.get(name).filter(|_| !host.networks.contains_key(name));
+            if let Some(network) = network {
+                host.networks.insert(name.to_owned(), network.spec.clone());
+            }
+        }
+    }
 }

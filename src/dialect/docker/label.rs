@@ -221,7 +221,7 @@ pub fn owner(name: &str, labels: &HashMap<String, String>) -> Result<Ownership, 
             .map(|text| text.parse())
             .transpose()
             .map_err(|why| wrong(DIGEST, &why))?,
-        job: labels.get(JOB).cloned().map(JobVersion),
+        job: labels.get(JOB).map(|text| JobVersion(text.as_str().into())),
         reserved: reserved(labels),
     })
 }
