@@ -110,7 +110,7 @@ impl<'a> Placer<'a> {
             hosts,
             standing,
             record: self.record,
-            by_name: names.enumerate().map(|(at, name)| (name, at)).collect(),
+            by_name: names.enumerate().map(|(at, name)| (name.clone(), at)).collect(),
         };
         let Survey {
             mut seats,
@@ -286,7 +286,10 @@ impl<'a> Placer<'a> {
             let seated = seats.peek() == Some(&slot);
             for one in standings {
                 let ports = one.container.spec.iter().flat_map(|spec| &spec.ports);
-                let Some(at) = known.by_name.get(one.host).filter(|_| ports.clone().next().is_some()) else {
+                if ports.clone().next().is_none() {
+                    continue;
+                }
+                let Some(at) = known.by_name.get(one.host) else {
                     continue;
                 };
                 let wanted = seated || self.done.slots.contains_key(slot) || self.done.finished.contains(slot);

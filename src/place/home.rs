@@ -95,7 +95,7 @@ pub(super) struct Known<'a> {
     pub(super) standing: &'a Standings<'a>,
     pub(super) record: Option<&'a JournalRecord>,
     /// The hosts' places in the order of names.
-    pub(super) by_name: BTreeMap<&'a HostName, Index>,
+    pub(super) by_name: BTreeMap<HostName, Index>,
 }
 
 impl<'a> Known<'a> {

@@ -118,7 +118,7 @@ pub fn keeps_failing(container: &LiveContainer) -> bool {
 pub struct Standings<'a> {
     all: Vec<Standing<'a>>,
     /// Where each service's begin and end.
-    services: BTreeMap<&'a ServiceName, Range<usize>>,
+    services: BTreeMap<ServiceName, Range<usize>>,
 }
 
 impl<'a> Standings<'a> {
@@ -139,7 +139,11 @@ impl<'a> Standings<'a> {
         for of_service in all.chunk_by(|a, b| a.slot().service == b.slot().service) {
             let begin = end;
             end += of_service.len();
-            services.extend(of_service.first().map(|first| (&first.slot().service, begin..end)));
+            services.extend(
+                of_service
+                    .first()
+                    .map(|first| (first.slot().service.clone(), begin..end)),
+            );
         }
         Self { all, services }
     }

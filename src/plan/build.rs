@@ -61,9 +61,9 @@ pub(super) struct Known<'i> {
 pub(super) struct Builder<'i> {
     pub(super) input: Input<'i>,
     steps: Vec<Step>,
-    pub(super) ready: BTreeMap<&'i HostName, Ready>,
+    pub(super) ready: BTreeMap<HostName, Box<Ready>>,
     pub(super) pulls_by_service: BTreeMap<ServiceName, BTreeSet<StepId>>,
-    services: BTreeMap<&'i ServiceName, Known<'i>>,
+    services: BTreeMap<ServiceName, Known<'i>>,
     revision: Option<SharedText>,
     pub(super) networks: Networks,
     /// The replica that lets go of a port, and the step after which it does not want it back.
@@ -83,7 +83,7 @@ impl<'i> Builder<'i> {
         let known = services.iter().map(|(name, target)| {
             let (image, digest) = images.get(&target.image).copied().unwrap_or_default();
             let known = Known { target, image, digest };
-            (name, known)
+            (name.clone(), known)
         });
         Self {
             input,
@@ -170,7 +170,7 @@ impl<'i> Builder<'i> {
         };
         self.write_files(host, slot, spec, state);
         let spec = spec.common();
-        let pull = self.ready.entry(host).or_default().pulls.get(&known.image).copied();
+        let pull = self.ready_on(host).pulls.get(&known.image).copied();
         let pull = pull.unwrap_or_else(|| self.pull(host, service, state, known));
         if let Some(id) = pull {
             self.pulls_by_service.entry(service.clone()).or_default().insert(id);
@@ -188,9 +188,14 @@ impl<'i> Builder<'i> {
                 let name = name.into();
                 let op = Op::Volume(VolumeOp::Create { name, spec });
                 let id = self.push(host, None, op, &format!("{service} mounts it there").into());
-                self.ready.entry(host).or_default().volumes.insert(key, id);
+                self.ready_on(host).volumes.insert(key, id);
             }
         }
+    }
+
+    /// What was made ready on a host so far.
+    pub(super) fn ready_on(&mut self, host: &HostName) -> &mut Ready {
+        self.ready.entry(host.clone()).or_default()
     }
 
     /// Brings an image to a host where it does not lie there.
@@ -206,7 +211,7 @@ impl<'i> Builder<'i> {
             let op = Op::Image(ImageOp::Pull { image, digest });
             self.push(host, None, op, &format!("{service} runs it there").into())
         });
-        self.ready.entry(host).or_default().pulls.insert(known.image, pull);
+        self.ready_on(host).pulls.insert(known.image, pull);
         pull
     }
 

@@ -34,7 +34,7 @@ impl<'i> Builder<'i> {
             let (blob, key) = (Arc::clone(blob), path.clone());
             let op = Op::File(FileOp::Write(Box::new(FileWrite { path, file, blob })));
             let id = self.push(host, None, op, &format!("{} reads it there", slot.service).into());
-            self.ready.entry(host).or_default().writes.insert(key, id);
+            self.ready_on(host).writes.insert(key, id);
             self.pulls_by_service
                 .entry(slot.service.clone())
                 .or_default()

@@ -50,7 +50,7 @@ impl<'i> Builder<'i> {
             self.told(host, name, Action::Create, &[], &why);
             let name = name.into();
             let id = self.push(host, None, Op::Network(NetworkOp::Create { name, spec }), &why.into());
-            self.ready.entry(host).or_default().networks.insert(key, vec![id]);
+            self.ready_on(host).networks.insert(key, vec![id]);
         }
     }
 
@@ -93,7 +93,7 @@ impl<'i> Builder<'i> {
             let ready = self.renew(host, state, name, (was, spec), before);
             self.told(host, name, Action::Replace, fields, "it differs");
             before = ready.clone();
-            let networks = &mut self.ready.entry(host).or_default().networks;
+            let networks = &mut self.ready_on(host).networks;
             networks.insert(name.clone(), ready);
         }
     }
