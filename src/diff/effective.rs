@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::container::EffectiveSpec;
+use crate::model::effective::EffectiveSpec;
 use crate::model::image::ImageDefaults;
 use crate::model::replica::ReplicaSpec;
 

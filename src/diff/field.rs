@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::diff::{Reload, limits, runtime};
-use crate::model::container::EffectiveSpec;
+use crate::model::effective::EffectiveSpec;
 use crate::model::network::{Attachment, Networking, is_predefined};
 use crate::model::secret::{MASK, is_secret_name, masked_words};
 use crate::model::setting::{Healthcheck, Logging, Mount, PortBinding};

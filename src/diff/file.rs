@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::diff::Rewrite;
 use crate::diff::field::{Changes, Difference};
 use crate::model::blob::{Blob, BlobDigest, FileFacts, FileKind, FileRef, FileWrite, folder_name};
-use crate::model::container::{ContainerSpec, EffectiveSpec, LiveContainer};
+use crate::model::container::{ContainerSpec, LiveContainer};
+use crate::model::effective::EffectiveSpec;
 use crate::model::host::HostState;
 use crate::render::Target;
 

@@ -3,6 +3,7 @@
 pub mod blob;
 pub mod container;
 pub mod edit;
+pub mod effective;
 pub mod endpoint;
 pub mod host;
 pub mod image;

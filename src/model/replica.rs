@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::container::{ContainerSpec, EffectiveSpec, Fingerprint};
+use crate::model::container::{ContainerSpec, Fingerprint};
+use crate::model::effective::EffectiveSpec;
 use crate::model::image::ImageDefaults;
 use crate::model::name::Slot;
 use crate::model::network::{Networking, exposed, is_predefined};

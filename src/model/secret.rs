@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::container::EffectiveSpec;
+use crate::model::effective::EffectiveSpec;
 use crate::model::image::ImageDefaults;
 use crate::model::runtime::Runtime;
 use crate::model::setting::Healthcheck;

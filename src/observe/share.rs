@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::container::{EffectiveSpec, LiveContainer, Ownership};
+use crate::model::container::{LiveContainer, Ownership};
+use crate::model::effective::EffectiveSpec;
 use crate::model::host::HostState;
 use crate::model::image::ImageDefaults;
 use crate::model::name::ServiceName;

@@ -112,20 +112,23 @@ impl<'a> Placer<'a> {
             record: self.record,
             by_name: names.enumerate().map(|(at, name)| (name.clone(), at)).collect(),
         };
-        let Survey {
-            mut seats,
-            mut fresh,
-            away,
-        } = self.survey(&known);
+        let Survey { seats, mut fresh, away } = self.survey(&known);
         self.note_ports(&known, &seats);
-        // Who has the ports that it wants goes before who wants others.
-        seats.sort_by_cached_key(|seat| !seat.keeps_ports());
         let mut bound: BTreeMap<Index, Vec<Seat<'a>>> = BTreeMap::new();
-        let (moved, seats): (Vec<_>, Vec<_>) = seats.into_iter().partition(|seat| self.is_moved(seat));
         let mut leaving: Vec<Leaving<'a>> = Vec::new();
+        let (mut moved, mut others) = (Vec::new(), Vec::new());
         for seat in seats {
+            match (self.is_moved(&seat), seat.keeps_ports()) {
+                (true, _) => moved.push(seat),
+                (false, true) => leaving.extend(self.stay(seat, &mut bound)),
+                (false, false) => others.push(seat),
+            }
+        }
+        // Who has the ports that it wants goes before who wants others.
+        for seat in others {
             leaving.extend(self.stay(seat, &mut bound));
         }
+        moved.sort_by_key(|seat: &Seat<'a>| !seat.keeps_ports());
         leaving.extend(self.move_asked(moved, away, &mut fresh, &known));
         let (followers, others): (Vec<_>, Vec<_>) = self.kinds.iter().cloned().partition(|kind| kind.follows());
         for kind in &others {
@@ -285,16 +288,12 @@ impl<'a> Placer<'a> {
             while seats.next_if(|seat| *seat < slot).is_some() {}
             let seated = seats.peek() == Some(&slot);
             for one in standings {
-                let ports = one.container.spec.iter().flat_map(|spec| &spec.ports);
-                if ports.clone().next().is_none() {
-                    continue;
-                }
-                let Some(at) = known.by_name.get(one.host) else {
+                let Some((ports, at)) = one.ports.zip(known.by_name.get(one.host)) else {
                     continue;
                 };
                 let wanted = seated || self.done.slots.contains_key(slot) || self.done.finished.contains(slot);
                 if let Some(room) = self.rooms.get_mut(*at) {
-                    room.ports.note(ports, one.is_live() && wanted);
+                    room.ports.note(ports.iter(), one.is_live() && wanted);
                 }
             }
         }

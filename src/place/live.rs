@@ -1,7 +1,7 @@
 //! What stands already, by slot: on the hosts that answer by looking, on the others by the newest journal record. Looking only.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
@@ -12,6 +12,7 @@ use crate::model::host::{HostState, ObservedHost};
 use crate::model::image::ImageFacts;
 use crate::model::journal::{JournalEnd, JournalRecord};
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot, container_name, is_container_name};
+use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::HostAnswer;
 
@@ -26,6 +27,8 @@ pub struct Standing<'a> {
     pub container: &'a LiveContainer,
     /// The image that it runs; none where that is gone from its host.
     pub image: Option<&'a ImageFacts>,
+    /// The ports that it binds, where it binds any and tells them.
+    pub ports: Option<&'a BTreeSet<PortBinding>>,
     /// Its name there.
     pub name: Cow<'a, str>,
     /// Whether that is the slot's own name, and not the one of a predecessor.
@@ -43,11 +46,13 @@ impl<'a> Standing<'a> {
     fn new(cluster: &ClusterName, host: &'a HostName, state: &'a HostState, container: &'a LiveContainer) -> Self {
         let slot = &container.owner.slot;
         let unnamed = container.name.is_empty();
+        let ports = container.spec.as_ref().map(|spec| &spec.ports);
         Self {
             host,
             state,
             container,
             image: state.images.get(&*container.image_id),
+            ports: ports.filter(|ports| !ports.is_empty()),
             name: if unnamed {
                 Cow::Owned(container_name(cluster, slot))
             } else {

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexMap;
 use thin_vec::ThinVec;
 
 use crate::diff::{SlotDiff, Verdict};
 use crate::model::container::Ownership;
-use crate::model::host::{HostState, ObservedHost};
+use crate::model::host::HostState;
 use crate::model::image::{Digest, ImageRef, Resolution};
 use crate::model::name::{HostName, ServiceName, Slot};
-use crate::model::op::{ContainerOp, ImageOp, Op, VolumeOp};
+use crate::model::op::{ContainerOp, Op};
 use crate::model::order::JobVersion;
 use crate::model::policy::UpdatePolicy;
 use crate::model::replica::ReplicaSpec;
@@ -20,6 +21,7 @@ use crate::plan::Input;
 use crate::plan::network::Networks;
 use crate::plan::number::renumber;
 use crate::plan::order::{arrange, held, made, wanted};
+use crate::plan::ready::Ready;
 use crate::plan::step::{NetworkChange, Precondition, Rollout, Step, StepId, StepIds};
 use crate::plan::tell::is_rolled;
 use crate::render::ServiceTarget;
@@ -34,33 +36,31 @@ pub(super) struct Work {
 /// A port of a host, and its transport.
 type HeldOn = (HostName, Protocol, u16);
 
-/// The steps that make one host ready for its containers.
-#[derive(Default)]
-pub(super) struct Ready {
-    /// By the image's number; none where it lies there.
-    pulls: BTreeMap<usize, Option<StepId>>,
-    /// By name.
-    volumes: BTreeMap<String, StepId>,
-    /// By path.
-    pub(super) writes: BTreeMap<String, StepId>,
-    /// The steps after which a network can be used, by its name.
-    pub(super) networks: BTreeMap<String, Vec<StepId>>,
+/// A host that answered, as often looked up as it gets replicas.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'i> {
+    pub(super) number: usize,
+    pub(super) state: &'i HostState,
 }
 
-/// A service of git, as often looked up as it has replicas.
+/// A service of git, likewise.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'i> {
     pub(super) target: &'i ServiceTarget,
-    /// Its image's number.
-    image: usize,
+    /// Its image's number, and what it stands for.
+    pub(super) image: usize,
+    pub(super) resolution: Option<&'i Resolution>,
     /// The digest that the image is used by: the registry's, or the one that git pins.
-    digest: Option<&'i Digest>,
+    pub(super) digest: Option<&'i Digest>,
 }
 
 /// Everything while a plan is put together. Steps bear provisional numbers until the end.
 pub(super) struct Builder<'i> {
     pub(super) input: Input<'i>,
     steps: Vec<Step>,
+    pub(super) hosts: BTreeMap<HostName, Seen<'i>>,
+    /// By host and image, as they are numbered; none where the image lies there. There are nearly as many as containers.
+    pub(super) pulls: IndexMap<(usize, usize), Option<StepId>>,
     pub(super) ready: BTreeMap<HostName, Box<Ready>>,
     pub(super) pulls_by_service: BTreeMap<ServiceName, BTreeSet<StepId>>,
     services: BTreeMap<ServiceName, Known<'i>>,
@@ -82,12 +82,22 @@ impl<'i> Builder<'i> {
         let images: BTreeMap<&ImageRef, _> = images.map(|(at, image)| (image, (at, digest(input, image)))).collect();
         let known = services.iter().map(|(name, target)| {
             let (image, digest) = images.get(&target.image).copied().unwrap_or_default();
-            let known = Known { target, image, digest };
+            let known = Known {
+                target,
+                image,
+                resolution: input.observed.images.get(&target.image.to_string()),
+                digest,
+            };
             (name.clone(), known)
         });
+        let hosts = input.observed.hosts.iter();
+        let hosts = hosts.filter_map(|(name, host)| Some((name, host.state()?))).enumerate();
+        let hosts = hosts.map(|(number, (name, state))| (name.clone(), Seen { number, state }));
         Self {
             input,
             steps: Vec::new(),
+            hosts: hosts.collect(),
+            pulls: IndexMap::new(),
             ready: BTreeMap::new(),
             pulls_by_service: BTreeMap::new(),
             services: known.collect(),
@@ -159,62 +169,6 @@ impl<'i> Builder<'i> {
         rollouts
     }
 
-    /// What a container needs on its host before it is made: its image, its networks, its volumes, its files.
-    fn prepare(&mut self, host: &'i HostName, slot: &Slot, spec: &ReplicaSpec) {
-        let Some(state) = self.state(host) else {
-            return;
-        };
-        let service = &slot.service;
-        let Some(known) = self.service(service) else {
-            return;
-        };
-        self.write_files(host, slot, spec, state);
-        let spec = spec.common();
-        let pull = self.ready_on(host).pulls.get(&known.image).copied();
-        let pull = pull.unwrap_or_else(|| self.pull(host, service, state, known));
-        if let Some(id) = pull {
-            self.pulls_by_service.entry(service.clone()).or_default().insert(id);
-        }
-        self.make_networks(host, service, state, spec.networks());
-        for name in spec.volumes().filter(|name| !state.volumes.contains_key(*name)) {
-            let is_known = self
-                .ready
-                .get(host)
-                .is_some_and(|ready| ready.volumes.contains_key(name));
-            let target = self.input.target.hosts.get(host);
-            let wanted = target.and_then(|target| target.volumes.get(name));
-            if let (Some(wanted), false) = (wanted, is_known) {
-                let (key, spec) = (name.to_owned(), Box::new(wanted.clone()));
-                let name = name.into();
-                let op = Op::Volume(VolumeOp::Create { name, spec });
-                let id = self.push(host, None, op, &format!("{service} mounts it there").into());
-                self.ready_on(host).volumes.insert(key, id);
-            }
-        }
-    }
-
-    /// What was made ready on a host so far.
-    pub(super) fn ready_on(&mut self, host: &HostName) -> &mut Ready {
-        self.ready.entry(host.clone()).or_default()
-    }
-
-    /// Brings an image to a host where it does not lie there.
-    fn pull(
-        &mut self,
-        host: &'i HostName,
-        service: &ServiceName,
-        state: &HostState,
-        known: Known<'i>,
-    ) -> Option<StepId> {
-        let pull = self.needs_pull(state, known).then(|| {
-            let (image, digest) = (known.target.image.clone(), known.digest.cloned());
-            let op = Op::Image(ImageOp::Pull { image, digest });
-            self.push(host, None, op, &format!("{service} runs it there").into())
-        });
-        self.ready_on(host).pulls.insert(known.image, pull);
-        pull
-    }
-
     /// What goes into the labels of a new container.
     pub(super) fn owner(&self, slot: &Slot, spec: &ReplicaSpec) -> Ownership {
         let known = self.service(&slot.service);
@@ -230,41 +184,9 @@ impl<'i> Builder<'i> {
         }
     }
 
-    fn needs_pull(&self, state: &HostState, known: Known<'_>) -> bool {
-        let image = &known.target.image;
-        match self.input.observed.images.get(&image.to_string()) {
-            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => {
-                !state.images.values().any(|facts| facts.has_digest(digest))
-            }
-            Some(Resolution::Local) => false,
-            Some(Resolution::Unknown(_)) | None => !state.images.values().any(|facts| facts.is_named(image)),
-        }
-    }
-
     /// A service that git has.
     pub(super) fn service(&self, name: &ServiceName) -> Option<Known<'i>> {
         self.services.get(name).copied()
-    }
-
-    /// The pull, the volumes, the files and the networks that a container waits for.
-    pub(super) fn needs(&self, host: &HostName, slot: &Slot, spec: &ReplicaSpec) -> Vec<StepId> {
-        let Some(ready) = self.ready.get(host) else {
-            return Vec::new();
-        };
-        let common = spec.common();
-        let known = self.service(&slot.service);
-        let pull = known.and_then(|known| ready.pulls.get(&known.image).copied().flatten());
-        let volumes = common.volumes().filter_map(|name| ready.volumes.get(name));
-        let files = self.files_of(slot, spec);
-        let files = files.filter_map(|(path, _)| ready.writes.get(&path));
-        let networks = common.networks().filter_map(|name| ready.networks.get(name)).flatten();
-        let known = volumes.copied().chain(files.copied()).chain(networks.copied());
-        pull.into_iter().chain(known).collect()
-    }
-
-    pub(super) fn pulls_of(&self, service: &ServiceName) -> ThinVec<StepId> {
-        let pulls = self.pulls_by_service.get(service);
-        pulls.into_iter().flatten().copied().collect()
     }
 
     pub(super) fn policy(&self, service: &ServiceName) -> Option<UpdatePolicy> {
@@ -282,7 +204,7 @@ impl<'i> Builder<'i> {
     }
 
     pub(super) fn state(&self, host: &HostName) -> Option<&'i HostState> {
-        self.input.observed.hosts.get(host).and_then(ObservedHost::state)
+        self.hosts.get(host).map(|seen| seen.state)
     }
 
     /// Adds a step that waits for nothing yet.

@@ -7,10 +7,13 @@ mod build;
 mod depends;
 mod file;
 mod images;
+mod inert;
+mod job;
 mod network;
 mod number;
 mod ops;
 mod order;
+mod ready;
 mod tell;
 mod unit;
 

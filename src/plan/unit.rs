@@ -20,11 +20,11 @@ use crate::plan::step::{Precondition, Step, StepId, StepIds, Unit};
 
 /// A unit under construction.
 pub(super) struct Draft<'d, 'a> {
-    slot: &'d Slot,
+    pub(super) slot: &'d Slot,
     /// The host where the replica is to stand.
-    host: &'d HostName,
+    pub(super) host: &'d HostName,
     /// The name that it is to have.
-    name: SharedText,
+    pub(super) name: SharedText,
     why: &'d SharedText,
     diff: &'d SlotDiff<'a>,
     steps: StepIds,
@@ -193,7 +193,7 @@ impl<'i> Builder<'i> {
         }
     }
 
-    fn create(&mut self, draft: &mut Draft<'_, '_>, spec: &Arc<ReplicaSpec>, restore: Option<&SharedText>) {
+    pub(super) fn create(&mut self, draft: &mut Draft<'_, '_>, spec: &Arc<ReplicaSpec>, restore: Option<&SharedText>) {
         let name = draft.name.clone();
         let owner = Box::new(self.owner(draft.slot, spec));
         let op = Op::Container(ContainerOp::Create {
@@ -210,7 +210,7 @@ impl<'i> Builder<'i> {
         if matches!(draft.slot.key, SlotKey::Host(_)) {
             // Its host was renamed: never two of it on one machine, with the same data perhaps.
             let vacated = self.vacated.get(&(draft.host.clone(), draft.slot.service.clone()));
-            needs.extend(vacated);
+            needs.extend(vacated.copied());
         }
         let id = self.act(draft, draft.host, op, pre, undo);
         self.edit(id, |step| step.after.extend(needs));
@@ -258,56 +258,6 @@ impl<'i> Builder<'i> {
         };
         draft.cleanup.push(Gone { standing: old, name });
         self.create(draft, spec, (!old.in_place).then_some(&before));
-    }
-
-    /// A job's run: what stands of others goes first, for two versions never run side by side. Nothing of that is taken back.
-    fn run<'a>(
-        &mut self,
-        draft: &mut Draft<'_, 'a>,
-        spec: &Arc<ReplicaSpec>,
-        here: Option<&Standing<'a>>,
-        gone: &[Standing<'a>],
-    ) {
-        let Some(version) = self.job(&draft.slot.service).cloned() else {
-            return;
-        };
-        for one in gone {
-            let mut name = SharedText::from(one.name.as_ref());
-            if one.is_live() && one.in_place {
-                // One that is stopped may end with code 0: under another name nobody takes that for success.
-                let retired = retired_name(&self.input.target.cluster, draft.slot).into();
-                self.act(draft, one.host, rename(&name, &retired), is(&name, one), ThinVec::new());
-                name = retired;
-            }
-            if one.is_live() {
-                let stopped = self.act(draft, one.host, stop(&name), is(&name, one), ThinVec::new());
-                self.release(one, stopped);
-            }
-            self.leaves(one, &name);
-            self.act(draft, one.host, remove(&name), is(&name, one), ThinVec::new());
-        }
-        let name = draft.name.clone();
-        match here {
-            None => self.create(draft, spec, None),
-            Some(here) if here.is_live() => {}
-            Some(here) => {
-                self.act(draft, draft.host, start(&name), is(&name, here), thin_vec![stop(&name)]);
-            }
-        }
-        let timeout = self.policy(&draft.slot.service).map(|policy| policy.timeout);
-        let gate = Op::Gate(GateOp::Completed {
-            name: name.clone(),
-            version,
-            timeout: timeout.filter(|timeout| *timeout != Span::default()),
-        });
-        // Taken back only where the deadline passed; what ended by itself, or may still run, is left.
-        self.act(
-            draft,
-            draft.host,
-            gate,
-            Precondition::None,
-            thin_vec![stop(&name), remove(&name)],
-        );
     }
 
     fn stop_extras<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, extras: Vec<&'d Standing<'a>>) {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
+use crate::model::container::{ContainerState, Health, LiveContainer};
+use crate::model::effective::EffectiveSpec;
 use crate::model::setting::Restart;
 use crate::sim::world::{Behaviour, World};
 

@@ -120,7 +120,7 @@ fn waves_follow_workers_delays_and_edges() {
         steps.push(step(watch, "bj-01", Some(&name), stays, &[first], ""));
         units.push(Unit {
             slot: slot(&name),
-            steps: vec![StepId(first)],
+            steps: [StepId(first)].into_iter().collect(),
             watch: Some(StepId(watch)),
         });
     }
@@ -179,7 +179,7 @@ fn saved_plans_read_back_and_hold_no_secret() {
     };
     let mut made = everything();
     made.steps[0].op = create();
-    made.steps[1].undo = vec![create()];
+    made.steps[1].undo = [create()].into_iter().collect();
     let document = plan::document(mask::plan(&made), "2026-01-02T03:04:05Z".to_owned());
     let json = plan::json(&document).unwrap();
     assert!(!json.contains("hunter2") && json.contains("LOG_LEVEL"));

@@ -11,7 +11,8 @@ use bollard::models::{
 
 use crate::dialect::docker::asked::{self, Asked};
 use crate::dialect::docker::{Unreadable, file, label, limits, mount, natural, network, runtime};
-use crate::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer};
+use crate::model::container::{ContainerState, Health, LiveContainer};
+use crate::model::effective::EffectiveSpec;
 use crate::model::host::HeldPort;
 use crate::model::setting::{Healthcheck, Logging, PortBinding, Protocol, Restart};
 use crate::model::unit::{Bytes, Span};

@@ -8,7 +8,8 @@ use bollard::models::{ContainerCreateBody, HostConfig, Mount as EngineMount, Mou
 
 use crate::dialect::docker::label;
 use crate::model::blob::{FileRef, folder_name};
-use crate::model::container::{ContainerSpec, EffectiveSpec, Ownership};
+use crate::model::container::{ContainerSpec, Ownership};
+use crate::model::effective::EffectiveSpec;
 use crate::model::name::{ClusterName, configs_name, files_name};
 use crate::model::setting::{Mount, MountSource};
 

@@ -187,7 +187,7 @@ async fn a_refused_image_keeps_the_whole_service_as_it_is() {
     let pulls = ["h1", "h2", "h3"].map(|on| maker.pull(on, "web:2"));
     for (unit, own) in maker.plan.rollouts[0].units.iter().zip(pulls) {
         let first = &mut maker.plan.steps[unit.steps[0].0 as usize];
-        (first.after, first.settled) = (vec![own], pulls.to_vec());
+        (first.after, first.settled) = ([own].into_iter().collect(), pulls.into_iter().collect());
     }
     lab.sim("h2").refuse("pull web:2", "manifest unknown");
     let outcome = lab.run(&maker.plan, &Stop::never()).await;
@@ -318,7 +318,7 @@ async fn a_watch_that_fails_meanwhile_ends_the_work_at_its_step() {
     let mut maker = Maker::new(1, 0);
     maker.order = Order::StartFirst;
     maker.replace("h1", "web.1");
-    let name = "late".to_owned();
+    let name = "late".into();
     let late = maker
         .step(
             "h1",

@@ -271,9 +271,9 @@ impl Maker {
             slot: of.map(slot),
             op,
             pre: Precondition::None,
-            after: Vec::new(),
-            settled: Vec::new(),
-            undo,
+            after: Default::default(),
+            settled: Default::default(),
+            undo: undo.into_iter().collect(),
             why: "".into(),
         });
         self.plan.steps.last_mut().unwrap()
@@ -373,7 +373,7 @@ impl Maker {
         let watch = Some(watch.id);
         let unit = Unit {
             slot: slot(of),
-            steps: ids,
+            steps: ids.into_iter().collect(),
             watch,
         };
         self.plan.rollouts[0].units.push(unit);

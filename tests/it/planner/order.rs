@@ -365,7 +365,7 @@ fn what_is_not_required_is_only_waited_for() {
     let plan = planned(&desired, &observed("hosts: {h1: {}}"));
     let create = plan.step(at(&plan, "create shop.web.1")).unwrap();
     assert!(create.settled.contains(&at(&plan, "wait until shop.db.1 is up")));
-    assert_eq!(create.after, [at(&plan, "pull web")]);
+    assert_eq!(*create.after, [at(&plan, "pull web")]);
 }
 
 #[test]

@@ -295,7 +295,7 @@ fn assert_settled(desired: &Desired, observed: &Observed, when: &str) -> Result<
             || placement
                 .slots
                 .get(slot)
-                .is_some_and(|placed| placed.reason == Reason::Held)
+                .is_some_and(|placed| *placed.reason == Reason::Held)
             || plan
                 .services
                 .iter()
@@ -335,11 +335,11 @@ fn assert_placed_right(desired: &Desired, observed: &Observed) -> Result<(), Tes
     for (slot, placed) in placement
         .slots
         .iter()
-        .filter(|(_, placed)| placed.reason != Reason::Held && placed.reason != Reason::Gone)
+        .filter(|(_, placed)| *placed.reason != Reason::Held && *placed.reason != Reason::Gone)
     {
         let service = &desired.services[&slot.service];
         let host = &desired.hosts[&placed.host];
-        let stays = placed.reason == Reason::Stays || placed.reason == Reason::Data;
+        let stays = *placed.reason == Reason::Stays || *placed.reason == Reason::Data;
         prop_assert!(host.state == Availability::Active || (host.state == Availability::Pause && stays));
         prop_assert!(observed.hosts[&placed.host].state().is_some());
         let disk = host.labels["disk"].to_lowercase();

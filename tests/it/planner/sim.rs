@@ -114,7 +114,7 @@ fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
         Op::Image(ImageOp::Pull { image, digest }) => pull(state, &image.to_string(), digest.as_ref(), &images),
         Op::Volume(VolumeOp::Create { name, spec }) => {
             let (spec, own) = (spec.as_ref().clone(), true);
-            state.volumes.insert(name.clone(), LiveVolume { spec, own });
+            state.volumes.insert(name.to_string(), LiveVolume { spec, own });
             Ok(())
         }
         Op::File(FileOp::Write(write)) => {
@@ -321,7 +321,7 @@ fn container(state: &mut HostState, op: &ContainerOp, fresh: String) -> Result<(
 fn network(state: &mut HostState, op: &NetworkOp, fresh: String) -> Result<(), String> {
     match op {
         NetworkOp::Create { name, spec } => {
-            if state.networks.contains_key(name) {
+            if state.networks.contains_key(&**name) {
                 return Err("it is there".to_owned());
             }
             let mut taken = state.networks.values().flat_map(|other| &other.subnets);
@@ -334,33 +334,33 @@ fn network(state: &mut HostState, op: &NetworkOp, fresh: String) -> Result<(), S
                 subnets: spec.subnets().collect(),
                 interface: String::new(),
             };
-            state.networks.insert(name.clone(), live);
+            state.networks.insert(name.to_string(), live);
         }
         NetworkOp::Remove { name } => {
-            let on_it = |one: &&LiveContainer| one.spec.iter().any(|spec| spec.network.networks.contains_key(name));
+            let on_it = |one: &&LiveContainer| one.spec.iter().any(|spec| spec.network.networks.contains_key(&**name));
             if let Some(one) = state.containers.iter().find(|one| is_live(one) && on_it(one)) {
                 return Err(format!("{} is on it", one.name));
             }
-            state.networks.remove(name).ok_or("it is not there")?;
+            state.networks.remove(&**name).ok_or("it is not there")?;
         }
         NetworkOp::Connect {
             name,
             container,
             attachment,
         } => {
-            let id = state.networks.get(name).ok_or("it is not there")?.id.clone();
+            let id = state.networks.get(&**name).ok_or("it is not there")?.id.clone();
             let container = get(state, container)?;
-            container.network_ids.insert(name.clone(), id);
+            container.network_ids.insert(name.to_string(), id);
             let spec = container.spec.as_mut().ok_or("it has no spec")?;
             let network = Arc::make_mut(&mut spec.network);
-            network.networks.insert(name.clone(), attachment.as_ref().clone());
+            network.networks.insert(name.to_string(), attachment.as_ref().clone());
         }
         NetworkOp::Disconnect { name, container } => {
             let container = get(state, container)?;
-            container.network_ids.remove(name);
+            container.network_ids.remove(&**name);
             let spec = container.spec.as_mut().ok_or("it has no spec")?;
             let network = Arc::make_mut(&mut spec.network);
-            network.networks.remove(name).ok_or("it is not on it")?;
+            network.networks.remove(&**name).ok_or("it is not on it")?;
         }
     }
     Ok(())

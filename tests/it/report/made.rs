@@ -75,8 +75,8 @@ pub fn step(id: u32, on: &str, of: Option<&str>, op: Op, after: &[u32], why: &st
         op,
         pre: Precondition::None,
         after: after.iter().copied().map(StepId).collect(),
-        settled: Vec::new(),
-        undo: Vec::new(),
+        settled: Default::default(),
+        undo: Default::default(),
         why: why.into(),
     }
 }

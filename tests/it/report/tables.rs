@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cdk::model::container::{ContainerState, EffectiveSpec, LiveContainer, Ownership};
+use cdk::model::container::{ContainerState, LiveContainer, Ownership};
+use cdk::model::effective::EffectiveSpec;
 use cdk::model::endpoint::{Address, Ssh};
 use cdk::model::host::{HostFacts, HostState, ObservedHost};
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, Memory, PlacedSlot};

@@ -65,7 +65,7 @@ fn evening_out_makes_things_even_and_breaks_nothing() {
             is_even(&after, &placement)?;
             // A job's runs end, and count no more; what only comes now can be moved the next time.
             let lasts = |(slot, placed): (&Slot, &Assignment)| {
-                placed.reason == Reason::Stays && !after.service(&slot.service).mode.is_job()
+                *placed.reason == Reason::Stays && !after.service(&slot.service).mode.is_job()
             };
             if !plain.slots.iter().all(lasts) || !plain.unplaced.is_empty() {
                 return Ok(());
@@ -106,7 +106,7 @@ fn moves(placement: &Placement) -> Vec<String> {
     let all = placement
         .slots
         .iter()
-        .filter(|(_, placed)| matches!(placed.reason, Reason::Evened { .. }));
+        .filter(|(_, placed)| matches!(*placed.reason, Reason::Evened { .. }));
     all.map(|(slot, placed)| format!("{slot} to {}: {}", placed.host, placed.reason))
         .collect()
 }
@@ -116,7 +116,7 @@ fn only_moves(plain: &Placement, placement: &Placement) -> Result<u32, String> {
     let mut moved = 0;
     for (slot, placed) in &placement.slots {
         let before = plain.slots.get(slot);
-        match &placed.reason {
+        match &*placed.reason {
             Reason::Evened { from: (from, _), .. } => {
                 moved += 1;
                 if before.map(|before| &before.host) != Some(from) {
@@ -175,7 +175,7 @@ fn is_even(ground: &Ground<'_>, placement: &Placement) -> Result<(), String> {
             && !ground.is_wished(&one.slot.service)
             && !ground.is_failing(&one.slot.service)
             && matches!(
-                placement.slots.get(one.slot).map(|placed| &placed.reason),
+                placement.slots.get(one.slot).map(|placed| &*placed.reason),
                 Some(Reason::Stays | Reason::Evened { .. })
             )
             && one.how != How::Waits;

@@ -82,7 +82,7 @@ fn is_even(ground: &Ground<'_>, placement: &Placement, name: &ServiceName) -> bo
     let own: Vec<_> = ground.replicas.iter().filter(|one| one.slot.service == *name).collect();
     let numbers: BTreeSet<&SlotKey> = own.iter().map(|one| &one.slot.key).collect();
     let gapless = (1..=u32::try_from(own.len()).unwrap()).all(|number| numbers.contains(&SlotKey::Index(number)));
-    let settled = placement.slots.values().all(|placed| placed.reason == Reason::Stays);
+    let settled = placement.slots.values().all(|placed| *placed.reason == Reason::Stays);
     let open = ground
         .desired
         .hosts

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cdk::model::container::{ContainerState, EffectiveSpec, Health, LiveContainer, Ownership};
+use cdk::model::container::{ContainerState, Health, LiveContainer, Ownership};
+use cdk::model::effective::EffectiveSpec;
 use cdk::model::host::{HostState, ObservedHost};
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, PlacedSlot};
 use cdk::model::name::{HostName, Slot, SlotKey, container_name};

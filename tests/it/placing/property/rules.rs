@@ -50,7 +50,7 @@ impl<'a> Ground<'a> {
             slot,
             host: &placed.host,
             ports: &placed.ports,
-            how: match &placed.reason {
+            how: match &*placed.reason {
                 Reason::Stays if desired.services[&slot.service].mode.is_job() => How::Unasked,
                 Reason::Stays | Reason::Data => How::Stays,
                 Reason::Held | Reason::Gone => How::Unasked,

@@ -51,7 +51,7 @@ pub fn no_filter_is_broken(ground: &Ground<'_>, placement: &Placement) -> Broken
                 let asked = placement
                     .slots
                     .get(one.slot)
-                    .is_some_and(|placed| matches!(placed.reason, Reason::Asked { .. }));
+                    .is_some_and(|placed| matches!(*placed.reason, Reason::Asked { .. }));
                 let wrong = others.obstacle(name, one.host);
                 // Its own ports are looked at by themselves.
                 wrong.filter(|wrong| wrong != "ports" && !(asked && wrong == "data"))
@@ -197,7 +197,7 @@ pub fn data_is_not_left(ground: &Ground<'_>, placement: &Placement) -> Broken {
         let asked = placement
             .slots
             .get(one.slot)
-            .is_some_and(|placed| matches!(placed.reason, Reason::Asked { .. }));
+            .is_some_and(|placed| matches!(*placed.reason, Reason::Asked { .. }));
         let stateful = ground.service(&one.slot.service).is_stateful() && !asked;
         if stateful && one.how != How::Unasked && !stands.is_empty() && !stands.contains(&one.host) {
             return Err(format!("{} leaves its data on {stands:?} for {}", one.slot, one.host));
@@ -256,7 +256,7 @@ pub fn nothing_moves_without_a_reason(ground: &Ground<'_>, placement: &Placement
 fn before<'a>(ground: &Ground<'a>, placement: &'a Placement) -> Ground<'a> {
     let mut before = ground.without(&"none.1".parse().unwrap());
     for one in &mut before.replicas {
-        if let Some(Reason::Left { host, .. }) = placement.slots.get(one.slot).map(|placed| &placed.reason) {
+        if let Some(Reason::Left { host, .. }) = placement.slots.get(one.slot).map(|placed| &*placed.reason) {
             one.host = host;
         }
     }
@@ -350,7 +350,7 @@ pub fn only_what_fits_nowhere_is_refused(ground: &Ground<'_>, placement: &Placem
 pub fn new_replicas_are_spread(ground: &Ground<'_>, placement: &Placement) -> Broken {
     for one in ground.replicas.iter().filter(|one| one.how == How::Comes) {
         let service = ground.service(&one.slot.service);
-        let new = match placement.slots.get(one.slot).map(|placed| &placed.reason) {
+        let new = match placement.slots.get(one.slot).map(|placed| &*placed.reason) {
             Some(Reason::Best(_) | Reason::Lost(_) | Reason::FailedOver(_)) => true,
             Some(_) | None => false,
         };
