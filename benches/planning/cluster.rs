@@ -162,14 +162,22 @@ pub fn empty(desired: &Desired) -> Observed {
     }
     for service in desired.services.values() {
         let image = service.image.to_string();
-        let sum: u64 = image
-            .bytes()
-            .fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        if let Ok(digest) = format!("sha256:{sum:064x}").parse() {
+        if let Ok(digest) = hashed(&image).parse() {
             observed.images.insert(image, Resolution::Digest(digest));
         }
     }
     observed
+}
+
+/// What stands for a content's digest: it differs from the first digit on, as digests do.
+fn hashed(text: &str) -> String {
+    let mut sum: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in text.bytes() {
+        sum = (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        sum ^= sum >> 29;
+    }
+    let parts = [1, 3, 5, 7].map(|odd: u64| format!("{:016x}", sum.wrapping_mul(0x9e37_79b9_7f4a_7c15 ^ odd)));
+    format!("sha256:{}", parts.concat())
 }
 
 /// The hosts once the plan was applied: every container stands and is well.
@@ -244,7 +252,7 @@ fn image((image, resolution): (&String, &Resolution)) -> Option<(String, (String
         digests: vec![format!("{name}@{digest}")],
         defaults: defaults.into(),
     };
-    Some((image.clone(), (format!("sha256:id-{}", name.replace('/', "-")), facts)))
+    Some((image.clone(), (hashed(name), facts)))
 }
 
 fn record(plan: &Plan) -> JournalRecord {

@@ -133,7 +133,7 @@ impl<'t, 'a> Judge<'t, 'a> {
                 reload,
             };
             let mut own = entry(case.slot, host, verdict, why.into());
-            own.fields = changes.list;
+            own.fields = changes.list.into();
             own.extras = others;
             own
         } else {
@@ -193,7 +193,7 @@ impl<'t, 'a> Judge<'t, 'a> {
             beside,
         };
         let mut own = entry(case.slot, &case.assignment.host, verdict, why.into());
-        own.fields = changes.list;
+        own.fields = changes.list.into();
         own
     }
 

@@ -51,7 +51,7 @@ impl<'a> Judge<'_, 'a> {
             gone: standings,
         };
         let mut own = entry(slot, host, verdict, why.into());
-        own.fields = fields.unwrap_or_default();
+        own.fields = fields.unwrap_or_default().into();
         own
     }
 

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use thin_vec::ThinVec;
 
 use crate::diff::container::Judge;
 use crate::diff::depends::{Grounds, Unsettled, hold};
@@ -131,7 +132,7 @@ pub struct SlotDiff<'a> {
     /// The host that it leaves.
     pub from: Option<HostName>,
     /// What differs on this replica.
-    pub fields: Vec<Difference>,
+    pub fields: ThinVec<Difference>,
     /// Why, for people.
     pub why: SharedText,
     /// Other containers of this replica, which go once it is up: on other hosts, or left by an apply that was cut off.
@@ -313,7 +314,7 @@ fn plain<'a>(slot: &Slot, verdict: Verdict<'a>, host: Option<HostName>, why: Sha
         verdict,
         host,
         from: None,
-        fields: Vec::new(),
+        fields: ThinVec::new(),
         why,
         extras: Vec::new(),
     }

@@ -288,7 +288,8 @@ impl<'a> Placer<'a> {
             while seats.next_if(|seat| *seat < slot).is_some() {}
             let seated = seats.peek() == Some(&slot);
             for one in standings {
-                let Some((ports, at)) = one.ports.zip(known.by_name.get(one.host)) else {
+                let ports = one.ports.filter(|ports| !ports.is_empty());
+                let Some((ports, at)) = ports.and_then(|ports| Some((ports, known.by_name.get(one.host)?))) else {
                     continue;
                 };
                 let wanted = seated || self.done.slots.contains_key(slot) || self.done.finished.contains(slot);

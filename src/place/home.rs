@@ -121,10 +121,9 @@ impl<'a> Known<'a> {
 
     /// The ports that a slot has or had on a host: as seen, else by the journal.
     pub(super) fn ports(&self, slot: &Slot, host: &HostName, live: Option<&Standing<'_>>) -> Vec<PortBinding> {
-        match live {
-            Some(Standing { ports: Some(ports), .. }) => ports.iter().cloned().collect(),
-            Some(live) if live.container.spec.is_some() => Vec::new(),
-            Some(_) | None => self
+        match live.and_then(|live| live.ports) {
+            Some(ports) => ports.iter().cloned().collect(),
+            None => self
                 .recorded(slot)
                 .filter(|placed| placed.host == *host)
                 .map(|placed| placed.ports.clone())

@@ -16,6 +16,9 @@ use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::HostAnswer;
 
+/// What most bind: to find that out they need not be looked at again.
+static NO_PORTS: BTreeSet<PortBinding> = BTreeSet::new();
+
 /// A live container and the host that it is on.
 #[derive(Debug, Clone)]
 pub struct Standing<'a> {
@@ -27,7 +30,7 @@ pub struct Standing<'a> {
     pub container: &'a LiveContainer,
     /// The image that it runs; none where that is gone from its host.
     pub image: Option<&'a ImageFacts>,
-    /// The ports that it binds, where it binds any and tells them.
+    /// The ports that it binds; none where it does not tell them.
     pub ports: Option<&'a BTreeSet<PortBinding>>,
     /// Its name there.
     pub name: Cow<'a, str>,
@@ -46,13 +49,16 @@ impl<'a> Standing<'a> {
     fn new(cluster: &ClusterName, host: &'a HostName, state: &'a HostState, container: &'a LiveContainer) -> Self {
         let slot = &container.owner.slot;
         let unnamed = container.name.is_empty();
-        let ports = container.spec.as_ref().map(|spec| &spec.ports);
+        let ports = container.spec.as_ref().map(|spec| match spec.ports.is_empty() {
+            true => &NO_PORTS,
+            false => &spec.ports,
+        });
         Self {
             host,
             state,
             container,
             image: state.images.get(&*container.image_id),
-            ports: ports.filter(|ports| !ports.is_empty()),
+            ports,
             name: if unnamed {
                 Cow::Owned(container_name(cluster, slot))
             } else {
