@@ -97,6 +97,8 @@ impl<'t, 'a> Judge<'t, 'a> {
         let retired = retired_name(&self.target.cluster, slot);
         here.sort_by_key(|one| (!one.in_place, one.name != retired));
         let first = here.remove(0);
+        // Two of the slot's own name are one, written down twice by hand.
+        here.retain(|one| !one.in_place);
         self.present(case, first, here)
     }
 

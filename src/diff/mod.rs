@@ -181,7 +181,7 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, 
     // Services have nothing to do with each other here.
     let judged = target.services.par_iter();
     let judged = judged.map(|(name, _)| judged_service(name, target, placement, observed, standing));
-    let judged: Vec<Judged<'_, 'a>> = judged.collect();
+    let judged: Vec<JudgedService<'_, 'a>> = judged.collect();
     let mut unwanted = Vec::new();
     let mut services: BTreeMap<ServiceName, ServiceDiff<'a>> = BTreeMap::new();
     for (name, one) in target.services.keys().zip(judged) {
@@ -246,7 +246,7 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, 
 }
 
 /// What is to happen to the wanted replicas of a service, and what else of it stands.
-struct Judged<'s, 'a> {
+struct JudgedService<'s, 'a> {
     slots: Vec<SlotDiff<'a>>,
     unwanted: Vec<(&'a Slot, &'s [Standing<'a>])>,
 }
@@ -257,9 +257,9 @@ fn judged_service<'s, 'a>(
     placement: &Placement,
     observed: &'a Observed,
     standing: &'s Standings<'a>,
-) -> Judged<'s, 'a> {
+) -> JudgedService<'s, 'a> {
     let mut judge = Judge::new(target, observed);
-    let mut judged = Judged {
+    let mut judged = JudgedService {
         slots: Vec::with_capacity(placement.slots_of(name).count()),
         unwanted: Vec::new(),
     };

@@ -88,7 +88,7 @@ pub fn possible(plan: &Plan) -> Result<(), Failure> {
     told(impossible.map(line).collect())
 }
 
-/// One line for each that is refused.
+/// Fails with a line for each that is refused; well where there is none.
 fn told(refused: Vec<String>) -> Result<(), Failure> {
     match refused.is_empty() {
         true => Ok(()),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct SharedText(ArcStr);
 
 impl SharedText {
-    /// Makes an equal text one and the same with this one.
+    /// Becomes a copy of another that is equal.
     pub fn share(&mut self, other: &Self) {
         if self == other {
             self.clone_from(other);

@@ -47,7 +47,7 @@ impl Sharing {
         } = container;
         if let Some(seen) = self.containers.get(&owner.slot.service) {
             share_owner(owner, &seen.owner);
-            image_id.share(&seen.image_id);
+            share(image_id, &seen.image_id);
             if let (Some(spec), Some(seen)) = (&mut *spec, &seen.spec) {
                 spec.share(seen);
             }
@@ -80,7 +80,7 @@ fn share_owner(owner: &mut Ownership, seen: &Ownership) {
     share(job, &seen.job);
 }
 
-/// Both are texts, or hold one, whose copies are one.
+/// Makes an equal value a copy of the one that was seen before, so that both hold the same text.
 fn share<T: PartialEq + Clone>(own: &mut T, seen: &T) {
     if own == seen {
         own.clone_from(seen);

@@ -113,7 +113,7 @@ impl<'a> Placer<'a> {
         let mut bonds = Bonds::new(self, kind).with_data(self.data_hosts(kind));
         let mut candidates = self.candidates(kind, &bonds);
         let mut nowhere = None;
-        let mut reason = Arc::clone(&self.stays);
+        let mut last: Option<Arc<Reason>> = None;
         for slot in slots {
             let kept = |host: &HostName| known.ports(&slot, host, None);
             let Some((at, ports)) = self.best(&slot, kind, &bonds, &mut candidates, kept) else {
@@ -137,10 +137,8 @@ impl<'a> Placer<'a> {
                 Some((host, Some(HostAnswer::Down | HostAnswer::Gone(_)) | None)) => Reason::Lost(host.clone()),
             };
             // It is mostly the same for all of them.
-            if *reason != new {
-                reason = new.into();
-            }
-            let reason = Arc::clone(&reason);
+            let reason = last.filter(|last| **last == new).unwrap_or_else(|| new.into());
+            last = Some(Arc::clone(&reason));
             if let Some(host) = self.rooms.get(at).map(|room| room.name.clone()) {
                 self.assign(slot, host, ports, reason);
             }

@@ -167,7 +167,7 @@ impl<'a> Known<'a> {
         };
         if let Some(silent) = recorded.filter(|placed| self.is_silent(&placed.host))
             && !best.is_some_and(fits)
-            && !(placer.asked.failover && self.fails_over(&silent.host, kind))
+            && !self.fails_over(&silent.host, kind, placer)
         {
             return Home::Held(silent);
         }
@@ -199,7 +199,7 @@ impl<'a> Known<'a> {
             None if bound => Home::Lost(placed, None),
             Some(HostAnswer::Down) if bound => Home::Lost(placed, Some(Obstacle::Down)),
             None | Some(HostAnswer::Down) => Home::Nowhere(Some(&placed.host)),
-            Some(HostAnswer::Silent(_)) if placer.asked.failover && self.fails_over(&placed.host, kind) => {
+            Some(HostAnswer::Silent(_)) if self.fails_over(&placed.host, kind, placer) => {
                 Home::Nowhere(Some(&placed.host))
             }
             Some(HostAnswer::Silent(_) | HostAnswer::Gone(_)) => Home::Held(placed),
@@ -220,9 +220,9 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// Whether what this host holds of a service can be made elsewhere, where a person asks for it, because it does not answer. What writes
-    /// to it is not: the data stays there.
-    fn fails_over(&self, host: &HostName, kind: &Kind<'_>) -> bool {
+    /// Whether what this host holds of a service is made elsewhere, as a person asked, because it does not answer. What writes to it
+    /// is not: the data stays there.
+    fn fails_over(&self, host: &HostName, kind: &Kind<'_>, placer: &Placer<'_>) -> bool {
         let silent = match self.hosts.get(host) {
             Some(HostAnswer::Silent(_)) => true,
             Some(HostAnswer::Answers | HostAnswer::Down | HostAnswer::Gone(_)) | None => false,
@@ -232,7 +232,7 @@ impl<'a> Known<'a> {
             // A run may have ended there, and must not be done twice.
             Mode::ReplicatedJob(_) | Mode::Global | Mode::GlobalJob => true,
         };
-        silent && !bound
+        silent && placer.asked.failover && !bound
     }
 
     pub(super) fn is_silent(&self, host: &HostName) -> bool {

@@ -73,6 +73,7 @@ pub(super) fn kinds<'a>(desired: &'a Desired, observed: &'a Observed) -> (Vec<Ar
     constraints.dedup();
     let order = order(desired);
     let mut failing = failing(desired, observed);
+    let mut shunned = shunned(desired);
     let one = |(at, (name, service)): (Index, (&'a ServiceName, &'a Service))| {
         let number = |wanted: &Constraint| constraints.binary_search(&wanted).unwrap_or_default();
         let networks = &service.network.rest.networks;
@@ -99,7 +100,7 @@ pub(super) fn kinds<'a>(desired: &'a Desired, observed: &'a Observed) -> (Vec<Ar
             data: data.collect(),
             is_stateful: service.is_stateful(),
             wants_mac: networks.values().any(|how| how.mac.is_some()),
-            shunned_by: shunned_by(desired, name),
+            shunned_by: shunned.remove(name).unwrap_or_default(),
             failing: failing.remove(name).unwrap_or_default(),
             rank: order.get(at).copied().unwrap_or_default(),
         })
@@ -128,17 +129,16 @@ fn failing<'a>(desired: &'a Desired, observed: &Observed) -> BTreeMap<&'a Servic
     all
 }
 
-/// Who must not be near a service, by their own words.
-fn shunned_by<'a>(desired: &'a Desired, name: &ServiceName) -> Vec<(Index, &'a Affinity)> {
-    let others = desired
-        .services
-        .iter()
-        .enumerate()
-        .filter(|(_, (other, _))| *other != name);
-    let wishes = others.flat_map(|(at, (_, other))| other.placing.anti_affinity.iter().map(move |wish| (at, wish)));
-    wishes
-        .filter(|(_, wish)| wish.strength == Strength::Required && wish.service == *name)
-        .collect()
+/// Who must not be near which service, by their own words.
+fn shunned(desired: &Desired) -> BTreeMap<&ServiceName, Vec<(Index, &Affinity)>> {
+    let mut all: BTreeMap<&ServiceName, Vec<(Index, &Affinity)>> = BTreeMap::new();
+    for (at, (name, service)) in desired.services.iter().enumerate() {
+        let wishes = service.placing.anti_affinity.iter();
+        for wish in wishes.filter(|wish| wish.strength == Strength::Required && wish.service != *name) {
+            all.entry(&wish.service).or_default().push((at, wish));
+        }
+    }
+    all
 }
 
 /// The rank of each service: after those that it must be near, and those that it would be; otherwise by name. In a circle of wishes

@@ -16,7 +16,7 @@ use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::HostAnswer;
 
-/// What most bind: to find that out they need not be looked at again.
+/// Stands in for an empty set, so that asking whether a container binds ports does not look at its spec again.
 static NO_PORTS: BTreeSet<PortBinding> = BTreeSet::new();
 
 /// A live container and the host that it is on.
@@ -28,7 +28,7 @@ pub struct Standing<'a> {
     pub state: &'a HostState,
     /// The container.
     pub container: &'a LiveContainer,
-    /// The image that it runs; none where that is gone from its host.
+    /// The image that it runs; none where that is gone from its host, or was not told.
     pub image: Option<&'a ImageFacts>,
     /// The ports that it binds; none where it does not tell them.
     pub ports: Option<&'a BTreeSet<PortBinding>>,

@@ -9,7 +9,7 @@ use crate::place::choose::Placer;
 use crate::place::crowd::Index;
 use crate::place::home::{Home, Known, Traces};
 use crate::place::kind::Kind;
-use crate::place::live::Standing;
+use crate::place::live::{Standing, by_slot};
 use crate::place::near::Bonds;
 use crate::place::tree::Groups;
 use crate::resolve::wish::Strategy;
@@ -116,13 +116,9 @@ impl<'a> Known<'a> {
         let recorded = recorded.flat_map(|record| record.placement.range(first.clone()..=last.clone()));
         let recorded = recorded.filter_map(|(slot, placed)| Some((number(slot)?, Traces::recorded(placed))));
         let mut all: BTreeMap<u32, Traces<'a>> = recorded.collect();
-        for same in self
-            .standing
-            .of_service(kind.name)
-            .chunk_by(|a, b| a.slot() == b.slot())
-        {
-            if let Some(index) = same.first().and_then(|one| number(one.slot())) {
-                all.entry(index).or_default().standings = same;
+        for (slot, standings) in by_slot(self.standing.of_service(kind.name)) {
+            if let Some(index) = number(slot) {
+                all.entry(index).or_default().standings = standings;
             }
         }
         all

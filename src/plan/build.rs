@@ -36,22 +36,56 @@ pub(super) struct Work {
 /// A port of a host, and its transport.
 type HeldOn = (HostName, Protocol, u16);
 
-/// A host that answered, as often looked up as it gets replicas.
+/// A host that answered, looked up for each of its replicas.
 #[derive(Clone, Copy)]
 pub(super) struct Seen<'i> {
+    /// Its place among them.
     pub(super) number: usize,
+    /// What was seen there.
     pub(super) state: &'i HostState,
 }
 
-/// A service of git, likewise.
+/// A service of git, looked up for each of its replicas.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'i> {
+    /// The service.
     pub(super) target: &'i ServiceTarget,
-    /// Its image's number, and what it stands for.
-    pub(super) image: usize,
+    /// What it runs.
+    pub(super) image: Image<'i>,
+}
+
+/// An image that services of git run.
+#[derive(Clone, Copy)]
+pub(super) struct Image<'i> {
+    /// Its place among them.
+    pub(super) number: usize,
+    /// As git writes it.
+    pub(super) name: &'i ImageRef,
+    /// What it stands for.
     pub(super) resolution: Option<&'i Resolution>,
-    /// The digest that the image is used by: the registry's, or the one that git pins.
-    pub(super) digest: Option<&'i Digest>,
+}
+
+impl<'i> Image<'i> {
+    /// The digest that it is used by: the registry's, or the one that git pins.
+    pub(super) fn digest(self) -> Option<&'i Digest> {
+        match self.resolution {
+            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => Some(digest),
+            Some(Resolution::Local) => None,
+            Some(Resolution::Unknown(_)) | None => self.name.digest(),
+        }
+    }
+
+    /// Whether it is missing on a host.
+    pub(super) fn is_missing(self, state: &HostState) -> bool {
+        let mut there = state.images.values();
+        match self.resolution {
+            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => {
+                !there.any(|facts| facts.has_digest(digest))
+            }
+            Some(Resolution::Local) => false,
+            Some(Resolution::Unknown(_)) | None => !there.any(|facts| facts.is_named(self.name)),
+        }
+    }
 }
 
 /// Everything while a plan is put together. Steps bear provisional numbers until the end.
@@ -78,17 +112,19 @@ impl<'i> Builder<'i> {
     pub(super) fn new(input: Input<'i>) -> Self {
         let services = &input.target.services;
         let images: BTreeSet<&ImageRef> = services.values().map(|service| &service.image).collect();
-        let images = images.into_iter().enumerate();
-        let images: BTreeMap<&ImageRef, _> = images.map(|(at, image)| (image, (at, digest(input, image)))).collect();
-        let known = services.iter().map(|(name, target)| {
-            let (image, digest) = images.get(&target.image).copied().unwrap_or_default();
-            let known = Known {
-                target,
-                image,
-                resolution: input.observed.images.get(&target.image.to_string()),
-                digest,
+        let images = images.into_iter().enumerate().map(|(number, name)| {
+            let resolution = input.observed.images.get(&name.to_string());
+            let image = Image {
+                number,
+                name,
+                resolution,
             };
-            (name.clone(), known)
+            (name, image)
+        });
+        let images: BTreeMap<&ImageRef, Image<'_>> = images.collect();
+        let known = services.iter().filter_map(|(name, target)| {
+            let image = *images.get(&target.image)?;
+            Some((name.clone(), Known { target, image }))
         });
         let hosts = input.observed.hosts.iter();
         let hosts = hosts.filter_map(|(name, host)| Some((name, host.state()?))).enumerate();
@@ -178,7 +214,7 @@ impl<'i> Builder<'i> {
             fingerprint: Some(spec.fingerprint()),
             revision: self.revision.clone(),
             image: Some(spec.common().image.clone()),
-            digest: known.and_then(|known| known.digest).cloned(),
+            digest: known.and_then(|known| known.image.digest()).cloned(),
             job: service.and_then(|service| service.job.clone()),
             reserved: service.map(|service| service.reserved).unwrap_or_default(),
         }
@@ -277,15 +313,6 @@ impl<'i> Builder<'i> {
                 step.after.extend(new);
             });
         }
-    }
-}
-
-/// The digest that an image is used by: the registry's, or the one that git pins.
-fn digest<'i>(input: Input<'i>, image: &'i ImageRef) -> Option<&'i Digest> {
-    match input.observed.images.get(&image.to_string()) {
-        Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => Some(digest),
-        Some(Resolution::Local) => None,
-        Some(Resolution::Unknown(_)) | None => image.digest(),
     }
 }
 

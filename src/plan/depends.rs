@@ -270,6 +270,12 @@ fn has_no_check(input: Input<'_>, name: &ServiceName) -> bool {
     let slots = input.diff.services.get(name).into_iter().flat_map(|one| &one.slots);
     let mut known = slots.filter_map(|slot| {
         let host = slot.host.as_ref()?;
+        // Of one that stands twice the one that stays counts.
+        input
+            .placement
+            .slots
+            .get(&slot.slot)
+            .filter(|placed| placed.host == *host)?;
         let spec = input.target.containers.get(&slot.slot)?.common();
         let state = input.observed.hosts.get(host).and_then(ObservedHost::state)?;
         let facts = state.images.values().find(|facts| match resolution(&spec.image) {

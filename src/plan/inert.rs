@@ -31,7 +31,7 @@ pub(super) fn without_effect(input: Input<'_>) -> Vec<Note> {
     let mut last = None;
     for (slot, spec) in &target.containers {
         let spec = spec.common();
-        // Replicas share what asks for nothing of the kind.
+        // The same as the last one, which asked for none of these.
         if last.is_some_and(|last| std::ptr::eq(last, spec)) {
             continue;
         }

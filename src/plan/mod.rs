@@ -19,6 +19,8 @@ mod unit;
 
 use std::collections::BTreeSet;
 
+use rayon::join;
+
 use crate::diff::Diff;
 use crate::model::host::ObservedHost;
 use crate::observe::Observed;
@@ -50,7 +52,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         observed,
         diff,
     } = input;
-    let work = Builder::new(input).build();
+    let (work, placed) = join(|| Builder::new(input).build(), || tell::placement(input));
     let answers = placement
         .hosts
         .iter()
@@ -65,7 +67,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         notes,
         steps: work.steps,
         rollouts: work.rollouts,
-        placement: tell::placement(input),
+        placement: placed,
         digests: tell::digests(target, observed),
         jobs: placement.jobs.succeeded.clone(),
         depends_on: depends::to_record(input),

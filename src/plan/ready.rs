@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use thin_vec::ThinVec;
 
-use crate::model::host::HostState;
-use crate::model::image::Resolution;
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::network::is_predefined;
 use crate::model::op::{ImageOp, Op, VolumeOp};
 use crate::model::replica::ReplicaSpec;
-use crate::plan::build::{Builder, Known, Seen};
+use crate::plan::build::{Builder, Image, Seen};
 use crate::plan::step::{StepId, StepIds};
 
 /// The steps that make one host ready for its containers.
@@ -34,20 +32,20 @@ impl<'i> Builder<'i> {
         let state = seen.state;
         self.write_files(host, slot, spec, state);
         let spec = spec.common();
-        let pull = self.pulls.get(&(seen.number, known.image)).copied();
-        let pull = pull.unwrap_or_else(|| self.pull(host, service, seen, known));
+        let pull = self.pulls.get(&(seen.number, known.image.number)).copied();
+        let pull = pull.unwrap_or_else(|| self.pull(host, service, seen, known.image));
         if let Some(id) = pull {
             self.pulls_by_service.entry(service.clone()).or_default().insert(id);
         }
         self.make_networks(host, service, state, spec.networks());
         for name in spec.volumes().filter(|name| !state.volumes.contains_key(*name)) {
-            let is_known = self
+            let is_made = self
                 .ready
                 .get(host)
                 .is_some_and(|ready| ready.volumes.contains_key(name));
             let target = self.input.target.hosts.get(host);
             let wanted = target.and_then(|target| target.volumes.get(name));
-            if let (Some(wanted), false) = (wanted, is_known) {
+            if let (Some(wanted), false) = (wanted, is_made) {
                 let (key, spec) = (name.to_owned(), Box::new(wanted.clone()));
                 let name = name.into();
                 let op = Op::Volume(VolumeOp::Create { name, spec });
@@ -63,22 +61,23 @@ impl<'i> Builder<'i> {
     }
 
     /// Brings an image to a host where it does not lie there.
-    fn pull(&mut self, host: &'i HostName, service: &ServiceName, seen: Seen<'i>, known: Known<'i>) -> Option<StepId> {
-        let pull = needs_pull(seen.state, known).then(|| {
-            let (image, digest) = (known.target.image.clone(), known.digest.cloned());
+    fn pull(&mut self, host: &'i HostName, service: &ServiceName, seen: Seen<'i>, image: Image<'i>) -> Option<StepId> {
+        let pull = image.is_missing(seen.state).then(|| {
+            let (image, digest) = (image.name.clone(), image.digest().cloned());
             let op = Op::Image(ImageOp::Pull { image, digest });
             self.push(host, None, op, &format!("{service} runs it there").into())
         });
-        self.pulls.insert((seen.number, known.image), pull);
+        self.pulls.insert((seen.number, image.number), pull);
         pull
     }
 
     /// The pull, the volumes, the files and the networks that a container waits for.
     pub(super) fn needs(&self, host: &HostName, slot: &Slot, spec: &ReplicaSpec) -> StepIds {
         let pull = self.hosts.get(host).zip(self.service(&slot.service));
-        let pull = pull.and_then(|(seen, known)| self.pulls.get(&(seen.number, known.image)).copied()?);
+        let pull = pull.and_then(|(seen, known)| self.pulls.get(&(seen.number, known.image.number)).copied()?);
         let mut all: StepIds = pull.into_iter().collect();
         let common = spec.common();
+        // What every engine has is never made: then there is only the pull to wait for.
         let is_bare = common.mounts.is_empty() && common.files.is_empty() && common.folders.is_empty();
         if is_bare && common.networks().all(is_predefined) {
             return all;
@@ -97,17 +96,5 @@ impl<'i> Builder<'i> {
     pub(super) fn pulls_of(&self, service: &ServiceName) -> ThinVec<StepId> {
         let pulls = self.pulls_by_service.get(service);
         pulls.into_iter().flatten().copied().collect()
-    }
-}
-
-/// Whether an image lacks on a host.
-fn needs_pull(state: &HostState, known: Known<'_>) -> bool {
-    let mut there = state.images.values();
-    match known.resolution {
-        Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => {
-            !there.any(|facts| facts.has_digest(digest))
-        }
-        Some(Resolution::Local) => false,
-        Some(Resolution::Unknown(_)) | None => !there.any(|facts| facts.is_named(&known.target.image)),
     }
 }

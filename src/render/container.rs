@@ -1,6 +1,7 @@
 //! A service's replica as a container spec: its texts rendered, its ports those of its place. No other domain.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use crate::model::blob::{Blob, BlobDigest, FileRef, Folder};
@@ -92,7 +93,7 @@ impl<'a> Renderer<'a> {
         let labels = texts.map("labels", &service.labels);
         let (files, folders) = apart(service, texts.files(&service.files)?);
         let hostname = match &service.network.hostname {
-            Some(text) => Some(texts.text("hostname", text)?),
+            Some(text) => Some(texts.text(&"hostname", text)?),
             None => None,
         };
         Some(ContainerSpec {
@@ -129,7 +130,7 @@ struct Texts<'a> {
 }
 
 impl Texts<'_> {
-    fn text(&mut self, field: &str, text: &Text) -> Option<String> {
+    fn text(&mut self, field: &dyn fmt::Display, text: &Text) -> Option<String> {
         match text.render(self.replica) {
             Ok(text) => Some(text),
             Err(error) => {
@@ -187,14 +188,14 @@ impl Texts<'_> {
         let Some(texts) = texts else {
             return Some(None);
         };
-        let rendered: Option<Vec<String>> = texts.iter().map(|text| self.text(field, text)).collect();
+        let rendered: Option<Vec<String>> = texts.iter().map(|text| self.text(&field, text)).collect();
         rendered.map(Some)
     }
 
     fn map(&mut self, field: &str, texts: &BTreeMap<String, Text>) -> Option<BTreeMap<String, String>> {
         let mut all = BTreeMap::new();
         for (key, text) in texts {
-            if let Some(text) = self.text(&format!("{field}.{key}"), text) {
+            if let Some(text) = self.text(&format_args!("{field}.{key}"), text) {
                 all.insert(key.clone(), text);
             }
         }
@@ -223,7 +224,7 @@ fn apart(service: &Service, all: BTreeMap<String, FileRef>) -> (BTreeMap<String,
     (files, folders)
 }
 
-/// Where every replica stands, as templates see it; empty where there are none.
+/// Where every replica stands, as templates see it; empty where there are no templates.
 pub(super) fn endpoints(desired: &Desired, placement: &Placement) -> Endpoints {
     let files = desired.services.values().flat_map(|service| service.files.values());
     let mut contents = files.map(|file| &file.content);

@@ -28,9 +28,9 @@ use crate::resolve::desired::{Desired, Network, Volume};
 /// What one host is to hold beside its containers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostTarget {
-    /// The networks of the cluster's own that they need there, by their names.
+    /// The networks of the cluster's own that its containers need, by their names.
     pub networks: BTreeMap<String, NetworkSpec>,
-    /// The volumes of the cluster's own that they need there, by their names.
+    /// The volumes of the cluster's own that its containers need, by their names.
     pub volumes: BTreeMap<String, VolumeSpec>,
 }
 
@@ -51,7 +51,8 @@ pub struct ServiceTarget {
     pub stateful: bool,
 }
 
-/// What git wants, host by host. Hosts that do not answer are not here: nothing is done on them.
+/// What git wants: networks and volumes host by host, containers by slot. Hosts that do not answer are not here, nor what is on
+/// them: nothing is done there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The cluster.

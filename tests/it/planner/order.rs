@@ -424,6 +424,17 @@ fn a_wait_for_health_that_nobody_checks_is_told() {
 }
 
 #[test]
+fn of_one_that_stands_twice_the_image_counts_where_it_stays() {
+    let web = needs(service("web:1", 1), &[("db", WELL)]);
+    let desired = desired(&["h1", "h2"], vec![("db", service("db:2", 1)), ("web", web)]);
+    let twice = "hosts: {h1: {containers: [{owner: {slot: db.1, image: 'db:1'}}]},
+        h2: {images: {i: {tags: ['db:2']}}, containers: [{owner: {slot: db.1, image: 'db:1'}, state: created}]}}";
+    let plan = planned(&desired, &observed(twice));
+    assert_eq!(actions(&plan, "db"), [Action::Replace, Action::Remove]);
+    assert!(texts(&plan).is_empty(), "the image that h1 will pull may have a check");
+}
+
+#[test]
 fn some_of_a_service_is_enough_and_nothing_of_it_is_not() {
     let mut db = service("db:1", 3);
     db.max_replicas_per_node = Some(1);

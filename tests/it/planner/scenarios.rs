@@ -31,6 +31,13 @@ pub fn hosts_of(plan: &Plan) -> Vec<&str> {
 }
 
 #[test]
+fn a_container_that_is_written_down_twice_is_one() {
+    let desired = desired(&["h1"], vec![("web", service("web:1", 1))]);
+    let twice = "hosts: {h1: {containers: [{owner: {slot: web.1}}, {name: shop.web.1, owner: {slot: web.1}}]}}";
+    assert_eq!(steps(&planned(&desired, &observed(twice))), [""; 0]);
+}
+
+#[test]
 fn new_replicas_spread_evenly_and_start_all_at_once() {
     let desired = desired(&["h1", "h2", "h3"], vec![("web", service("web:1", 4))]);
     let plan = planned(&desired, &observed(THREE));
