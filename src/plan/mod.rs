@@ -19,8 +19,6 @@ mod unit;
 
 use std::collections::BTreeSet;
 
-use rayon::join;
-
 use crate::diff::Diff;
 use crate::model::host::ObservedHost;
 use crate::observe::Observed;
@@ -52,7 +50,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         observed,
         diff,
     } = input;
-    let (work, placed) = join(|| Builder::new(input).build(), || tell::placement(input));
+    let work = Builder::new(input).build();
     let answers = placement
         .hosts
         .iter()
@@ -67,7 +65,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         notes,
         steps: work.steps,
         rollouts: work.rollouts,
-        placement: placed,
+        placement: tell::placement(input),
         digests: tell::digests(target, observed),
         jobs: placement.jobs.succeeded.clone(),
         depends_on: depends::to_record(input),

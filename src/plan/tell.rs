@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
-
 use crate::diff::field::Difference;
 use crate::diff::{Diff, ServiceDiff, SlotDiff, Verdict};
 use crate::model::host::ObservedHost;
@@ -40,7 +38,7 @@ pub(super) fn services(diff: &Diff<'_>, target: &Target, rollouts: &[Rollout]) -
             slots: service.slots.iter().map(slot).collect(),
         }
     };
-    diff.services.par_iter().map(one).collect()
+    diff.services.iter().map(one).collect()
 }
 
 /// Whether a replica that does its work is touched, so that it matters how many at once.
