@@ -233,6 +233,7 @@ fn one(desired: &Desired, observed: &Observed) -> Result<One, String> {
         target: &target,
         placement: &placement,
         observed,
+        standing: &standing,
         diff: &difference,
     });
     done(4);

@@ -10,7 +10,7 @@ use crate::diff::{SlotDiff, Verdict, image, plain};
 use crate::model::container::{ContainerState, Health, LiveContainer};
 use crate::model::effective::EffectiveSpec;
 use crate::model::host::HostState;
-use crate::model::image::{ImageRef, Resolution};
+use crate::model::image::Resolution;
 use crate::model::name::{HostName, Slot, retired_name};
 use crate::model::policy::Order;
 use crate::model::replica::ReplicaSpec;
@@ -20,18 +20,18 @@ use crate::observe::Observed;
 use crate::place::Assignment;
 use crate::place::live::Standing;
 use crate::place::reason::Reason;
-use crate::render::Target;
+use crate::render::{ServiceTarget, Target};
 
 /// What is told of a replica that is as it should be, thousands of times.
-static AS_IT_SHOULD_BE: LazyLock<SharedText> = LazyLock::new(|| "as it should be".into());
+pub(super) static AS_IT_SHOULD_BE: LazyLock<SharedText> = LazyLock::new(|| "as it should be".into());
 
-/// Judges wanted replicas.
+/// Judges a service's wanted replicas.
 pub(super) struct Judge<'t, 'a> {
-    pub(super) target: &'t Target,
-    observed: &'a Observed,
+    target: &'t Target,
+    pub(super) service: &'t ServiceTarget,
+    /// What its image stands for.
+    resolution: Option<&'a Resolution>,
     effective: Effective,
-    /// What the last image stands for.
-    resolved: Option<(ImageRef, Option<&'a Resolution>)>,
     /// The last reason, and its words.
     told: Option<(Arc<Reason>, SharedText)>,
 }
@@ -49,13 +49,12 @@ struct Case<'t, 'a> {
 type Judged<'a> = (SlotDiff<'a>, Vec<SlotDiff<'a>>);
 
 impl<'t, 'a> Judge<'t, 'a> {
-    pub(super) fn new(target: &'t Target, observed: &'a Observed) -> Self {
-        let effective = Effective::default();
+    pub(super) fn new(target: &'t Target, service: &'t ServiceTarget, observed: &'a Observed) -> Self {
         Self {
             target,
-            observed,
-            effective,
-            resolved: None,
+            service,
+            resolution: observed.images.get(&service.image.to_string()),
+            effective: Effective::default(),
             told: None,
         }
     }
@@ -73,8 +72,7 @@ impl<'t, 'a> Judge<'t, 'a> {
             let why = self.why(&assignment.reason);
             return (entry(slot, host, Verdict::Unknown, why), Vec::new());
         };
-        let service = self.target.services.get(&slot.service);
-        if service.is_some_and(|service| service.job.is_some()) {
+        if self.service.job.is_some() {
             return (self.job(slot, assignment, spec, standings.to_vec()), Vec::new());
         }
         let mut case = Case {
@@ -173,8 +171,7 @@ impl<'t, 'a> Judge<'t, 'a> {
         }
         let dead = |one: &Standing<'_>| one.container.state == ContainerState::Dead;
         let old = all.iter().position(|one| !dead(one)).map(|at| all.remove(at));
-        let service = self.target.services.get(&case.slot.service);
-        let beside = service.is_some_and(|service| service.policy.order == Order::StartFirst && !service.stateful);
+        let beside = self.service.policy.order == Order::StartFirst && !self.service.stateful;
         let mut spec = Arc::clone(case.spec);
         if let Some(old) = old.as_ref().filter(|old| beside && old.is_live())
             && let Some((protocol, port)) = clash(&spec, old, case.assignment)
@@ -227,8 +224,7 @@ impl<'t, 'a> Judge<'t, 'a> {
     /// What differs between a container and a spec, its image first.
     pub(super) fn compared(&mut self, spec: &ReplicaSpec, live: &Standing<'_>) -> Changes {
         let (container, common) = (live.container, spec.common());
-        let resolution = self.resolution(&common.image);
-        let image = image::compare(&common.image, resolution, live);
+        let image = image::compare(&common.image, self.resolution, live);
         let mut changes = Changes::default();
         if let Some(effective) = &container.spec {
             changes = self.fields(spec, effective, live);
@@ -247,16 +243,6 @@ impl<'t, 'a> Judge<'t, 'a> {
             changes.list.insert(0, image);
         }
         changes
-    }
-
-    /// What an image stands for.
-    fn resolution(&mut self, image: &ImageRef) -> Option<&'a Resolution> {
-        if let Some((_, known)) = self.resolved.as_ref().filter(|(last, _)| last == image) {
-            return *known;
-        }
-        let known = self.observed.images.get(&image.to_string());
-        self.resolved = Some((image.clone(), known));
-        known
     }
 
     /// What differs of all but the image and the files.
@@ -300,18 +286,18 @@ fn kept<'a>(here: &Standing<'a>, has_extras: bool) -> (Verdict<'a>, SharedText) 
     if has_extras {
         return (start(), "it takes the place of another that still stands".into());
     }
-    let why = match state {
+    let why: SharedText = match state {
         ContainerState::Running { health } => match health {
-            Some(Health::Unhealthy) => "as it should be, but unhealthy",
-            Some(Health::Starting) => "as it should be; not yet healthy",
-            Some(Health::Healthy) | None => return (Verdict::Keep, AS_IT_SHOULD_BE.clone()),
+            Some(Health::Unhealthy) => "as it should be, but unhealthy".into(),
+            Some(Health::Starting) => "as it should be; not yet healthy".into(),
+            Some(Health::Healthy) | None => AS_IT_SHOULD_BE.clone(),
         },
-        ContainerState::Restarting => "as it should be, but it keeps ending and is restarted",
+        ContainerState::Restarting => "as it should be, but it keeps ending and is restarted".into(),
         ContainerState::Paused | ContainerState::Created | ContainerState::Exited { .. } | ContainerState::Dead => {
-            return (Verdict::Keep, AS_IT_SHOULD_BE.clone());
+            AS_IT_SHOULD_BE.clone()
         }
     };
-    (Verdict::Keep, why.into())
+    (Verdict::Keep, why)
 }
 
 pub(super) fn entry<'a>(slot: &Slot, host: &HostName, verdict: Verdict<'a>, why: SharedText) -> SlotDiff<'a> {
@@ -344,8 +330,8 @@ fn lost_networks(container: &LiveContainer, state: &HostState) -> Vec<Difference
 /// A port that both a spec and a running container want; of one whose ports nobody told, those that it should have.
 fn clash(spec: &ReplicaSpec, old: &Standing<'_>, assignment: &Assignment) -> Option<(Protocol, u16)> {
     let key = |binding: &PortBinding| (binding.protocol, binding.host);
-    let held: BTreeSet<(Protocol, u16)> = match &old.container.spec {
-        Some(spec) => spec.ports.iter().map(key).collect(),
+    let held: BTreeSet<(Protocol, u16)> = match old.ports {
+        Some(ports) => ports.iter().map(key).collect(),
         None => assignment.ports.iter().map(key).collect(),
     };
     spec.ports().map(key).find(|port| held.contains(port))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::diff::container::{Judge, entry};
+use crate::diff::container::{AS_IT_SHOULD_BE, Judge, entry};
 use crate::diff::{SlotDiff, Verdict, plain};
 use crate::model::container::{ContainerState, LiveContainer};
 use crate::model::name::Slot;
@@ -56,8 +56,7 @@ impl<'a> Judge<'_, 'a> {
     }
 
     fn is_wanted(&self, container: &LiveContainer) -> bool {
-        let service = self.target.services.get(&container.owner.slot.service);
-        let wanted = service.and_then(|service| service.job.as_ref());
+        let wanted = self.service.job.as_ref();
         wanted
             .zip(container.owner.job.as_ref())
             .is_some_and(|(wanted, run)| run.is(wanted))
@@ -65,12 +64,8 @@ impl<'a> Judge<'_, 'a> {
 
     /// A job's replica that has run in this version: the container of its run stays to be looked at, as that of another
     /// version does that has ended. What runs in another version, and what is no job's, goes.
-    pub(super) fn finished(
-        &self,
-        slot: &Slot,
-        placement: &Placement,
-        mut standings: Vec<Standing<'a>>,
-    ) -> Vec<SlotDiff<'a>> {
+    pub(super) fn finished(&self, slot: &Slot, placement: &Placement, standings: &[Standing<'a>]) -> Vec<SlotDiff<'a>> {
+        let mut standings = standings.to_vec();
         let stays = |one: &Standing<'_>| {
             one.in_place
                 && one.container.owner.job.is_some()
@@ -79,7 +74,7 @@ impl<'a> Judge<'_, 'a> {
         standings.sort_by_key(|one| !(stays(one) && self.is_wanted(one.container)));
         let at = standings.iter().position(stays);
         let host = at.map(|at| standings.remove(at).host.clone());
-        let mut all = vec![plain(slot, Verdict::Keep, host, "as it should be".into())];
+        let mut all = vec![plain(slot, Verdict::Keep, host, AS_IT_SHOULD_BE.clone())];
         all.extend(standings.into_iter().map(|gone| {
             let (host, gone) = (Some(gone.host.clone()), Box::new(gone));
             let why = "the version that git wants has run before";

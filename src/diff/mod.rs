@@ -180,7 +180,10 @@ impl Diff<'_> {
 pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, standing: &Standings<'a>) -> Diff<'a> {
     // Services have nothing to do with each other here.
     let judged = target.services.par_iter();
-    let judged = judged.map(|(name, _)| judged_service(name, target, placement, observed, standing));
+    let judged = judged.map(|(name, service)| {
+        let judge = Judge::new(target, service, observed);
+        judged_service(judge, name, (target, placement), standing)
+    });
     let judged: Vec<JudgedService<'_, 'a>> = judged.collect();
     let mut unwanted = Vec::new();
     let mut services: BTreeMap<ServiceName, ServiceDiff<'a>> = BTreeMap::new();
@@ -197,10 +200,6 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, 
         unsettled: BTreeSet::new(),
         narrowed: false,
     };
-    for slot in &placement.finished {
-        let judge = Judge::new(target, observed);
-        push(&mut diff, judge.finished(slot, placement, standing.of(slot).to_vec()));
-    }
     for (slot, refusal) in &placement.unplaced {
         let host = refusal.stays.as_ref().map(|placed| placed.host.clone());
         push(
@@ -252,13 +251,11 @@ struct JudgedService<'s, 'a> {
 }
 
 fn judged_service<'s, 'a>(
+    mut judge: Judge<'_, 'a>,
     name: &ServiceName,
-    target: &Target,
-    placement: &Placement,
-    observed: &'a Observed,
+    (target, placement): (&Target, &Placement),
     standing: &'s Standings<'a>,
 ) -> JudgedService<'s, 'a> {
-    let mut judge = Judge::new(target, observed);
     let mut judged = JudgedService {
         slots: Vec::with_capacity(placement.slots_of(name).count()),
         unwanted: Vec::new(),
@@ -278,6 +275,10 @@ fn judged_service<'s, 'a>(
         judged.slots.extend(doubles);
     }
     judged.unwanted.extend(there);
+    let finished = placement.finished.range(Slot::first(name)..);
+    for slot in finished.take_while(|slot| slot.service == *name) {
+        judged.slots.extend(judge.finished(slot, placement, standing.of(slot)));
+    }
     judged
 }
 

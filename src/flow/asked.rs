@@ -92,11 +92,10 @@ impl<'s> Base<'s> {
     }
 
     /// Which replicas can't move because their ports are held by what only `apply` would take away.
-    pub(super) fn blocked(&self, difference: &Diff<'_>, grounds: Grounds<'_>) -> Vec<Guard> {
+    pub(super) fn blocked(&self, difference: &Diff<'_>, standing: &Standings<'_>) -> Vec<Guard> {
         let slots = || difference.services.values().flat_map(|service| &service.slots);
         let name = |one: &Standing<'_>| (one.host.clone(), one.name.to_string());
         let going: BTreeSet<(HostName, String)> = slots().flat_map(|slot| &slot.extras).map(name).collect();
-        let standing = Standings::new(&grounds.target.cluster, &grounds.placement.hosts, grounds.observed);
         let stays = standing.all().iter();
         let stays = stays.filter(|one| one.is_live() && !going.contains(&name(one)));
         let stays: Vec<&Standing<'_>> = stays.collect();
@@ -110,7 +109,7 @@ impl<'s> Base<'s> {
                     .any(|own| (own.protocol, own.host) == (held.protocol, held.host))
             };
             let holder = stays.iter().filter(|one| one.host == host).find_map(|one| {
-                let mut held = one.container.spec.iter().flat_map(|spec| &spec.ports);
+                let mut held = one.ports.into_iter().flatten();
                 Some((one, held.find(|held| takes(held))?))
             });
             guards.extend(holder.map(|(one, port)| {

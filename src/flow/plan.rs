@@ -15,7 +15,7 @@ use crate::model::host::ObservedHost;
 use crate::model::name::HostName;
 use crate::model::problem::{Problem, Rejected};
 use crate::observe::Observed;
-use crate::place::live::newest_record;
+use crate::place::live::{Standings, newest_record};
 use crate::place::place;
 use crate::plan::step::{Guard, Note, Plan};
 use crate::plan::{Input, plan};
@@ -91,11 +91,12 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         placement: &placement,
         observed: &observed,
     };
-    let impossible = narrow(settings, base.as_ref(), &mut difference, grounds);
+    let impossible = narrow(settings, base.as_ref(), &mut difference, grounds, &standing);
     let mut plan = plan(Input {
         target: &target,
         placement: &placement,
         observed: &observed,
+        standing: &standing,
         diff: &difference,
     });
     plan.pinned = settings.pinned;
@@ -192,6 +193,7 @@ fn narrow<'a>(
     base: Option<&Base<'_>>,
     difference: &mut Diff<'a>,
     grounds: Grounds<'_>,
+    standing: &Standings<'_>,
 ) -> Vec<Guard> {
     if settings.services.is_empty() && settings.hosts.is_empty() && base.is_none() {
         return Vec::new();
@@ -217,7 +219,7 @@ fn narrow<'a>(
     hold(difference, Some(&whole), grounds);
     if let Some(base) = base {
         impossible.extend(base.held(difference, grounds));
-        impossible.extend(base.blocked(difference, grounds));
+        impossible.extend(base.blocked(difference, standing));
     }
     impossible
 }

@@ -12,7 +12,7 @@ use crate::model::image::ImageDefaults;
 use crate::model::network::{Networking, exposed};
 use crate::model::runtime::{self, Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, PortBinding, Restart};
-use crate::model::text::SharedText;
+use crate::model::text::{SharedText, share};
 use crate::model::unit::Span;
 
 /// A container's whole configuration as an engine reports it, or would: image defaults included.
@@ -62,11 +62,6 @@ pub struct EffectiveSpec {
 impl EffectiveSpec {
     /// Makes what is equal in another one and the same, so that it takes no room twice, and the two compare at once.
     pub fn share(&mut self, other: &Self) {
-        fn share<T: PartialEq + ?Sized>(own: &mut Arc<T>, other: &Arc<T>) {
-            if own == other {
-                own.clone_from(other);
-            }
-        }
         let Self {
             command,
             entrypoint,
@@ -100,8 +95,8 @@ impl EffectiveSpec {
         share(limits, &other.limits);
         share(security, &other.security);
         share(runtime, &other.runtime);
-        user.share(&other.user);
-        working_dir.share(&other.working_dir);
+        share(user, &other.user);
+        share(working_dir, &other.working_dir);
     }
 }
 

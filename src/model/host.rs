@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::blob::FileFacts;
 use crate::model::container::LiveContainer;
-use crate::model::image::ImageFacts;
+use crate::model::image::{ImageFacts, ImageRef, Resolution};
 use crate::model::journal::JournalRecord;
 use crate::model::name::{ClusterName, ServiceName};
 use crate::model::network::{LiveNetwork, Route};
@@ -152,6 +152,18 @@ pub enum ObservedHost {
     Reachable(Box<HostState>),
     /// It did not, and why. What it holds is unknown, never absent.
     Unreachable(String),
+}
+
+impl HostState {
+    /// The image of this reference, and of the content that it stands for, that lies there.
+    pub fn image(&self, image: &ImageRef, resolution: Option<&Resolution>) -> Option<&ImageFacts> {
+        self.images
+            .values()
+            .find(|facts| match resolution.and_then(Resolution::digest) {
+                Some(digest) => facts.has_digest(digest),
+                None => facts.is_named(image),
+            })
+    }
 }
 
 impl ObservedHost {

@@ -69,6 +69,11 @@ impl ReplicaSpec {
         }
     }
 
+    /// Whether anything is its own beside what is common.
+    pub fn has_own(&self) -> bool {
+        !self.ports.is_empty() || self.slot.is_some()
+    }
+
     /// What it has in common with the other replicas: all but the ports and the names on networks.
     pub fn common(&self) -> &ContainerSpec {
         &self.common.spec
@@ -81,7 +86,7 @@ impl ReplicaSpec {
 
     /// All of it.
     pub fn whole(&self) -> Cow<'_, ContainerSpec> {
-        if self.ports.is_empty() && self.slot.is_none() {
+        if !self.has_own() {
             return Cow::Borrowed(&self.common.spec);
         }
         let mut spec = self.common.spec.clone();
@@ -111,13 +116,12 @@ impl ReplicaSpec {
 
     /// Whether two are made from the same common part, and both have something of their own beside it, or neither.
     pub fn is_like(&self, other: &Self) -> bool {
-        let has_own = |one: &Self| !one.ports.is_empty() || one.slot.is_some();
-        Arc::ptr_eq(&self.common, &other.common) && has_own(self) == has_own(other)
+        Arc::ptr_eq(&self.common, &other.common) && self.has_own() == other.has_own()
     }
 
     /// Makes what an engine reports of a replica that is like this one, made from an image with these defaults, what it reports of this one.
     pub fn complete(&self, effective: &mut EffectiveSpec, image: &ImageDefaults) {
-        if self.ports.is_empty() && self.slot.is_none() {
+        if !self.has_own() {
             return;
         }
         effective.ports = self.ports().cloned().collect();
@@ -128,9 +132,9 @@ impl ReplicaSpec {
 
     /// A digest over all of it; equal specs have equal fingerprints, on every machine.
     pub fn fingerprint(&self) -> Fingerprint {
-        match self.ports.is_empty() && self.slot.is_none() {
-            true => self.common.fingerprint.get_or_init(|| self.hashed()).clone(),
-            false => self.hashed(),
+        match self.has_own() {
+            true => self.hashed(),
+            false => self.common.fingerprint.get_or_init(|| self.hashed()).clone(),
         }
     }
 

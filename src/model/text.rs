@@ -12,12 +12,10 @@ use serde::{Deserialize, Serialize, Serializer};
 #[serde(from = "String")]
 pub struct SharedText(ArcStr);
 
-impl SharedText {
-    /// Becomes a copy of another that is equal.
-    pub fn share(&mut self, other: &Self) {
-        if self == other {
-            self.clone_from(other);
-        }
+/// Makes an equal value a copy of the other one, so that both hold the same text, or the same whatever is shared.
+pub fn share<T: PartialEq + Clone>(own: &mut T, other: &T) {
+    if own == other {
+        own.clone_from(other);
     }
 }
 

@@ -57,12 +57,7 @@ impl Observed {
 
     /// The image of this reference that lies on a host: the one that a new container there would be made from, pulled or not.
     pub fn lying<'h>(&self, image: &ImageRef, host: &'h HostState) -> Option<&'h ImageFacts> {
-        let resolution = self.images.get(&image.to_string());
-        let digest = resolution.and_then(Resolution::digest).or(image.digest());
-        host.images.values().find(|facts| match digest {
-            Some(digest) => facts.has_digest(digest),
-            None => facts.is_named(image),
-        })
+        host.image(image, self.images.get(&image.to_string()))
     }
 
     /// Whether a host runs an image without emulation, as far as is known: by the platforms that the registry has it for, else by

@@ -8,7 +8,7 @@ use crate::model::effective::EffectiveSpec;
 use crate::model::host::HostState;
 use crate::model::image::ImageDefaults;
 use crate::model::name::ServiceName;
-use crate::model::text::SharedText;
+use crate::model::text::{SharedText, share};
 
 /// Makes equal parts of what is seen one and the same, as it comes: that takes less room, and is compared at once. What it says
 /// stays as it is. Here is what was seen last, of each service and of each image.
@@ -78,11 +78,4 @@ fn share_owner(owner: &mut Ownership, seen: &Ownership) {
     share(image, &seen.image);
     share(digest, &seen.digest);
     share(job, &seen.job);
-}
-
-/// Makes an equal value a copy of the one that was seen before, so that both hold the same text.
-fn share<T: PartialEq + Clone>(own: &mut T, seen: &T) {
-    if own == seen {
-        own.clone_from(seen);
-    }
 }

@@ -77,13 +77,11 @@ impl<'i> Image<'i> {
 
     /// Whether it is missing on a host.
     pub(super) fn is_missing(self, state: &HostState) -> bool {
-        let mut there = state.images.values();
         match self.resolution {
-            Some(Resolution::Digest(digest) | Resolution::Kept { digest, why: _ }) => {
-                !there.any(|facts| facts.has_digest(digest))
-            }
             Some(Resolution::Local) => false,
-            Some(Resolution::Unknown(_)) | None => !there.any(|facts| facts.is_named(self.name)),
+            Some(Resolution::Digest(_) | Resolution::Kept { .. } | Resolution::Unknown(_)) | None => {
+                state.image(self.name, self.resolution).is_none()
+            }
         }
     }
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::Verdict;
 use crate::model::host::ObservedHost;
-use crate::model::image::{ImageRef, Resolution};
 use crate::model::journal::JournalRecord;
 use crate::model::name::{ServiceName, Slot};
 use crate::model::op::{ContainerOp, GateOp, Op};
@@ -266,7 +265,6 @@ pub(super) fn unchecked(input: Input<'_>) -> Vec<String> {
 
 /// Whether a host has the image of a service's replica, and it is seen that nothing checks its health.
 fn has_no_check(input: Input<'_>, name: &ServiceName) -> bool {
-    let resolution = |image: &ImageRef| input.observed.images.get(&image.to_string());
     let slots = input.diff.services.get(name).into_iter().flat_map(|one| &one.slots);
     let mut known = slots.filter_map(|slot| {
         let host = slot.host.as_ref()?;
@@ -278,10 +276,7 @@ fn has_no_check(input: Input<'_>, name: &ServiceName) -> bool {
             .filter(|placed| placed.host == *host)?;
         let spec = input.target.containers.get(&slot.slot)?.common();
         let state = input.observed.hosts.get(host).and_then(ObservedHost::state)?;
-        let facts = state.images.values().find(|facts| match resolution(&spec.image) {
-            Some(Resolution::Digest(digest) | Resolution::Kept { digest, .. }) => facts.has_digest(digest),
-            Some(Resolution::Local | Resolution::Unknown(_)) | None => facts.is_named(&spec.image),
-        })?;
+        let facts = input.observed.lying(&spec.image, state)?;
         Some(spec.effective(&facts.defaults).healthcheck)
     });
     known

@@ -21,14 +21,11 @@ impl<'i> Builder<'i> {
         let files: Vec<(String, FileRef)> = self.files_of(slot, spec).collect();
         for (path, file) in files {
             let lies_there = state.files.get(&path).is_some_and(|facts| file.is(*facts));
-            let Some(blob) = self.input.target.blobs.get(&file.digest) else {
+            let target = self.input.target;
+            let Some(blob) = target.blobs.get(&file.digest) else {
                 continue;
             };
-            let is_known = self
-                .ready
-                .get(host)
-                .is_some_and(|ready| ready.writes.contains_key(&path));
-            if lies_there || is_known {
+            if lies_there || self.ready_on(host).writes.contains_key(&path) {
                 continue;
             }
             let (blob, key) = (Arc::clone(blob), path.clone());

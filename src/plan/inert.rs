@@ -14,7 +14,7 @@ pub(super) fn without_effect(input: Input<'_>) -> Vec<Note> {
         target,
         placement,
         observed,
-        diff: _,
+        ..
     } = input;
     let mut all: BTreeMap<(&str, &str), BTreeSet<&HostName>> = BTreeMap::new();
     let facts = |host| {
@@ -28,30 +28,28 @@ pub(super) fn without_effect(input: Input<'_>) -> Vec<Note> {
         .keys()
         .filter_map(|host| Some((host, facts(host)?)))
         .collect();
-    let mut last = None;
     for (slot, spec) in &target.containers {
         let spec = spec.common();
-        // The same as the last one, which asked for none of these.
-        if last.is_some_and(|last| std::ptr::eq(last, spec)) {
-            continue;
-        }
         let checked = spec.healthcheck.as_ref();
         let starts = checked.is_some_and(|check| !is_default(&check.start_interval));
+        let annotates = !spec.runtime.annotations.is_empty();
+        let (swaps, lives) = (spec.runtime.mem_swappiness.is_some(), spec.runtime.oom_kill_disable);
+        // Nearly none asks for any of them: then its host need not be looked up.
+        if !(starts || annotates || swaps || lives) {
+            continue;
+        }
+        let host = placement.slots.get(slot).map(|assignment| &assignment.host);
+        let Some((host, (is_old, is_v2))) = host.and_then(|host| facts.get_key_value(host)) else {
+            continue;
+        };
         let keys = [
-            ("healthcheck.start_interval", OLD, starts),
-            ("annotations", OLD, !spec.runtime.annotations.is_empty()),
-            ("mem_swappiness", V2, spec.runtime.mem_swappiness.is_some()),
-            ("oom_kill_disable", V2, spec.runtime.oom_kill_disable),
+            ("healthcheck.start_interval", OLD, *is_old && starts),
+            ("annotations", OLD, *is_old && annotates),
+            ("mem_swappiness", V2, *is_v2 && swaps),
+            ("oom_kill_disable", V2, *is_v2 && lives),
         ];
-        last = keys.iter().all(|(_, _, is_asked)| !is_asked).then_some(spec);
-        for (key, why, _) in keys.into_iter().filter(|(_, _, is_asked)| *is_asked) {
-            let host = placement.slots.get(slot).map(|assignment| &assignment.host);
-            let Some((host, (is_old, is_v2))) = host.and_then(|host| facts.get_key_value(host)) else {
-                continue;
-            };
-            if (why == OLD && *is_old) || (why == V2 && *is_v2) {
-                all.entry((key, why)).or_default().insert(*host);
-            }
+        for (key, why, _) in keys.into_iter().filter(|(_, _, applies)| *applies) {
+            all.entry((key, why)).or_default().insert(*host);
         }
     }
     let note = |((key, why), hosts): ((&str, &str), BTreeSet<&HostName>)| {

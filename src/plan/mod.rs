@@ -23,7 +23,7 @@ use crate::diff::Diff;
 use crate::model::host::ObservedHost;
 use crate::observe::Observed;
 use crate::place::asked::Asked;
-use crate::place::live::newest_record;
+use crate::place::live::{Standings, newest_record};
 use crate::place::{HostAnswer, Placement};
 use crate::plan::build::Builder;
 use crate::plan::step::Plan;
@@ -38,6 +38,8 @@ pub struct Input<'a> {
     pub placement: &'a Placement,
     /// What was seen.
     pub observed: &'a Observed,
+    /// What of it stands.
+    pub standing: &'a Standings<'a>,
     /// What differs.
     pub diff: &'a Diff<'a>,
 }
@@ -49,6 +51,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         placement,
         observed,
         diff,
+        ..
     } = input;
     let work = Builder::new(input).build();
     let answers = placement

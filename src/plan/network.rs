@@ -34,11 +34,7 @@ impl<'i> Builder<'i> {
         names: impl Iterator<Item = &'n str>,
     ) {
         for name in names.filter(|name| !state.networks.contains_key(*name)) {
-            if self
-                .ready
-                .get(host)
-                .is_some_and(|ready| ready.networks.contains_key(name))
-            {
+            if self.ready_on(host).networks.contains_key(name) {
                 continue;
             }
             let target = self.input.target.hosts.get(host);
@@ -249,7 +245,8 @@ fn networks(container: &LiveContainer) -> impl Iterator<Item = &str> {
     specs.flat_map(|spec| spec.network.networks.keys().map(String::as_str))
 }
 
-fn is(name: &str, live: &LiveContainer) -> Precondition {
+/// The container of that name is the one that was seen; what was written by hand has no id to hold it to.
+pub(super) fn is(name: &str, live: &LiveContainer) -> Precondition {
     if live.id.is_empty() {
         return Precondition::None;
     }

@@ -14,8 +14,7 @@ pub(super) type HostPort<'a> = (&'a HostName, Protocol, u16);
 
 /// The ports that a container holds, where it runs and they are known.
 pub(super) fn held<'a>(standing: &Standing<'a>) -> Vec<HostPort<'a>> {
-    let spec = standing.container.spec.as_deref().filter(|_| standing.is_live());
-    let ports = spec.into_iter().flat_map(|spec| &spec.ports);
+    let ports = standing.ports.filter(|_| standing.is_live()).into_iter().flatten();
     ports.map(|port| (standing.host, port.protocol, port.host)).collect()
 }
 

@@ -39,10 +39,7 @@ impl<'i> Builder<'i> {
         }
         self.make_networks(host, service, state, spec.networks());
         for name in spec.volumes().filter(|name| !state.volumes.contains_key(*name)) {
-            let is_made = self
-                .ready
-                .get(host)
-                .is_some_and(|ready| ready.volumes.contains_key(name));
+            let is_made = self.ready_on(host).volumes.contains_key(name);
             let target = self.input.target.hosts.get(host);
             let wanted = target.and_then(|target| target.volumes.get(name));
             if let (Some(wanted), false) = (wanted, is_made) {

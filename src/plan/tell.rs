@@ -11,7 +11,7 @@ use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::platform::Platform;
 use crate::model::unit::Span;
 use crate::observe::Observed;
-use crate::place::live::{Standings, newest_record};
+use crate::place::live::newest_record;
 use crate::place::reason::Reason;
 use crate::place::{Denial, HostAnswer, Placement};
 use crate::plan::Input;
@@ -118,6 +118,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         observed,
         diff,
         target,
+        ..
     } = input;
     let mut notes = Vec::new();
     if let Some(record) = newest_record(observed).filter(|record| record.end == JournalEnd::Begun) {
@@ -264,12 +265,11 @@ fn leave_out(all: &mut BTreeMap<Slot, PlacedSlot>, input: Input<'_>) {
     let slots = input.diff.services.values().flat_map(|service| &service.slots);
     let planned: BTreeSet<&Slot> = slots.map(|slot| &slot.slot).collect();
     let record = newest_record(input.observed);
-    let standing = Standings::new(&input.target.cluster, &input.placement.hosts, input.observed);
     all.retain(|slot, placed| {
         if planned.contains(slot) {
             return true;
         }
-        let standings = standing.of(slot);
+        let standings = input.standing.of(slot);
         let recorded = record.and_then(|record| record.placement.get(slot));
         if let (None, Some(one)) = (standings.iter().find(|one| *one.host == placed.host), standings.first()) {
             placed.host = one.host.clone();

@@ -13,7 +13,7 @@ use crate::model::text::SharedText;
 use crate::model::unit::Span;
 use crate::place::live::Standing;
 use crate::plan::build::{Builder, blank};
-use crate::plan::network::touched;
+use crate::plan::network::{self, touched};
 use crate::plan::ops::{remove, rename, start, stop};
 use crate::plan::order::held;
 use crate::plan::step::{Precondition, Step, StepId, StepIds, Unit};
@@ -43,15 +43,9 @@ struct Gone<'d, 'a> {
     name: SharedText,
 }
 
-/// The container of that name is the one that was seen; what was written by hand has no id to hold it to.
+/// The container of that name is the one that was seen.
 pub(super) fn is(name: &str, standing: &Standing<'_>) -> Precondition {
-    let id = standing.container.id.as_str();
-    if id.is_empty() {
-        Precondition::None
-    } else {
-        let (name, id) = (name.into(), id.into());
-        Precondition::Is { name, id }
-    }
+    network::is(name, standing.container)
 }
 
 impl<'i> Builder<'i> {
@@ -352,11 +346,6 @@ impl<'i> Builder<'i> {
 
 /// Whether a container that runs keeps another on its host from starting.
 fn clashes(here: &Standing<'_>, other: &Standing<'_>) -> bool {
-    let Some(spec) = here.container.spec.as_deref() else {
-        return false;
-    };
-    let held = held(other);
-    spec.ports
-        .iter()
-        .any(|port| held.contains(&(here.host, port.protocol, port.host)))
+    let (mut ports, held) = (here.ports.into_iter().flatten(), held(other));
+    ports.any(|port| held.contains(&(here.host, port.protocol, port.host)))
 }

@@ -8,7 +8,6 @@ use crate::model::blob::{Blob, BlobDigest, FileRef, Folder};
 use crate::model::container::ContainerSpec;
 use crate::model::endpoint::Address;
 use crate::model::name::Slot;
-use crate::model::network::is_predefined;
 use crate::model::problem::Problem;
 use crate::model::replica::ReplicaSpec;
 use crate::place::{Assignment, Placement};
@@ -26,8 +25,6 @@ pub(super) struct Renderer<'a> {
     endpoints: &'a Arc<Endpoints>,
     /// Whether it has texts that differ from replica to replica.
     has_own_texts: bool,
-    /// Whether each replica has its own names on a network.
-    has_names: bool,
     /// What its replicas have in common, once one was rendered, and where no text differs.
     common: Option<Arc<ReplicaSpec>>,
     /// What the files hold.
@@ -38,13 +35,11 @@ pub(super) struct Renderer<'a> {
 
 impl<'a> Renderer<'a> {
     pub(super) fn new(desired: &'a Desired, service: &'a Service, endpoints: &'a Arc<Endpoints>) -> Self {
-        let mut networks = service.network.rest.networks.keys();
         Self {
             desired,
             service,
             endpoints,
             has_own_texts: has_own_texts(service),
-            has_names: networks.any(|name| !is_predefined(name)),
             common: None,
             blobs: BTreeMap::new(),
             problems: BTreeMap::new(),
@@ -61,10 +56,8 @@ impl<'a> Renderer<'a> {
                 common
             }
         };
-        if assignment.ports.is_empty() && !self.has_names {
-            return Some(common);
-        }
-        Some(Arc::new(common.of(&assignment.ports, slot)))
+        let own = common.of(&assignment.ports, slot);
+        Some(if own.has_own() { Arc::new(own) } else { common })
     }
 
     /// What the container of a replica has in common with others, and its own texts.

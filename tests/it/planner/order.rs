@@ -511,6 +511,7 @@ fn what_is_left_out_of_a_plan_is_no_reason_to_begin_without_it() {
             target: &target,
             placement: &placement,
             observed: seen,
+            standing: &standing,
             diff: &part,
         })
     };

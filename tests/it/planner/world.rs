@@ -223,6 +223,7 @@ pub fn planned(desired: &Desired, observed: &Observed) -> Plan {
         target: &target,
         placement: &placement,
         observed,
+        standing: &standing,
         diff: &diff,
     })
 }
