@@ -424,6 +424,20 @@ fn a_wait_for_health_that_nobody_checks_is_told() {
 }
 
 #[test]
+fn a_jobs_last_run_is_compared_with_the_host_where_it_ran() {
+    let mut desired = desired(&["h1", "h2"], vec![("cron", job("cron:2", 1))]);
+    desired.hosts.get_mut(&"h1".parse().unwrap()).unwrap().state = Availability::Drain;
+    let ran =
+        "hosts: {h1: {networks: {shop.front: {id: n1}}, containers: [{owner: {slot: cron.1, image: 'cron:1', job: a},
+        state: {exited: {code: 0}}, network_ids: {shop.front: n1}}]}, h2: {networks: {shop.front: {id: n2}}}}";
+    let plan = planned(&desired, &observed(ran));
+    assert_eq!(actions(&plan, "cron"), [Action::Run]);
+    let lines = changes(&plan);
+    assert_eq!(lines[0], "cron: image · cron:1 → cron:2", "{lines:?}");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+}
+
+#[test]
 fn of_one_that_stands_twice_the_image_counts_where_it_stays() {
     let web = needs(service("web:1", 1), &[("db", WELL)]);
     let desired = desired(&["h1", "h2"], vec![("db", service("db:2", 1)), ("web", web)]);
