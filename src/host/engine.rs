@@ -276,16 +276,16 @@ impl Host for Engine {
             }
             body
         };
-        let Some(digest) = owner.digest.as_ref().or(spec.image.digest()) else {
-            return self.create_from(name, platform, body(&spec.image.to_string())).await;
-        };
-        match self.create_from(name, platform, body(&spec.image.pinned(digest))).await {
-            // The same image may lie here under another repository's name only; then its id serves.
-            Err(HostError::NotFound(why)) => match images::id_of(self.docker(), digest).await? {
-                Some(id) => self.create_from(name, platform, body(&id)).await,
-                None => Err(HostError::NotFound(why)),
+        match owner.digest.as_ref().or(spec.image.digest()) {
+            None => self.create_from(name, platform, body(&spec.image.to_string())).await,
+            Some(digest) => match self.create_from(name, platform, body(&spec.image.pinned(digest))).await {
+                // The same image may lie here under another repository's name only; then its id serves.
+                Err(HostError::NotFound(why)) => match images::id_of(self.docker(), digest).await? {
+                    Some(id) => self.create_from(name, platform, body(&id)).await,
+                    None => Err(HostError::NotFound(why)),
+                },
+                answer => answer,
             },
-            answer => answer,
         }?;
         let others = spec.network.networks.iter();
         for (network, how) in others.filter(|(network, _)| !all_networks && **network != spec.network.mode) {

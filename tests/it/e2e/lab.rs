@@ -55,6 +55,31 @@ pub fn faulty() -> MutexGuard<'static, ()> {
     guard
 }
 
+/// The lab's registry, out of these hosts' reach for as long as it lives; all others go on using it.
+pub struct NoRegistry(&'static [&'static str]);
+
+impl NoRegistry {
+    /// Takes the way to the registry from hosts that no other test uses just now.
+    pub fn on(hosts: &'static [&'static str]) -> Self {
+        let gone = Self(hosts);
+        gone.route("add");
+        gone
+    }
+
+    fn route(&self, verb: &str) {
+        let shell = r#"ip route "$1" unreachable "$(getent ahostsv4 registry.lab | { read -r ip _; echo "$ip"; })"/32"#;
+        everywhere(self.0, |host| {
+            lab(&["exec", host, "sh", "-c", shell, "route", verb]);
+        });
+    }
+}
+
+impl Drop for NoRegistry {
+    fn drop(&mut self) {
+        self.route("del");
+    }
+}
+
 /// The test application as `registry.lab:5000/app:VERSION`, in the lab's registry; made once.
 pub fn app(version: u8) -> String {
     static MADE: [OnceLock<()>; 4] = [const { OnceLock::new() }; 4];
