@@ -198,7 +198,7 @@ _cdk() {
             return 0
             ;;
         cdk__subcmd__apply)
-            opts="-y -C -e -o -v -q -h --yes --rev --dirty --allow-removals --forget --failover --new-cluster --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help"
+            opts="-y -C -e -o -v -q -h --yes --rev --dirty --allow-removals --forget --failover --retry --new-cluster --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -209,6 +209,10 @@ _cdk() {
                     return 0
                     ;;
                 --forget)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -712,7 +716,7 @@ _cdk() {
             return 0
             ;;
         cdk__subcmd__plan)
-            opts="-C -e -o -v -q -h --out --live --rev --forget --failover --detailed-exitcode --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help"
+            opts="-C -e -o -v -q -h --out --live --rev --forget --failover --retry --detailed-exitcode --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -731,6 +735,10 @@ _cdk() {
                     return 0
                     ;;
                 --forget)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

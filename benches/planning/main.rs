@@ -14,7 +14,7 @@ mod table;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use cdk::diff::diff;
+use cdk::diff::{Verdict, diff};
 use cdk::observe::Observed;
 use cdk::place::asked::Asked;
 use cdk::place::place;
@@ -24,6 +24,7 @@ use cdk::render::network::clashes;
 use cdk::render::{Target, render};
 use cdk::resolve::desired::Desired;
 use cdk::scale::counts;
+use cdk::scale::version::versions;
 
 use crate::cluster::{Size, applied, desired, empty};
 use crate::table::{Measured, Way};
@@ -229,7 +230,13 @@ fn one(desired: &Desired, observed: &Observed) -> Result<One, String> {
     done(2);
     let difference = diff(&target, &placement, observed, &standing);
     done(3);
+    // As an apply does: of those alone on which something differs.
+    let changed = difference.services.iter();
+    let changed = changed.filter(|(_, service)| service.slots.iter().any(|slot| slot.verdict != Verdict::Keep));
+    let versions = versions(desired, observed, changed.map(|(name, _)| name));
     let plan = plan(Input {
+        versions: &versions,
+        rollback: desired.cluster.rollback,
         target: &target,
         placement: &placement,
         observed,

@@ -40,7 +40,10 @@ pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ende
     };
     match &saved {
         Some(saved) => settings.asked = saved.asked.clone(),
-        None => settings.asked.failover = args.failover,
+        None => {
+            settings.asked.failover = args.failover;
+            settings.asked.retry = args.retry.into_iter().collect();
+        }
     }
     settings.forget = match &saved {
         Some(saved) => saved.forgets.iter().cloned().chain(args.forget).collect(),

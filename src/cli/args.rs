@@ -198,6 +198,9 @@ pub struct PlanArgs {
     /// Place replicas elsewhere whose hosts do not answer; those that write to their host stay
     #[arg(long)]
     pub failover: bool,
+    /// Try the update of this service again, which failed and is paused or held since
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
+    pub retry: Vec<ServiceName>,
     /// End with 2 where there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -227,6 +230,9 @@ pub struct ApplyArgs {
     /// Place replicas elsewhere whose hosts do not answer; those that write to their host stay
     #[arg(long, conflicts_with = "file")]
     pub failover: bool,
+    /// Try the update of this service again, which failed and is paused or held since
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',', conflicts_with = "file")]
+    pub retry: Vec<ServiceName>,
     /// Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake
     #[arg(long)]
     pub new_cluster: bool,

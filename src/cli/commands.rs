@@ -105,6 +105,7 @@ pub(super) fn plan(context: &Context, args: PlanArgs) -> Result<ExitCode, Ended>
     settings.revision = args.rev;
     settings.forget = args.forget;
     settings.asked.failover = args.failover;
+    settings.asked.retry = args.retry.into_iter().collect();
     show_plan(
         context,
         &settings,

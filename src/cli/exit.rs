@@ -1,6 +1,6 @@
 //! How a command ends: the exit codes, and what leads to each.
 
-use crate::execute::outcome::Outcome;
+use crate::execute::outcome::{Outcome, ServiceEnd};
 use crate::flow::Failure;
 use crate::plan::step::Plan;
 use crate::report::problems;
@@ -58,11 +58,18 @@ impl From<&Failure> for ExitCode {
 
 /// What `apply` ends with: the first that holds of what failed, was cut short, or could not be done.
 pub fn of_apply(plan: &Plan, outcome: &Outcome) -> ExitCode {
-    match (outcome.failed(), outcome.interrupted, plan.is_partial()) {
-        (true, ..) => ExitCode::StepFailed,
-        (false, true, _) => ExitCode::Interrupted,
-        (false, false, true) => ExitCode::Partial,
-        (false, false, false) => ExitCode::Done,
+    if outcome.is_broken(plan) {
+        ExitCode::StepFailed
+    } else if outcome.interrupted {
+        ExitCode::Interrupted
+    } else if outcome.ended(ServiceEnd::RolledBack) {
+        ExitCode::RolledBack
+    } else if outcome.ended(ServiceEnd::Paused) || plan.is_waiting() {
+        ExitCode::Waits
+    } else if plan.is_partial() {
+        ExitCode::Partial
+    } else {
+        ExitCode::Done
     }
 }
 

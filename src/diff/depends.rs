@@ -58,6 +58,7 @@ pub fn hold<'a>(diff: &mut Diff<'a>, whole: Option<&Diff<'a>>, grounds: Grounds<
                 Condition::ServiceCompletedSuccessfully => side.not_run(),
                 Condition::ServiceStarted | Condition::ServiceHealthy => side.nothing_stands(),
             };
+            let missing = missing.or_else(|| failed(to, grounds.target).filter(|_| is_changed(diff, name)));
             obstacle = obstacle.or(missing.filter(|_| *required));
             match condition {
                 Condition::ServiceHealthy => unsettled.extend(side.unsettled()),
@@ -70,6 +71,29 @@ pub fn hold<'a>(diff: &mut Diff<'a>, whole: Option<&Diff<'a>>, grounds: Grounds<
     }
     diff.unsettled = unsettled;
     hold_removals(diff, grounds);
+}
+
+/// Why what was written for the new version of a service has to wait: that failed.
+fn failed(to: &ServiceName, target: &Target) -> Option<String> {
+    let halted = target.halted.get(to)?;
+    Some(format!("waits for {to}: {}", halted.how))
+}
+
+/// Whether something of a service is to be another than it is.
+fn is_changed(diff: &Diff<'_>, name: &ServiceName) -> bool {
+    let mut slots = diff.services.get(name).into_iter().flat_map(|service| &service.slots);
+    slots.any(|slot| match slot.verdict {
+        Verdict::Replace { .. } | Verdict::Update { .. } | Verdict::Run { .. } => true,
+        Verdict::Keep
+        | Verdict::Create { .. }
+        | Verdict::Start { .. }
+        | Verdict::Move { .. }
+        | Verdict::Remove { .. }
+        | Verdict::Doubled
+        | Verdict::Unknown
+        | Verdict::Unplaced
+        | Verdict::Waits { .. } => false,
+    })
 }
 
 /// What git knows no more stays while one that depended on it by the last apply is held back, and so goes on as it was.
@@ -101,7 +125,7 @@ fn hold_removals(diff: &mut Diff<'_>, grounds: Grounds<'_>) {
     }
 }
 
-fn hold_back(slots: &mut Vec<SlotDiff<'_>>, why: &str) {
+pub(super) fn hold_back(slots: &mut Vec<SlotDiff<'_>>, why: &str) {
     let (mut held, why) = (BTreeSet::new(), SharedText::from(why));
     for slot in slots.iter_mut() {
         if let Some(stands) = stands_before(&slot.verdict) {
@@ -116,7 +140,7 @@ fn hold_back(slots: &mut Vec<SlotDiff<'_>>, why: &str) {
 }
 
 /// Of a replica that is to be worked on, whether something of it stands before that.
-fn stands_before(verdict: &Verdict<'_>) -> Option<bool> {
+pub(super) fn stands_before(verdict: &Verdict<'_>) -> Option<bool> {
     match verdict {
         Verdict::Create { .. } | Verdict::Run { .. } => Some(false),
         Verdict::Start { here } | Verdict::Update { here, .. } => Some(here.is_live()),

@@ -2,6 +2,7 @@
 
 pub mod depends;
 pub mod field;
+pub mod halted;
 pub mod network;
 
 mod container;
@@ -235,6 +236,7 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, 
         service.slots.sort_by(|a, b| a.slot.cmp(&b.slot));
         lift(service);
     }
+    halted::leave(&mut diff, &target.halted);
     let grounds = Grounds {
         target,
         placement,

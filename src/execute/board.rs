@@ -14,6 +14,8 @@ use crate::plan::step::{Plan, StepId};
 pub(super) enum Cause {
     /// The replica or its image is at fault: its rollout stops.
     Replica,
+    /// The host is not as it was when the plan was made: the rollout stops, and no version is to blame.
+    Moved,
     /// The host is at fault: other hosts go on.
     Host,
     /// A signal came.

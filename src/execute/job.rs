@@ -13,7 +13,8 @@ use crate::model::name::Slot;
 use crate::model::op::{GateOp, Op};
 use crate::model::order::JobVersion;
 use crate::model::unit::Span;
-use crate::plan::step::{Step, StepId, Unit};
+use crate::plan::rollout::Unit;
+use crate::plan::step::{Step, StepId};
 
 impl Run<'_> {
     /// Until a job's container has ended with code 0. A signal ends the wait and not the job: the next apply waits for it.
@@ -96,7 +97,7 @@ impl Run<'_> {
         let mut steps = self.plan.steps.iter().filter(|step| step.slot.as_ref() == Some(slot));
         steps.any(|step| match (run_of(step), self.board.verdict(step.id)) {
             (Some(_), Some(Verdict::Not(Cause::Stop | Cause::Host)) | None) => self.board.is_tried(step.id),
-            (Some(_), Some(Verdict::Done | Verdict::Not(Cause::Replica))) | (None, _) => false,
+            (Some(_), Some(Verdict::Done | Verdict::Not(Cause::Replica | Cause::Moved))) | (None, _) => false,
         })
     }
 }

@@ -7,12 +7,13 @@ use futures_util::stream;
 
 use crate::execute::Options;
 use crate::execute::job::run_of;
-use crate::execute::outcome::{Event, Outcome, StepEnd};
+use crate::execute::outcome::{Event, Outcome, ServiceEnd, StepEnd};
 use crate::execute::run::Run;
-use crate::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, PlacedSlot, journal_path};
-use crate::model::name::{HostName, Slot};
+use crate::model::journal::{Halt, Halted, JOURNAL_VERSION, JournalEnd, JournalRecord, PlacedSlot, journal_path};
+use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::order::{JobVersion, VERSIONS_KEPT};
-use crate::plan::step::{Action, SlotChange, StepId};
+use crate::plan::rollout::Rollout;
+use crate::plan::step::{Action, SlotChange, Step, StepId};
 
 impl<'a> Run<'a> {
     /// Writes what is meant to be done to every host, and says which have it. Nothing is done on a host that will not know of it.
@@ -45,11 +46,17 @@ impl<'a> Run<'a> {
     pub(super) async fn journal_end(&self, hosts: Vec<&'a HostName>, outcome: &Outcome, options: &Options) {
         let end = if outcome.interrupted {
             JournalEnd::Interrupted
-        } else if outcome.failed() {
+        } else if outcome.is_broken(self.plan) {
             JournalEnd::Failed
+        } else if outcome.ended(ServiceEnd::RolledBack) {
+            JournalEnd::RolledBack
+        } else if outcome.ended(ServiceEnd::Paused) {
+            JournalEnd::Paused
         } else {
             JournalEnd::Done
         };
+        let mut memory = self.plan.memory.clone();
+        memory.halted.extend(self.halted(outcome));
         let record = JournalRecord {
             version: JOURNAL_VERSION,
             sequence: self.plan.sequence,
@@ -62,11 +69,47 @@ impl<'a> Run<'a> {
             placement: self.reached(outcome),
             digests: self.plan.digests.clone(),
             committed_at: self.plan.revision.committed_at,
-            memory: self.plan.memory.clone(),
+            memory,
             jobs: self.succeeded(),
             depends_on: self.plan.depends_on.clone(),
         };
         self.write(&record, hosts, options).await;
+    }
+
+    /// The services that stand still from now on.
+    fn halted(&self, outcome: &Outcome) -> BTreeMap<ServiceName, Halted> {
+        let rollouts = self.plan.rollouts.iter();
+        let halted = rollouts.filter_map(|rollout| {
+            let how = match outcome.services.get(&rollout.service)? {
+                ServiceEnd::Paused => Halt::Paused,
+                ServiceEnd::RolledBack => Halt::RolledBack,
+                ServiceEnd::Done | ServiceEnd::Left | ServiceEnd::Stuck | ServiceEnd::TakenAlong => return None,
+            };
+            let version = rollout.on_failure.as_ref()?.version.clone()?;
+            let revision = self.plan.revision.commit.clone();
+            let why = self.first_failure(rollout, outcome).unwrap_or_default();
+            let halted = Halted {
+                version,
+                how,
+                revision,
+                why,
+            };
+            Some((rollout.service.clone(), halted))
+        });
+        halted.collect()
+    }
+
+    /// What failed first among a service's replicas, by the order of the plan.
+    fn first_failure(&self, rollout: &Rollout, outcome: &Outcome) -> Option<String> {
+        let mut steps = self.plan.steps.iter();
+        let of_service = |step: &&Step| step.slot.as_ref().is_some_and(|slot| slot.service == rollout.service);
+        steps
+            .by_ref()
+            .filter(of_service)
+            .find_map(|step| match outcome.steps.get(&step.id)? {
+                StepEnd::Failed(error) => Some(error.clone()),
+                StepEnd::Done | StepEnd::Undone | StepEnd::Skipped => None,
+            })
     }
 
     /// The versions of jobs that have succeeded, now or before.
@@ -175,6 +218,6 @@ fn before(change: &SlotChange) -> Before<'_> {
             let host = change.from.as_ref().or(change.host.as_ref());
             host.map_or(Before::Unsaid, Before::At)
         }
-        Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait => Before::Unsaid,
+        Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait | Action::Hold => Before::Unsaid,
     }
 }

@@ -1,11 +1,12 @@
 //! Does a plan's steps on the hosts and says how it went: `Outcome`, and a stream of `Event`s. Time is `tokio::time`; it spawns and prints nothing.
 //!
 //! `run` does one step, `op`, `gate` and `job` what a step asks of a host; `rollout` works through a service's replicas, `undo` takes
-//! a failed one back. `board` is how they wait for each other, `stop` how they are told to end, `journal` what the hosts remember.
+//! one back, `back` says what comes of them all. `board` is how they wait for each other, `stop` how they are told to end, `journal` what the hosts remember.
 
 pub mod outcome;
 pub mod stop;
 
+mod back;
 mod board;
 mod gate;
 mod job;
@@ -105,11 +106,7 @@ async fn steps(run: &Run<'_>) {
         .collect();
     let alone = run.plan.steps.iter().filter(|step| !rolled.contains(&step.id));
     let alone = alone.map(|step| run.alone(step).boxed_local());
-    let rollouts = run
-        .plan
-        .rollouts
-        .iter()
-        .map(|rollout| run.rollout(rollout).boxed_local());
+    let rollouts = run.rollouts();
     let mut all: FuturesUnordered<LocalBoxFuture<'_, ()>> = alone.chain(rollouts).collect();
     while all.next().await.is_some() {}
 }
@@ -119,6 +116,7 @@ fn outcome(run: &Run<'_>, aborted: bool) -> Outcome {
     let cut = run.stop.is_asked() && steps.values().any(|end| *end == StepEnd::Skipped);
     Outcome {
         steps,
+        services: run.ended.borrow().clone(),
         interrupted: aborted || cut,
         took: std::time::Duration::ZERO,
     }

@@ -95,7 +95,7 @@ impl Run<'_> {
 }
 
 /// Adds what the container last wrote, where it is the container that failed. That it can't be read says nothing new.
-async fn with_logs(host: &dyn Host, name: &str, result: Result<(), Failure>) -> Result<(), Failure> {
+pub(super) async fn with_logs<T>(host: &dyn Host, name: &str, result: Result<T, Failure>) -> Result<T, Failure> {
     match result {
         Err(failure) if failure.cause == Cause::Replica => Err(Failure {
             logs: host.logs(name, LOG_LINES).await.unwrap_or_default(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::name::{HostName, ServiceName};
-use crate::plan::step::StepId;
+use crate::model::name::{HostName, ServiceName, Slot};
+use crate::plan::step::{Plan, Step, StepId};
 
 /// What just happened. Steps are named by their number in the plan; `report` turns it into words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,6 +38,19 @@ pub enum Event {
     Left(StepId),
     /// A worker waits before the service's next replica.
     Delay(ServiceName, Duration),
+    /// Too many of a service's replicas failed: no other begins, and it stays as it is.
+    Paused(ServiceName),
+    /// Too many of a service's replicas failed, or another service takes it along: those that were done are taken back.
+    RollingBack(ServiceName),
+    /// A replica that was taken back is up again; an error where it is not.
+    Back {
+        /// The replica.
+        slot: Slot,
+        /// Why it is not up.
+        error: Option<String>,
+        /// What its container last wrote, where it is not up.
+        logs: Vec<String>,
+    },
     /// A signal came: what is in hand is finished, nothing else begins.
     Stopping,
     /// The journal could not be written on this host, and why.
@@ -58,11 +71,31 @@ pub enum StepEnd {
     Skipped,
 }
 
+/// How a service's rollout ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceEnd {
+    /// Every replica is as it is to be.
+    Done,
+    /// Something is left to do: the same command again goes on.
+    Left,
+    /// Too many replicas failed: it stopped where it was, and waits for a person.
+    Paused,
+    /// Too many replicas failed, and all are what they were before.
+    RolledBack,
+    /// Too many replicas failed, and not all could be taken back.
+    Stuck,
+    /// Another service failed, and took this one back with it.
+    TakenAlong,
+}
+
 /// How an apply ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Outcome {
     /// How each step ended.
     pub steps: BTreeMap<StepId, StepEnd>,
+    /// How each service's rollout ended.
+    pub services: BTreeMap<ServiceName, ServiceEnd>,
     /// Whether a signal cut it short.
     pub interrupted: bool,
     /// From begin to end.
@@ -73,6 +106,24 @@ impl Outcome {
     /// Whether a step failed.
     pub fn failed(&self) -> bool {
         self.steps.values().any(|end| matches!(end, StepEnd::Failed(_)))
+    }
+
+    /// Whether a step failed that is not made up for: of no service, or of one that was neither paused nor rolled back.
+    pub fn is_broken(&self, plan: &Plan) -> bool {
+        let answered = |step: &Step| {
+            let service = step.slot.as_ref().map(|slot| &slot.service);
+            match service.and_then(|name| self.services.get(name)) {
+                Some(ServiceEnd::Paused | ServiceEnd::RolledBack | ServiceEnd::TakenAlong) => true,
+                Some(ServiceEnd::Done | ServiceEnd::Left | ServiceEnd::Stuck) | None => false,
+            }
+        };
+        let mut failed = self.steps.iter().filter(|(_, end)| matches!(end, StepEnd::Failed(_)));
+        failed.any(|(id, _)| !plan.step(*id).is_some_and(answered)) || self.ended(ServiceEnd::Stuck)
+    }
+
+    /// Whether a service's rollout ended so.
+    pub fn ended(&self, end: ServiceEnd) -> bool {
+        self.services.values().any(|one| *one == end)
     }
 
     /// How many steps were done, and stayed so.

@@ -1,6 +1,6 @@
-//! One service's replicas: workers take them in order, a watch goes on beside each, and what was replaced goes at the end.
+//! One service's replicas on their way forth: workers take them in order, and a watch goes on beside each. What comes of failures is `back`'s.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use futures_util::StreamExt as _;
 use futures_util::future::join;
@@ -12,23 +12,46 @@ use crate::execute::board::{Cause, Verdict};
 use crate::execute::outcome::Event;
 use crate::execute::run::Run;
 use crate::execute::stop::{Flag, Urgency};
+use crate::model::name::HostName;
 use crate::model::op::{GateOp, Op};
-use crate::plan::step::{Rollout, StepId, Unit};
+use crate::model::policy::FailureAction;
+use crate::plan::rollout::{Rollout, Unit};
+use crate::plan::step::StepId;
 
 /// A rollout under way.
-struct Rolling<'a> {
-    rollout: &'a Rollout,
+pub(super) struct Rolling<'a> {
+    pub(super) rollout: &'a Rollout,
     /// One permit for each worker.
     workers: Semaphore,
-    next: Cell<usize>,
-    /// A replica failed: no other begins.
+    /// The units that no worker has taken yet.
+    pending: RefCell<Vec<&'a Unit>>,
+    /// Those that workers are on.
+    in_work: RefCell<Vec<&'a Unit>>,
+    /// No other replica begins.
     halted: Flag,
-    /// Whether every replica so far ended well.
-    well: Cell<bool>,
+    /// The replicas that were begun and ended well.
+    pub(super) well: RefCell<Vec<&'a Unit>>,
+    /// How many replicas failed by themselves.
+    failures: Cell<usize>,
+    /// Something stood in a replica's way that is not its own fault.
+    barred: Cell<bool>,
+    /// A replica that failed could not be taken back.
+    stuck: Cell<bool>,
+}
+
+/// Why a unit came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Broken {
+    /// Another's trouble ended the rollout before it began.
+    Halted,
+    /// What it needs can't be had, or its host failed, or a signal came.
+    Barred(Cause),
+    /// It failed by itself.
+    Failed,
 }
 
 impl<'a> Rolling<'a> {
-    fn new(rollout: &'a Rollout) -> Self {
+    pub(super) fn new(rollout: &'a Rollout) -> Self {
         let workers = match usize::try_from(rollout.parallelism) {
             Ok(0) | Err(_) => rollout.units.len(),
             Ok(workers) => workers,
@@ -36,68 +59,154 @@ impl<'a> Rolling<'a> {
         Self {
             rollout,
             workers: Semaphore::new(workers.min(Semaphore::MAX_PERMITS)),
-            next: Cell::new(0),
+            pending: RefCell::new(rollout.units.iter().collect()),
+            in_work: RefCell::default(),
             halted: Flag::new(),
-            well: Cell::new(true),
+            well: RefCell::default(),
+            failures: Cell::new(0),
+            barred: Cell::new(false),
+            stuck: Cell::new(false),
         }
     }
 
-    fn take(&self) -> Option<&'a Unit> {
-        let unit = self.rollout.units.get(self.next.get())?;
-        self.next.set(self.next.get() + 1);
-        Some(unit)
+    /// Whether there are replicas that nobody began.
+    pub(super) fn has_more(&self) -> bool {
+        !self.pending.borrow().is_empty()
     }
 
-    fn has_more(&self) -> bool {
-        self.next.get() < self.rollout.units.len()
+    /// No other replica begins.
+    pub(super) fn halt(&self) {
+        self.halted.raise();
     }
 
-    /// Ends a unit for this cause, and the rollout too where it is the replica's.
-    fn broke(&self, broken: &Flag, cause: Cause) {
-        broken.raise();
-        self.well.set(false);
-        match cause {
-            Cause::Replica => self.halted.raise(),
-            Cause::Host | Cause::Stop => {}
+    /// Whether more replicas have failed than may.
+    pub(super) fn is_over(&self) -> bool {
+        let ratio = self.rollout.on_failure.as_ref().map(|it| it.max_failure_ratio);
+        let ratio = ratio.unwrap_or_default();
+        ratio.is_exceeded(self.failures.get(), self.rollout.units.len())
+    }
+
+    /// Whether so many replicas have failed that no other begins.
+    pub(super) fn is_ended(&self) -> bool {
+        self.is_over() && !self.goes_on()
+    }
+
+    fn goes_on(&self) -> bool {
+        self.rollout.on_failure.as_ref().is_some_and(|it| match it.action {
+            FailureAction::Continue => true,
+            FailureAction::Pause | FailureAction::Rollback => false,
+        })
+    }
+
+    /// Whether every replica was begun, and ended well.
+    pub(super) fn is_well(&self) -> bool {
+        self.failures.get() == 0 && !self.barred.get() && !self.has_more()
+    }
+
+    /// Whether something stood in a replica's way that is not its own fault.
+    pub(super) fn is_barred(&self) -> bool {
+        self.barred.get()
+    }
+
+    /// Whether a replica that failed could not be taken back.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck.get()
+    }
+
+    /// Ends a unit, and perhaps the rollout.
+    fn broke(&self, flag: &Flag, broken: Broken) {
+        flag.raise();
+        match broken {
+            Broken::Halted => {}
+            Broken::Barred(cause) => {
+                self.barred.set(true);
+                match cause {
+                    Cause::Replica | Cause::Moved => self.halted.raise(),
+                    Cause::Host | Cause::Stop => {}
+                }
+            }
+            Broken::Failed => {
+                self.failures.set(self.failures.get() + 1);
+                if self.is_ended() {
+                    self.halted.raise();
+                }
+            }
         }
     }
 }
 
-impl Run<'_> {
-    /// Works through a service's replicas, then removes what they replaced.
-    pub(super) async fn rollout(&self, rollout: &Rollout) {
-        let rolling = Rolling::new(rollout);
-        let mut turns: FuturesUnordered<_> = rollout.units.iter().map(|_| self.turn(&rolling)).collect();
+impl<'a> Run<'a> {
+    /// Works through a service's replicas, as far as that goes.
+    pub(super) async fn forth(&self, rolling: &Rolling<'a>) {
+        let turns = rolling.rollout.units.iter().map(|_| self.turn(rolling));
+        let mut turns: FuturesUnordered<_> = turns.collect();
         while turns.next().await.is_some() {}
-        if rolling.well.get() {
-            let mut removals: FuturesUnordered<_> = rollout.cleanup.iter().map(|id| self.step(*id, false)).collect();
-            while removals.next().await.is_some() {}
-        } else {
-            let cause = if self.stop.is_asked() {
-                Cause::Stop
-            } else {
-                Cause::Replica
-            };
-            self.skip_all(&rollout.cleanup, cause);
-        }
     }
 
     /// One worker's turn: takes the next replica and sees it through, its watch included. The next turn may begin
     /// when the replica's steps and the delay are over, or, where it failed, when it is taken back.
-    async fn turn(&self, rolling: &Rolling<'_>) {
+    async fn turn(&self, rolling: &Rolling<'a>) {
         let Ok(worker) = rolling.workers.acquire().await else {
             return;
         };
-        let Some(unit) = rolling.take() else {
+        let Some(unit) = self.take(rolling) else {
             return;
         };
         let broken = Flag::new();
-        let work = self.work(rolling, unit, &broken, worker);
+        let work = async {
+            let worker = self.work(rolling, unit, &broken, worker).await;
+            rolling.in_work.borrow_mut().retain(|other| !std::ptr::eq(*other, unit));
+            worker
+        };
         let (worker, ()) = join(work, self.watch(rolling, unit, &broken)).await;
         if broken.is_up() {
-            self.undo(unit).await;
+            let undone = self.undo(unit).await;
+            rolling.stuck.set(rolling.stuck.get() || undone.error.is_some());
+        } else {
+            rolling.well.borrow_mut().push(unit);
         }
         drop(worker);
+    }
+
+    /// The next replica: the first one whose host and zone no other worker is on, among those that wait for nobody else; where
+    /// there is none, the one that is next in the order, which waits for none behind it.
+    fn take(&self, rolling: &Rolling<'a>) -> Option<&'a Unit> {
+        let mut pending = rolling.pending.borrow_mut();
+        let mut in_work = rolling.in_work.borrow_mut();
+        let crowded = |unit: &Unit| {
+            let same_host = |other: &&Unit| {
+                self.hosts_of(other)
+                    .any(|host| self.hosts_of(unit).any(|own| own == host))
+            };
+            let same_zone = |other: &&Unit| unit.zone.is_some() && other.zone == unit.zone;
+            2 * u8::from(in_work.iter().any(same_host)) + u8::from(in_work.iter().any(same_zone))
+        };
+        let mut best = None;
+        for (at, unit) in pending.iter().enumerate() {
+            let crowded = crowded(unit);
+            if best.is_none_or(|(least, _)| crowded < least) && (in_work.is_empty() || self.is_free(unit)) {
+                best = Some((crowded, at));
+            }
+            if in_work.is_empty() || best.is_some_and(|(least, _)| least == 0) {
+                break;
+            }
+        }
+        let at = best.map_or(0, |(_, at)| at);
+        let unit = (at < pending.len()).then(|| pending.remove(at))?;
+        in_work.push(unit);
+        Some(unit)
+    }
+
+    fn hosts_of<'s>(&'s self, unit: &'s Unit) -> impl Iterator<Item = &'s HostName> {
+        let steps = unit.steps.iter().filter_map(|id| self.plan.step(*id));
+        steps.map(|step| &step.host)
+    }
+
+    /// Whether a unit waits for nothing but its own steps.
+    fn is_free(&self, unit: &Unit) -> bool {
+        let steps = unit.steps.iter().filter_map(|id| self.plan.step(*id));
+        let mut before = steps.flat_map(|step| step.after.iter().chain(&step.settled));
+        before.all(|id| unit.steps.contains(id) || self.board.verdict(*id).is_some())
     }
 
     /// Does a replica's steps in order, then waits the delay and lets the worker go; keeps it where the replica failed.
@@ -108,8 +217,12 @@ impl Run<'_> {
         broken: &Flag,
         worker: SemaphorePermit<'s>,
     ) -> Option<SemaphorePermit<'s>> {
-        if let Some(cause) = self.hurdle(rolling, unit).await {
-            rolling.broke(broken, cause);
+        if let Some(hurdle) = self.hurdle(rolling, unit).await {
+            let cause = match hurdle {
+                Broken::Barred(cause) => cause,
+                Broken::Halted | Broken::Failed => Cause::Replica,
+            };
+            rolling.broke(broken, hurdle);
             self.skip_all(&unit.steps, cause);
             return Some(worker);
         }
@@ -120,7 +233,10 @@ impl Run<'_> {
                 self.step(*id, true).await
             };
             if let Verdict::Not(cause) = verdict {
-                rolling.broke(broken, cause);
+                // Where the watch broke it, that was counted.
+                if !broken.is_up() {
+                    rolling.broke(broken, of(cause));
+                }
                 self.skip_all(unit.steps.get(at..).unwrap_or_default(), cause);
                 return Some(worker);
             }
@@ -130,28 +246,28 @@ impl Run<'_> {
     }
 
     /// Waits until a replica's first step may begin; says why it may not begin at all.
-    async fn hurdle(&self, rolling: &Rolling<'_>, unit: &Unit) -> Option<Cause> {
+    async fn hurdle(&self, rolling: &Rolling<'_>, unit: &Unit) -> Option<Broken> {
         let first = unit.steps.first().and_then(|id| self.plan.step(*id));
         let ready = async {
             match first {
-                Some(first) => self.ready(first).await,
+                Some(first) => self.ready(first).await.map(Broken::Barred),
                 None => None,
             }
         };
-        let cause = tokio::select! {
+        let hurdle = tokio::select! {
             biased;
-            () = rolling.halted.up() => Some(Cause::Replica),
-            cause = ready => cause,
+            () = rolling.halted.up() => Some(Broken::Halted),
+            hurdle = ready => hurdle,
         };
         let mut steps = unit.steps.iter().filter_map(|id| self.plan.step(*id));
-        if cause.is_some() {
-            cause
+        if hurdle.is_some() {
+            hurdle
         } else if self.stop.is_asked() {
-            Some(Cause::Stop)
+            Some(Broken::Barred(Cause::Stop))
         } else if self.is_refused(rolling.rollout) {
-            Some(Cause::Replica)
+            Some(Broken::Barred(Cause::Replica))
         } else if steps.any(|step| self.is_dead(&step.host)) {
-            Some(Cause::Host)
+            Some(Broken::Barred(Cause::Host))
         } else {
             None
         }
@@ -197,13 +313,15 @@ impl Run<'_> {
             }
             verdict = watch => match verdict {
                 Verdict::Done => {}
-                Verdict::Not(cause) => rolling.broke(broken, cause),
+                // The replica itself never came up: that was counted.
+                Verdict::Not(_) if broken.is_up() => {}
+                Verdict::Not(cause) => rolling.broke(broken, of(cause)),
             },
         }
     }
 
     /// The step of a unit that waits until its replica is up.
-    fn gate(&self, unit: &Unit) -> Option<StepId> {
+    pub(super) fn gate(&self, unit: &Unit) -> Option<StepId> {
         unit.steps.iter().copied().find(|id| {
             self.plan.step(*id).is_some_and(|step| match step.op {
                 Op::Gate(GateOp::Up { .. }) => true,
@@ -217,9 +335,17 @@ impl Run<'_> {
         })
     }
 
-    fn skip_all(&self, steps: &[StepId], cause: Cause) {
+    pub(super) fn skip_all(&self, steps: &[StepId], cause: Cause) {
         for id in steps {
             self.skip(*id, cause);
         }
+    }
+}
+
+/// What a step that came to nothing means to its unit.
+fn of(cause: Cause) -> Broken {
+    match cause {
+        Cause::Replica => Broken::Failed,
+        Cause::Moved | Cause::Host | Cause::Stop => Broken::Barred(cause),
     }
 }

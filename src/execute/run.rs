@@ -10,11 +10,11 @@ use tokio::time::Instant;
 use crate::execute::Options;
 use crate::execute::board::{Board, Cause, Verdict};
 use crate::execute::gate::Seen;
-use crate::execute::outcome::{Event, StepEnd};
+use crate::execute::outcome::{Event, ServiceEnd, StepEnd};
 use crate::execute::stop::Stop;
 use crate::host::{Credentials, Host, HostError};
 use crate::model::blob::Opened;
-use crate::model::name::HostName;
+use crate::model::name::{HostName, ServiceName};
 use crate::model::op::Op;
 use crate::plan::step::{Plan, Precondition, Step, StepId};
 
@@ -37,6 +37,15 @@ impl Failure {
             cause: Cause::Replica,
             error,
             logs: Vec::new(),
+        }
+    }
+}
+
+impl Failure {
+    fn moved(error: String) -> Self {
+        Self {
+            cause: Cause::Moved,
+            ..Self::replica(error)
         }
     }
 }
@@ -72,6 +81,8 @@ pub(super) struct Run<'a> {
     pub(super) board: Board,
     /// How the containers that were started or found up looked then, by host and name.
     pub(super) seen: RefCell<BTreeMap<(HostName, String), Seen>>,
+    /// How the rollouts ended that have.
+    pub(super) ended: RefCell<BTreeMap<ServiceName, ServiceEnd>>,
     /// The jobs' runs that are not taken back, by host and name.
     pub(super) left: RefCell<BTreeSet<(HostName, String)>>,
     dead: RefCell<BTreeSet<HostName>>,
@@ -102,6 +113,7 @@ impl<'a> Run<'a> {
             stop,
             board: Board::new(plan),
             seen: RefCell::default(),
+            ended: RefCell::default(),
             left: RefCell::default(),
             dead: RefCell::default(),
             lanes: hosts.keys().map(|name| (name.clone(), lane())).collect(),
@@ -256,18 +268,18 @@ async fn check(host: &dyn Host, pre: &Precondition) -> Result<(), Failure> {
         Precondition::None => Ok(()),
         Precondition::Absent { name } => match host.container(name).await? {
             None => Ok(()),
-            Some(_) => Err(Failure::replica(format!(
+            Some(_) => Err(Failure::moved(format!(
                 "{name} on {} was not there when the plan was made: plan again",
                 host.name()
             ))),
         },
         Precondition::Is { name, id } => match host.container(name).await? {
             Some(container) if container.id == *id => Ok(()),
-            Some(_) => Err(Failure::replica(format!(
+            Some(_) => Err(Failure::moved(format!(
                 "{name} on {} is not the container that the plan was made for: plan again",
                 host.name()
             ))),
-            None => Err(Failure::replica(format!(
+            None => Err(Failure::moved(format!(
                 "{name} on {} is gone since the plan was made: plan again",
                 host.name()
             ))),

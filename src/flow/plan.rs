@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::diff::depends::{Grounds, hold};
-use crate::diff::{Diff, diff};
+use crate::diff::{Diff, Verdict, diff};
 use crate::flow::asked::Base;
 use crate::flow::failure::Failure;
 use crate::flow::guard::{self, History};
@@ -12,6 +12,7 @@ use crate::flow::past::{self, past};
 use crate::flow::secret::{self, Encrypted};
 use crate::flow::{Seen, Settings};
 use crate::model::host::ObservedHost;
+use crate::model::journal::JournalRecord;
 use crate::model::name::HostName;
 use crate::model::problem::{Problem, Rejected};
 use crate::observe::Observed;
@@ -24,6 +25,7 @@ use crate::render::render;
 use crate::resolve::accepted::SameKey;
 use crate::resolve::desired::Desired;
 use crate::scale::counts;
+use crate::scale::version::{halted, versions};
 use crate::source::Repository;
 
 /// A plan, and what it was made from.
@@ -66,6 +68,9 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     if !clashes.is_empty() {
         return Err(rejected(clashes));
     }
+    let last = newest_record(&observed);
+    retried(settings, &desired, last)?;
+    target.halted = halted(&desired, &observed, last, &settings.asked.retry);
     let mut encrypted = past::encrypted(&desired);
     let mut difference = diff(&target, &placement, &observed, &standing);
     // Reading earlier revisions takes time, which only a file that differs is worth.
@@ -92,8 +97,13 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         observed: &observed,
     };
     let impossible = narrow(settings, base.as_ref(), &mut difference, grounds, &standing);
+    let changed = difference.services.iter();
+    let changed = changed.filter(|(_, service)| service.slots.iter().any(|slot| slot.verdict != Verdict::Keep));
+    let versions = versions(&desired, &observed, changed.map(|(name, _)| name));
     let mut plan = plan(Input {
         target: &target,
+        versions: &versions,
+        rollback: desired.cluster.rollback,
         placement: &placement,
         observed: &observed,
         standing: &standing,
@@ -118,6 +128,20 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         encrypted,
         took,
     })
+}
+
+/// Only what failed can be tried again.
+fn retried(settings: &Settings, desired: &Desired, last: Option<&JournalRecord>) -> Result<(), Failure> {
+    for name in &settings.asked.retry {
+        if !desired.services.contains_key(name) {
+            return Err(Failure::Usage(format!("--retry {name}: git has no such service")));
+        }
+        if !last.is_some_and(|last| last.memory.halted.contains_key(name)) {
+            let words = format!("--retry {name}: its last update was neither paused nor rolled back");
+            return Err(Failure::Usage(words));
+        }
+    }
+    Ok(())
 }
 
 /// What git says that is not in force yet, one note for each key.

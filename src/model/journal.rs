@@ -49,6 +49,10 @@ pub enum JournalEnd {
     Failed,
     /// A person or a signal stopped it.
     Interrupted,
+    /// Every service that failed was taken back to what it was before; all else was done.
+    RolledBack,
+    /// An update stopped where it was; all else was done.
+    Paused,
 }
 
 impl fmt::Display for JournalEnd {
@@ -58,6 +62,8 @@ impl fmt::Display for JournalEnd {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
+            Self::RolledBack => "rolled back",
+            Self::Paused => "paused",
         })
     }
 }
@@ -111,12 +117,49 @@ pub struct JournalRecord {
 pub struct Memory {
     /// The hosts, and those that went out of hosts.yaml while they held replicas.
     pub hosts: BTreeMap<HostName, KnownHost>,
+    /// Services whose update failed, and which stand still since.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub halted: BTreeMap<ServiceName, Halted>,
     /// Hosts that a person gave up: they are in no hosts.yaml any more, and not asked.
     pub forgotten: BTreeSet<HostName>,
     /// Earlier versions, the newest first.
     pub versions: Vec<EarlierVersion>,
     /// The platforms that registries have these versions' and the present one's images for, where they were asked.
     pub platforms: BTreeMap<Digest, BTreeSet<Platform>>,
+}
+
+/// A service whose update failed: it is left alone until it changes in git, or a person says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Halted {
+    /// The version that failed.
+    pub version: JobVersion,
+    /// How it was left.
+    pub how: Halt,
+    /// The git commit that brought it.
+    #[serde(default)]
+    pub revision: Option<String>,
+    /// What failed first.
+    #[serde(default)]
+    pub why: String,
+}
+
+/// How a failed update was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Halt {
+    /// Where it was: some replicas are of the new version, some of the old one.
+    Paused,
+    /// Taken back to the version before.
+    RolledBack,
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Paused => "its update is paused",
+            Self::RolledBack => "its update failed and was rolled back",
+        })
+    }
 }
 
 /// How a host was reached, so that it is asked even when hosts.yaml knows it no more. Paths and names, no secrets.

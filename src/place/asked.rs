@@ -1,11 +1,11 @@
 //! What a person asks for beside what git says, for one plan: fail over, move, even out. Plain data; doing it is the rest of `place`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::name::{HostName, Slot};
+use crate::model::name::{HostName, ServiceName, Slot};
 
 /// What a person asks for beside what git says. The hosts keep what came of it: the next plan leaves it so.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,9 @@ pub struct Asked {
     pub moves: BTreeMap<Slot, MoveTo>,
     /// At most so many moves that even the cluster out; none where that was not asked for.
     pub rebalance: Option<u32>,
+    /// Services whose update failed, and which are tried again.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub retry: BTreeSet<ServiceName>,
 }
 
 /// Where a replica goes that a person moves.

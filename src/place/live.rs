@@ -194,7 +194,11 @@ pub fn by_slot<'s, 'a>(all: &'s [Standing<'a>]) -> impl Iterator<Item = (&'a Slo
 pub fn newest_record(observed: &Observed) -> Option<&JournalRecord> {
     let ended = |record: &JournalRecord| match record.end {
         JournalEnd::Begun => 0,
-        JournalEnd::Done | JournalEnd::Failed | JournalEnd::Interrupted => 1,
+        JournalEnd::Done
+        | JournalEnd::Failed
+        | JournalEnd::Interrupted
+        | JournalEnd::RolledBack
+        | JournalEnd::Paused => 1,
     };
     observed
         .hosts

@@ -119,6 +119,7 @@ impl<'a> Roll<'a> {
         Memory {
             hosts: known.chain(gone).collect(),
             forgotten: self.forgotten.clone(),
+            halted: BTreeMap::new(),
             versions: Vec::new(),
             platforms: BTreeMap::new(),
         }

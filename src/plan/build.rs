@@ -22,8 +22,9 @@ use crate::plan::network::Networks;
 use crate::plan::number::renumber;
 use crate::plan::order::{arrange, held, made, wanted};
 use crate::plan::ready::Ready;
-use crate::plan::step::{NetworkChange, Precondition, Rollout, Step, StepId, StepIds};
-use crate::plan::tell::is_rolled;
+use crate::plan::roll::Removed;
+use crate::plan::rollout::Rollout;
+use crate::plan::step::{NetworkChange, Precondition, Step, StepId, StepIds};
 use crate::render::ServiceTarget;
 
 /// Steps and rollouts.
@@ -102,6 +103,8 @@ pub(super) struct Builder<'i> {
     released: BTreeMap<HeldOn, (Slot, StepId)>,
     /// The ports that a step needs, and its replica.
     taken: Vec<(StepId, Slot, Vec<HeldOn>)>,
+    /// The replicas that services have no more, and that come back where those are taken back.
+    pub(super) removed: BTreeMap<ServiceName, Removed>,
     /// The removal of a global service's replica that stands under its host's former name, by host and service.
     pub(super) vacated: BTreeMap<(HostName, ServiceName), StepId>,
 }
@@ -139,6 +142,7 @@ impl<'i> Builder<'i> {
             networks: Networks::default(),
             released: BTreeMap::new(),
             taken: Vec::new(),
+            removed: BTreeMap::new(),
             vacated: BTreeMap::new(),
         }
     }
@@ -170,37 +174,6 @@ impl<'i> Builder<'i> {
             rollouts,
             networks: self.networks.changes,
         }
-    }
-
-    fn rollouts(&mut self, units: &[&SlotDiff<'_>], forced: &BTreeSet<&Slot>) -> Vec<Rollout> {
-        let mut by_service: BTreeMap<&ServiceName, Vec<&SlotDiff<'_>>> = BTreeMap::new();
-        for unit in units {
-            by_service.entry(&unit.slot.service).or_default().push(unit);
-        }
-        let mut rollouts = Vec::new();
-        for (service, slots) in by_service {
-            let Some(policy) = self.policy(service) else {
-                continue;
-            };
-            let (mut units, mut cleanup) = (Vec::new(), Vec::new());
-            for slot in &slots {
-                if let Some((unit, after)) = self.unit(slot, forced.contains(&slot.slot)) {
-                    units.push(unit);
-                    cleanup.extend(after);
-                }
-            }
-            // What is only new takes nothing down; and ports that go round in a circle need everyone to let go at once.
-            let in_circle = slots.iter().any(|slot| forced.contains(&slot.slot));
-            let rolls = slots.iter().any(|slot| is_rolled(&slot.verdict)) && !in_circle;
-            rollouts.push(Rollout {
-                service: service.clone(),
-                parallelism: if rolls { policy.parallelism } else { 0 },
-                delay: policy.delay,
-                units,
-                cleanup: cleanup.into_iter().map(|step| self.append(step)).collect(),
-            });
-        }
-        rollouts
     }
 
     /// What goes into the labels of a new container.
@@ -246,7 +219,7 @@ impl<'i> Builder<'i> {
         self.append(blank(host, slot, op, why))
     }
 
-    fn append(&mut self, step: Step) -> StepId {
+    pub(super) fn append(&mut self, step: Step) -> StepId {
         let id = StepId(u32::try_from(self.steps.len()).unwrap_or(u32::MAX));
         self.steps.push(Step { id, ..step });
         id

@@ -11,7 +11,8 @@ use crate::model::order::{Condition, Dependency};
 use crate::place::live::newest_record;
 use crate::plan::Input;
 use crate::plan::build::{Builder, is_unit};
-use crate::plan::step::{Rollout, Step, StepId, Unit};
+use crate::plan::rollout::{Rollout, Unit};
+use crate::plan::step::{Step, StepId};
 
 /// What one service waits for of another, as steps.
 struct Wait {

@@ -139,7 +139,10 @@ fn rollouts(plan: &Plan, found: &mut BTreeSet<Lint>) {
         for id in &rollout.cleanup {
             *seen.entry(*id).or_default() += 1;
             let slot = plan.step(*id).and_then(|step| step.slot.as_ref().zip(Some(step)));
-            let waits = slot.is_some_and(|(slot, step)| ends.get(slot).is_some_and(|end| step.after.contains(end)));
+            let waits = slot.is_some_and(|(slot, step)| match ends.get(slot) {
+                Some(end) => step.after.contains(end),
+                None => step.after.iter().all(|id| rollout.stops.contains(id)),
+            });
             if !waits {
                 found.insert(Lint::EarlyCleanup(*id));
             }
@@ -204,7 +207,7 @@ fn told(plan: &Plan, found: &mut BTreeSet<Lint>) {
     let mut changed = BTreeSet::new();
     for slot in plan.services.iter().flat_map(|service| &service.slots) {
         match slot.action {
-            Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait => {}
+            Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait | Action::Hold => {}
             Action::Run
             | Action::Create
             | Action::Update

@@ -1,6 +1,7 @@
 //! From the difference to steps: `Plan`, as plain data that is printed, saved and executed as one and the same value. Pure.
 
 pub mod lint;
+pub mod rollout;
 pub mod step;
 
 mod build;
@@ -14,13 +15,17 @@ mod number;
 mod ops;
 mod order;
 mod ready;
+mod roll;
 mod tell;
 mod unit;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::Diff;
 use crate::model::host::ObservedHost;
+use crate::model::name::ServiceName;
+use crate::model::order::JobVersion;
+use crate::model::policy::RollbackScope;
 use crate::observe::Observed;
 use crate::place::asked::Asked;
 use crate::place::live::{Standings, newest_record};
@@ -34,6 +39,10 @@ use crate::render::Target;
 pub struct Input<'a> {
     /// What is wanted, host by host.
     pub target: &'a Target,
+    /// The versions of the services on which something differs.
+    pub versions: &'a BTreeMap<ServiceName, JobVersion>,
+    /// What a service that is taken back takes along.
+    pub rollback: RollbackScope,
     /// Where every replica stands, and why.
     pub placement: &'a Placement,
     /// What was seen.
@@ -60,6 +69,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         .filter(|(_, answer)| **answer == HostAnswer::Answers);
     let mut notes = tell::notes(input);
     notes.extend(images::notes(input, &work.steps));
+    let memory = tell::memory(target, placement, observed, &work.rollouts);
     Plan {
         cluster: target.cluster.clone(),
         revision: target.revision.clone(),
@@ -77,9 +87,10 @@ pub fn plan(input: Input<'_>) -> Plan {
             .filter(|(host, _)| observed.hosts.get(*host).and_then(ObservedHost::state).is_some())
             .map(|(host, _)| host.clone())
             .collect(),
-        memory: tell::memory(target, placement, observed),
+        memory,
         forgets: BTreeSet::new(),
         asked: Asked::default(),
+        rollback: input.rollback,
         pinned: false,
     }
 }

@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::plan::step::{Rollout, Step, StepId, Unit};
+use crate::plan::rollout::{Rollout, Unit};
+use crate::plan::step::{Step, StepId};
 
 /// Numbers the steps so that each comes after all that it waits for, and otherwise as they were made.
 pub(super) fn renumber(steps: &mut [Step], rollouts: &mut [Rollout]) {
@@ -61,7 +62,17 @@ fn reorder(steps: &mut [Step], rollouts: &mut [Rollout]) {
         step.settled.iter_mut().for_each(renamed);
     }
     steps.sort_by_key(|step| step.id);
-    for Rollout { units, cleanup, .. } in rollouts {
+    for rollout in rollouts {
+        let Rollout {
+            service: _,
+            parallelism: _,
+            delay: _,
+            units,
+            cleanup,
+            stops,
+            on_failure: _,
+        } = rollout;
+        stops.iter_mut().for_each(renamed);
         for Unit { steps, watch, .. } in units {
             steps.iter_mut().for_each(renamed);
             watch.iter_mut().for_each(renamed);

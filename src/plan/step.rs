@@ -1,4 +1,4 @@
-//! The types of a plan: steps, rollouts, changes, notes. How they come about is the rest of `plan`.
+//! The types of a plan: steps, changes, notes. How they come about is the rest of `plan`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,14 +10,15 @@ use thin_vec::ThinVec;
 
 use crate::model::container::ContainerState;
 use crate::model::image::Digest;
-use crate::model::journal::{Memory, PlacedSlot};
+use crate::model::journal::{Halted, Memory, PlacedSlot};
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::op::Op;
 use crate::model::order::JobVersion;
+use crate::model::policy::RollbackScope;
 use crate::model::revision::Revision;
 use crate::model::text::SharedText;
-use crate::model::unit::Span;
 use crate::place::asked::Asked;
+use crate::plan::rollout::Rollout;
 
 /// The version of the plan's format that this cdk writes; it refuses a newer one.
 pub const PLAN_VERSION: u32 = 1;
@@ -81,34 +82,6 @@ pub struct Step {
     pub why: SharedText,
 }
 
-/// The work on one replica: its steps in order, one host or (a move) two.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Unit {
-    /// The replica.
-    pub slot: Slot,
-    /// What a worker does, in order, and waits for.
-    pub steps: StepIds,
-    /// The watch over the new replica, from when it is up; the worker does not wait for it, the clean-up does.
-    pub watch: Option<StepId>,
-}
-
-/// How one service's replicas are worked through: `parallelism` workers take units in order, each waits `delay` after a unit.
-/// When a unit fails its steps are undone (last first), no further unit begins, and units in work are finished.
-/// A unit that fails because its *host* failed stops only the units of that host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Rollout {
-    /// The service.
-    pub service: ServiceName,
-    /// Workers; 0 is one for each unit.
-    pub parallelism: u32,
-    /// What a worker waits after a unit, before it takes the next.
-    pub delay: Span,
-    /// The units, in the order in which they are taken.
-    pub units: Vec<Unit>,
-    /// Removals of replaced containers: each when all units and watches of this service ended well.
-    pub cleanup: Vec<StepId>,
-}
-
 /// What happens to a replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -135,6 +108,8 @@ pub enum Action {
     Unplaced,
     /// It waits for what it depends on, which can't be had now.
     Wait,
+    /// The version that git wants of it has failed: it stays as it is until that changes, or a person says otherwise.
+    Hold,
 }
 
 /// One field that differs, in the words of the YAML.
@@ -237,6 +212,13 @@ pub enum Note {
         /// Why.
         why: String,
     },
+    /// A service stays as it is, because what git wants of it has failed.
+    Halted {
+        /// The service.
+        service: ServiceName,
+        /// What failed, and how it was left.
+        halted: Halted,
+    },
     /// The last apply was cut off; after how many steps, the hosts themselves show.
     Interrupted {
         /// So many steps it had.
@@ -329,6 +311,9 @@ pub struct Plan {
     /// What a person asked for beside what git says.
     #[serde(default, skip_serializing_if = "Asked::is_nothing")]
     pub asked: Asked,
+    /// What a service that is taken back takes along.
+    #[serde(default)]
+    pub rollback: RollbackScope,
     /// Whether the revision was named by `--rev`, and so may be older than the one that is live.
     #[serde(default)]
     pub pinned: bool,
@@ -345,7 +330,26 @@ impl Plan {
     pub fn is_partial(&self) -> bool {
         self.notes.iter().any(|note| match note {
             Note::Unreachable { .. } | Note::Unplaced { .. } | Note::Waits { .. } | Note::Differs { .. } => true,
-            Note::Interrupted { .. } | Note::NotInForce { .. } | Note::Text(_) | Note::Refused(_) => false,
+            Note::Halted { .. }
+            | Note::Interrupted { .. }
+            | Note::NotInForce { .. }
+            | Note::Text(_)
+            | Note::Refused(_) => false,
+        })
+    }
+
+    /// Whether something waits for a person: what all else done ends with 9.
+    pub fn is_waiting(&self) -> bool {
+        self.notes.iter().any(|note| match note {
+            Note::Halted { .. } => true,
+            Note::Unreachable { .. }
+            | Note::Unplaced { .. }
+            | Note::Waits { .. }
+            | Note::Differs { .. }
+            | Note::Interrupted { .. }
+            | Note::NotInForce { .. }
+            | Note::Text(_)
+            | Note::Refused(_) => false,
         })
     }
 
@@ -356,6 +360,7 @@ impl Plan {
             Note::Unreachable { .. }
             | Note::Unplaced { .. }
             | Note::Waits { .. }
+            | Note::Halted { .. }
             | Note::Differs { .. }
             | Note::Interrupted { .. }
             | Note::NotInForce { .. }

@@ -18,7 +18,8 @@ use crate::plan::Input;
 use crate::plan::depends::unchecked;
 use crate::plan::inert::without_effect;
 use crate::plan::network;
-use crate::plan::step::{Action, FieldChange, Guard, GuardKind, Note, Rollout, ServiceChange, SlotChange};
+use crate::plan::rollout::Rollout;
+use crate::plan::step::{Action, FieldChange, Guard, GuardKind, Note, ServiceChange, SlotChange};
 use crate::render::Target;
 
 pub(super) fn services(diff: &Diff<'_>, target: &Target, rollouts: &[Rollout]) -> Vec<ServiceChange> {
@@ -35,7 +36,7 @@ pub(super) fn services(diff: &Diff<'_>, target: &Target, rollouts: &[Rollout]) -
                 None => String::new(),
             },
             fields: service.fields.iter().map(FieldChange::from).collect(),
-            slots: service.slots.iter().map(slot).collect(),
+            slots: service.slots.iter().map(|slot| self::slot(slot, target)).collect(),
         }
     };
     diff.services.iter().map(one).collect()
@@ -72,10 +73,14 @@ fn how(rollout: &Rollout, is_job: bool) -> String {
     format!("{kind}, {} at a time{apart}", rollout.parallelism)
 }
 
-fn slot(diff: &SlotDiff<'_>) -> SlotChange {
+fn slot(diff: &SlotDiff<'_>, target: &Target) -> SlotChange {
+    let action = match action(&diff.verdict) {
+        Action::Wait if target.halted.contains_key(&diff.slot.service) => Action::Hold,
+        action => action,
+    };
     SlotChange {
         slot: diff.slot.clone(),
-        action: action(&diff.verdict),
+        action,
         host: diff.host.clone(),
         from: diff.from.clone(),
         fields: diff.fields.iter().map(FieldChange::from).collect(),
@@ -165,6 +170,11 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
             | Verdict::Unplaced => false,
         });
         if let Some(slot) = waiting.next() {
+            if let Some(halted) = target.halted.get(name) {
+                let (service, halted) = (name.clone(), halted.clone());
+                notes.push(Note::Halted { service, halted });
+                continue;
+            }
             let (service, why) = (name.clone(), slot.why.to_string());
             notes.push(Note::Waits { service, why });
         }
@@ -294,9 +304,15 @@ pub(super) fn digests(target: &Target, observed: &Observed) -> BTreeMap<String, 
 }
 
 /// What later applies must know: the hosts, and what images stood for in earlier versions.
-pub(super) fn memory(target: &Target, placement: &Placement, observed: &Observed) -> Memory {
+pub(super) fn memory(target: &Target, placement: &Placement, observed: &Observed, rollouts: &[Rollout]) -> Memory {
     let versions = versions(target, observed);
+    let halted = newest_record(observed).into_iter().flat_map(|last| &last.memory.halted);
+    // What is begun anew is judged anew.
+    let halted = halted.filter(|(name, _)| {
+        target.services.contains_key(*name) && rollouts.iter().all(|rollout| rollout.service != **name)
+    });
     Memory {
+        halted: halted.map(|(name, halted)| (name.clone(), halted.clone())).collect(),
         platforms: platforms(target, observed, &versions),
         versions,
         ..placement.memory.clone()

@@ -16,7 +16,8 @@ use crate::plan::build::{Builder, blank};
 use crate::plan::network::{self, touched};
 use crate::plan::ops::{remove, rename, start, stop};
 use crate::plan::order::held;
-use crate::plan::step::{Precondition, Step, StepId, StepIds, Unit};
+use crate::plan::rollout::Unit;
+use crate::plan::step::{Precondition, Step, StepId, StepIds};
 
 /// A unit under construction.
 pub(super) struct Draft<'d, 'a> {
@@ -54,6 +55,7 @@ impl<'i> Builder<'i> {
         self.leaves(gone, &gone.name);
         let name = SharedText::from(gone.name.as_ref());
         let mut before = self.networks_of(gone);
+        let mut stopped = None;
         if gone.is_live() {
             let settled = self.pulls_of(&diff.slot.service);
             let id = self.push(gone.host, Some(&diff.slot), stop(&name), &diff.why);
@@ -64,6 +66,7 @@ impl<'i> Builder<'i> {
                 step.undo = thin_vec![start(&name)];
             });
             self.release(gone, id);
+            stopped = Some(id);
             before = vec![id];
         }
         let id = self.push(gone.host, Some(&diff.slot), remove(&name), &diff.why);
@@ -72,7 +75,12 @@ impl<'i> Builder<'i> {
             step.after.extend(before);
         });
         if matches!(diff.slot.key, SlotKey::Host(_)) {
+            // What takes its place there waits for this, so that it can't wait for anybody itself.
             self.vacated.insert((gone.host.clone(), diff.slot.service.clone()), id);
+        } else if self.can_go_back(&diff.slot.service) {
+            let removed = self.removed.entry(diff.slot.service.clone()).or_default();
+            removed.stops.extend(stopped);
+            removed.removals.push(id);
         }
     }
 
@@ -336,6 +344,7 @@ impl<'i> Builder<'i> {
         });
         let cleanup = cleanup.collect();
         let unit = Unit {
+            zone: self.zone(draft.slot, draft.host),
             slot: draft.slot.clone(),
             steps: draft.steps,
             watch,

@@ -12,6 +12,7 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use crate::model::blob::{Blob, BlobDigest};
 use crate::model::container::ContainerSpec;
 use crate::model::image::ImageRef;
+use crate::model::journal::Halted;
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::network::NetworkSpec;
 use crate::model::order::{Dependency, JobVersion};
@@ -19,11 +20,15 @@ use crate::model::policy::UpdatePolicy;
 use crate::model::problem::Problem;
 use crate::model::replica::ReplicaSpec;
 use crate::model::revision::Revision;
+use crate::model::text::SharedText;
 use crate::model::unit::Reserved;
 use crate::model::volume::VolumeSpec;
 use crate::place::{HostAnswer, Placement};
 use crate::render::container::{Renderer, endpoints};
 use crate::resolve::desired::{Desired, Network, Volume};
+
+/// The label of hosts that names their zone, where a service is spread over no other.
+const ZONE: &str = "zone";
 
 /// What one host is to hold beside its containers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,6 +54,8 @@ pub struct ServiceTarget {
     pub reserved: Reserved,
     /// Whether its replicas write to their host, and so are never doubled there nor moved.
     pub stateful: bool,
+    /// The zones of the hosts that answer: their values of the label that it is spread over first, or of `zone`.
+    pub zones: Arc<BTreeMap<HostName, SharedText>>,
 }
 
 /// What git wants: networks and volumes host by host, containers by slot. Hosts that do not answer are not here, nor what is on
@@ -71,6 +78,8 @@ pub struct Target {
     pub past: BTreeMap<BlobDigest, Arc<Blob>>,
     /// The names on a host of all volumes that git has.
     pub volumes: BTreeSet<String>,
+    /// The services that are left alone, because what git wants of them has failed.
+    pub halted: BTreeMap<ServiceName, Halted>,
 }
 
 /// Renders what each host is to hold.
@@ -87,6 +96,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         blobs: BTreeMap::new(),
         past: BTreeMap::new(),
         volumes: desired.volumes.values().map(|volume| volume.name.clone()).collect(),
+        halted: BTreeMap::new(),
     };
     let networks = network::own(desired);
     let volumes: BTreeMap<&str, &Volume> = desired.volumes.values().map(|it| (it.name.as_str(), it)).collect();
@@ -97,7 +107,10 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
     target.hosts = answering
         .map(|(host, _)| (host.clone(), HostTarget::default()))
         .collect();
+    let mut zones: BTreeMap<&str, Arc<BTreeMap<HostName, SharedText>>> = BTreeMap::new();
     for (name, service) in &desired.services {
+        let label = service.placing.preferences.first().map_or(ZONE, String::as_str);
+        let zones = zones.entry(label).or_insert_with(|| Arc::new(zones_by(desired, label)));
         let service = ServiceTarget {
             image: service.image.clone(),
             policy: service.update,
@@ -108,6 +121,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
                 memory: service.reserved_memory,
             },
             stateful: service.is_stateful(),
+            zones: Arc::clone(zones),
         };
         target.services.insert(name.clone(), service);
     }
@@ -146,6 +160,13 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
     // They come in the order of slots: so it is built at once.
     target.containers = containers.into_iter().collect();
     Ok(target)
+}
+
+/// The hosts' values of a label.
+fn zones_by(desired: &Desired, label: &str) -> BTreeMap<HostName, SharedText> {
+    let hosts = desired.hosts.iter();
+    let zones = hosts.filter_map(|(name, host)| Some((name.clone(), host.labels.get(label)?.as_str().into())));
+    zones.collect()
 }
 
 impl Target {

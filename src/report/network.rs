@@ -49,6 +49,7 @@ fn line<'a>((network, action, fields): (&'a str, Action, &'a [FieldChange]), cha
         | Action::Move
         | Action::Run
         | Action::Wait
+        | Action::Hold
         | Action::Unknown
         | Action::Unplaced => format!("network on {on} made anew; its containers are attached again as they run"),
     };

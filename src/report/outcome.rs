@@ -93,6 +93,8 @@ fn failed_step(plan: &Plan, id: StepId, error: &str) -> FailedStep {
 fn left(plan: &Plan) -> Vec<String> {
     let partial = plan.notes.iter().filter(|note| match note {
         Note::Unreachable { .. } | Note::Unplaced { .. } | Note::Waits { .. } | Note::Differs { .. } => true,
+        // They wait for a person, and that is told beside.
+        Note::Halted { .. } => true,
         Note::Interrupted { .. } | Note::NotInForce { .. } | Note::Text(_) | Note::Refused(_) => false,
     });
     partial.map(note).collect()

@@ -67,7 +67,7 @@ fn acts(action: Action) -> bool {
         | Action::Move
         | Action::Run
         | Action::Remove => true,
-        Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait => false,
+        Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait | Action::Hold => false,
     }
 }
 
@@ -211,7 +211,7 @@ impl Page {
         self.row(0, action, change.service.as_str(), &said);
         self.fields(4, &change.fields);
         self.slots(change, |slot| {
-            acts(slot.action) || matches!(slot.action, Action::Unplaced | Action::Wait) || is_odd(slot)
+            acts(slot.action) || matches!(slot.action, Action::Unplaced | Action::Wait | Action::Hold) || is_odd(slot)
         });
         let rest: Vec<SlotChange> = change.slots.iter().filter(|slot| !is_odd(slot)).cloned().collect();
         for said in stays(&rest) {
@@ -266,6 +266,7 @@ impl Page {
             Action::Run => format!("run{}", because(&slot.why)),
             Action::Unplaced => format!("fits nowhere{}", because(&slot.why)),
             Action::Wait => "stays as it is".to_owned(),
+            Action::Hold => "held".to_owned(),
         }
     }
 
@@ -290,6 +291,7 @@ impl Page {
             Note::Unplaced { .. } => false,
             Note::Unreachable { .. }
             | Note::Waits { .. }
+            | Note::Halted { .. }
             | Note::Differs { .. }
             | Note::Interrupted { .. }
             | Note::NotInForce { .. }

@@ -53,12 +53,19 @@ impl<W: Write> Reporter for Lines<W> {
         let least = match event {
             Event::Failed { .. }
             | Event::Undone { error: Some(_), .. }
+            | Event::Back { error: Some(_), .. }
+            | Event::Paused(_)
+            | Event::RollingBack(_)
             | Event::Left(_)
             | Event::Stopping
             | Event::Journal(..) => Detail::Failures,
             Event::Started(step) if !plan.step(*step).is_some_and(|step| is_long(&step.op)) => Detail::All,
             Event::Skipped(_) => Detail::All,
-            Event::Started(_) | Event::Done(..) | Event::Undone { error: None, .. } | Event::Delay(..) => Detail::Steps,
+            Event::Started(_)
+            | Event::Done(..)
+            | Event::Undone { error: None, .. }
+            | Event::Back { error: None, .. }
+            | Event::Delay(..) => Detail::Steps,
         };
         if self.detail >= least {
             let text = words(plan, event, self.ended, self.style);
@@ -76,7 +83,14 @@ impl<W: Write> Reporter for Lines<W> {
 pub fn ends(event: &Event) -> bool {
     match event {
         Event::Done(..) | Event::Failed { .. } | Event::Skipped(_) | Event::Left(_) => true,
-        Event::Started(_) | Event::Undone { .. } | Event::Delay(..) | Event::Stopping | Event::Journal(..) => false,
+        Event::Started(_)
+        | Event::Undone { .. }
+        | Event::Delay(..)
+        | Event::Paused(_)
+        | Event::RollingBack(_)
+        | Event::Back { .. }
+        | Event::Stopping
+        | Event::Journal(..) => false,
     }
 }
 
@@ -135,6 +149,27 @@ pub fn words(plan: &Plan, event: &Event, ended: usize, style: Style) -> String {
         Event::Left(step) => format!("{}  still runs, and is left to: the next apply waits for it", at(*step)),
         Event::Skipped(step) => format!("{}  not begun", at(*step)),
         Event::Delay(service, time) => format!("{service}  waits {} before the next replica", short_time(*time)),
+        Event::Paused(service) => format!(
+            "{service}  {}: no other replica begins",
+            style.paint(Paint::Warn, "paused")
+        ),
+        Event::RollingBack(service) => format!(
+            "{service}  {}: what was done goes back to the version before",
+            style.paint(Paint::Warn, "rolling back")
+        ),
+        Event::Back { slot, error: None, .. } => format!("{slot}  is back"),
+        Event::Back {
+            slot,
+            error: Some(error),
+            logs,
+        } => {
+            let failed = style.paint(Paint::Remove, "did not come back");
+            let mut text = format!("{slot}  {failed}: {}", clean(error));
+            for line in logs {
+                text.push_str(&format!("\n    | {}", clean(line)));
+            }
+            text
+        }
         Event::Stopping => {
             "Stopping: what is in hand is finished, nothing else begins. Interrupt again to leave at once.".to_owned()
         }

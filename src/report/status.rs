@@ -196,7 +196,11 @@ pub fn text(status: &Status, style: Style) -> String {
         };
         let end = match last.end {
             JournalEnd::Begun => "cut off".to_owned(),
-            JournalEnd::Done | JournalEnd::Failed | JournalEnd::Interrupted => last.end.to_string(),
+            JournalEnd::Done
+            | JournalEnd::Failed
+            | JournalEnd::Interrupted
+            | JournalEnd::RolledBack
+            | JournalEnd::Paused => last.end.to_string(),
         };
         lines.push(format!("last apply  {revision}, {}{by}: {end}", clean(&last.at)));
     }

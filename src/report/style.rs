@@ -57,6 +57,6 @@ pub fn rune(action: Action) -> (&'static str, Paint) {
         Action::Update | Action::Start | Action::Replace => ("~", Paint::Change),
         Action::Move => (">", Paint::Move),
         Action::Remove => ("-", Paint::Remove),
-        Action::Unknown | Action::Unplaced | Action::Wait => ("!", Paint::Warn),
+        Action::Unknown | Action::Unplaced | Action::Wait | Action::Hold => ("!", Paint::Warn),
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::model::journal::{Halt, Halted};
+use crate::model::name::ServiceName;
 use crate::place::asked::Asked;
 use crate::plan::step::{Action, Note, Plan};
 use crate::report::estimate::estimate;
@@ -34,6 +36,7 @@ pub fn tally(counts: &BTreeMap<Action, usize>) -> String {
             Action::Unknown => "unknown",
             Action::Unplaced => "without a place",
             Action::Wait => "waiting for others",
+            Action::Hold => "held",
         };
         Some(format!("{number} {words}"))
     });
@@ -77,6 +80,7 @@ pub fn note(note: &Note) -> String {
             )
         }
         Note::Waits { service, why } => format!("{service} stays as it is: {}", clean(why)),
+        Note::Halted { service, halted } => held(service, halted),
         Note::Unplaced { slot, why } => format!("{slot} fits nowhere: {}", clean(why)),
         Note::Differs { host, what, why } => format!("{what} on {host} is not as git says: {}", clean(why)),
         Note::Interrupted { steps } => {
@@ -91,6 +95,27 @@ pub fn note(note: &Note) -> String {
         Note::Text(text) => clean(text),
         Note::Refused(guard) => format!("apply refuses: {}; {}", clean(&guard.why), clean(&guard.cure)),
     }
+}
+
+/// That a service is left alone, and what takes it up again.
+fn held(service: &ServiceName, halted: &Halted) -> String {
+    let Halted {
+        version: _,
+        how,
+        revision,
+        why,
+    } = halted;
+    let at = revision.as_deref().and_then(|commit| commit.get(..7));
+    let at = at.map(|commit| format!(" of {commit}")).unwrap_or_default();
+    let what = match how {
+        Halt::Paused => format!("{service} is paused: its update{at} failed"),
+        Halt::RolledBack => format!("{service} is held: its update{at} failed and was rolled back"),
+    };
+    let why = match why.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", clean(why)),
+    };
+    format!("{what}{why}; change it in git, or try it again with `cdk apply --retry {service}`")
 }
 
 /// Whose something is, where it is one's: ` (web, api and 12 more)`.

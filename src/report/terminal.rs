@@ -85,10 +85,23 @@ impl Reporter for Terminal {
                     self.end(plan, step);
                 }
             }
-            Event::Undone { .. } | Event::Delay(..) | Event::Stopping | Event::Journal(..) => {}
+            Event::Undone { .. }
+            | Event::Delay(..)
+            | Event::Paused(_)
+            | Event::RollingBack(_)
+            | Event::Back { .. }
+            | Event::Stopping
+            | Event::Journal(..) => {}
         }
         let aloud = match event {
-            Event::Failed { .. } | Event::Undone { .. } | Event::Left(_) | Event::Stopping | Event::Journal(..) => true,
+            Event::Failed { .. }
+            | Event::Undone { .. }
+            | Event::Paused(_)
+            | Event::RollingBack(_)
+            | Event::Back { .. }
+            | Event::Left(_)
+            | Event::Stopping
+            | Event::Journal(..) => true,
             Event::Started(_) | Event::Skipped(_) | Event::Delay(..) => false,
             Event::Done(..) => self.style.verbose,
         };

@@ -61,13 +61,10 @@ impl PartialEq for NotInForce {
 /// By the path of the map (`*` for any name): the keys.
 const TABLE: &[(&str, &[&str])] = &[
     ("", &["firewall", "ingress"]),
-    ("cluster", &["hooks", "keep", "rollback"]),
+    ("cluster", &["hooks", "keep"]),
     ("hosts.*", &["public_addresses"]),
-    ("services.*.deploy", &["autoscale", "rollback_config"]),
-    (
-        "services.*.deploy.update_config",
-        &["canary", "failure_action", "gate", "max_failure_ratio", "strategy"],
-    ),
+    ("services.*.deploy", &["autoscale"]),
+    ("services.*.deploy.update_config", &["canary", "gate", "strategy"]),
 ];
 
 /// The keys of the map at `path` that are accepted and not in force yet.

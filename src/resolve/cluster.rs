@@ -8,6 +8,7 @@ use minijinja::Value;
 use minijinja::value::Serde;
 
 use crate::model::name::ClusterName;
+use crate::model::policy::RollbackScope;
 use crate::model::problem::{Place, Problem};
 use crate::model::revision::Revision;
 use crate::model::stamp::Stamp;
@@ -20,7 +21,7 @@ use crate::resolve::layers::problems_of_number;
 use crate::resolve::problems::{Problems, Segment, locate};
 use crate::resolve::render::{Names, is_template, render};
 use crate::resolve::requirement;
-use crate::resolve::shape::cluster::{ClusterShape, PasswordShape, RegistryShape, SshShape};
+use crate::resolve::shape::cluster::{ClusterShape, PasswordShape, RegistryShape, RollbackScopeShape, SshShape};
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
 /// What the section `cluster` says.
@@ -169,7 +170,7 @@ fn cluster(decoded: Decoded<ClusterShape>, key: &Place, problems: &mut Problems)
         ports,
         defaults: _,
         keep: _,
-        rollback: _,
+        rollback,
         hooks: _,
     } = decoded.value;
     if name.is_none() && !lost {
@@ -181,6 +182,10 @@ fn cluster(decoded: Decoded<ClusterShape>, key: &Place, problems: &mut Problems)
         name,
         parallel: parallel.map_or(16, |count| usize::try_from(count.0.0).unwrap_or(usize::MAX)),
         ports: ports.map(|range| range.0).or_else(|| PortRange::new(20_000, 29_999))?,
+        rollback: match rollback {
+            Some(RollbackScopeShape::All) => RollbackScope::All,
+            Some(RollbackScopeShape::Service) | None => RollbackScope::Service,
+        },
     })
 }
 

@@ -28,10 +28,11 @@ pub struct InForce {
     pub restart_policy: Option<RestartShape>,
 }
 
-/// What is checked only; and `update_config`, which is in force in part.
+/// What is checked by itself, once the rest of the service is known.
 pub struct Checked {
     has_replicas: bool,
-    rollback: Option<RollbackShape>,
+    /// `rollback_config`.
+    pub rollback: Option<RollbackShape>,
     autoscale: Option<AutoscaleShape>,
     /// `update_config`.
     pub update: UpdateShape,

@@ -13,7 +13,7 @@ use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, NetworkName, ServiceName, VolumeName};
 use crate::model::network::{NetworkSpec, Networking};
 use crate::model::order::Dependency;
-use crate::model::policy::{PullPolicy, UpdatePolicy};
+use crate::model::policy::{PullPolicy, RollbackScope, UpdatePolicy};
 use crate::model::revision::Revision;
 use crate::model::runtime::{Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Protocol, Restart};
@@ -93,6 +93,8 @@ pub struct Cluster {
     pub parallel: usize,
     /// The host ports that cdk may hand out; 20000-29999 unless given.
     pub ports: PortRange,
+    /// What a service that is taken back takes along.
+    pub rollback: RollbackScope,
 }
 
 /// Whether a host takes replicas.

@@ -216,7 +216,7 @@ impl Reading<'_> {
             constraints: self.constraints(in_force.constraints),
             max_replicas_per_node: in_force.max_replicas_per_node,
             placing: self.placing(in_force.wishes),
-            update: update::policy(&checked.update, mode.is_job()),
+            update: update::policy(&checked.update, checked.rollback.as_ref(), mode.is_job()),
             security: self.security(parts.security),
             runtime: self.runtime(parts.runtime, reserved.devices),
             // Without one, the rest is checked all the same.

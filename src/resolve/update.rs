@@ -1,6 +1,8 @@
-//! `update_config` beyond rolling, and `rollback_config`: whether they can mean what they say. Of these keys nothing goes further yet.
+//! `update_config` and `rollback_config`: what they say, and whether they can mean it.
 
-use crate::model::policy::{Order, UpdatePolicy};
+use crate::model::policy::{
+    FailureAction, FailureRatio, Order, RollbackFailure, RollbackPolicy, Strategy, UpdatePolicy,
+};
 use crate::model::setting::Protocol;
 use crate::model::unit::Span;
 use crate::resolve::desired::{Mode, Service};
@@ -9,38 +11,86 @@ use crate::resolve::reader::steps;
 use crate::resolve::service::Reading;
 use crate::resolve::shape::deploy::{OrderShape, UpdateShape};
 use crate::resolve::shape::plain::Plain;
-use crate::resolve::shape::update::{AbortShape, CanaryShape, GateShape, RollbackShape, UpdateStrategyShape};
+use crate::resolve::shape::scalar::Ratio;
+use crate::resolve::shape::update::{
+    AbortShape, CanaryShape, FailureShape, GateShape, RollbackFailureShape, RollbackShape, UpdateStrategyShape,
+};
 
 fn below(key: &str, rest: &[Segment]) -> Vec<Segment> {
     steps!["deploy", key].iter().chain(rest).cloned().collect()
 }
 
-/// The policy that is in force. A job runs all at once and for as long as it takes, unless it says otherwise.
-pub fn policy(shape: &UpdateShape, is_job: bool) -> UpdatePolicy {
+/// What `update_config` and `rollback_config` say. A job runs all at once and for as long as it takes, unless it says otherwise.
+pub fn policy(update: &UpdateShape, rollback: Option<&RollbackShape>, is_job: bool) -> UpdatePolicy {
     let UpdateShape {
         parallelism,
         delay,
         order,
         monitor,
         timeout,
-        strategy: _,
-        failure_action: _,
-        max_failure_ratio: _,
+        strategy,
+        failure_action,
+        max_failure_ratio,
         gate: _,
-        canary: _,
-    } = shape;
+        canary,
+    } = update;
+    let built_in = UpdatePolicy::default();
+    let first = canary.as_ref().and_then(|canary| canary.replicas.as_ref());
     UpdatePolicy {
-        parallelism: parallelism.as_ref().map_or(u32::from(!is_job), |count| count.0.0),
-        delay: delay.as_ref().map_or(Span::default(), |span| span.0),
+        parallelism: parallelism
+            .as_ref()
+            .map_or(if is_job { 0 } else { built_in.parallelism }, |count| count.0.0),
+        delay: delay.as_ref().map_or(built_in.delay, |span| span.0),
         order: match order {
             Some(OrderShape::StartFirst) => Order::StartFirst,
             Some(OrderShape::StopFirst) | None => Order::StopFirst,
         },
-        monitor: monitor.as_ref().map_or(Span::seconds(5), |span| span.0),
+        monitor: monitor.as_ref().map_or(built_in.monitor, |span| span.0),
         timeout: timeout
             .as_ref()
-            .map_or(Span::seconds(if is_job { 0 } else { 120 }), |span| span.0.0),
+            .map_or(if is_job { Span::default() } else { built_in.timeout }, |span| span.0.0),
+        strategy: match strategy {
+            Some(UpdateStrategyShape::Rolling) | None => Strategy::Rolling,
+            Some(UpdateStrategyShape::BlueGreen) => Strategy::BlueGreen,
+            Some(UpdateStrategyShape::Canary) => Strategy::Canary(first.map_or(1, |count| count.0.0)),
+        },
+        failure_action: match failure_action {
+            Some(FailureShape::Pause) | None => FailureAction::Pause,
+            Some(FailureShape::Continue) => FailureAction::Continue,
+            Some(FailureShape::Rollback) => FailureAction::Rollback,
+        },
+        max_failure_ratio: ratio(max_failure_ratio.as_ref()),
+        rollback: back(rollback.unwrap_or(&RollbackShape::default())),
     }
+}
+
+/// How a service goes back.
+fn back(shape: &RollbackShape) -> RollbackPolicy {
+    let RollbackShape {
+        parallelism,
+        delay,
+        order: _,
+        monitor,
+        timeout,
+        failure_action,
+        max_failure_ratio,
+    } = shape;
+    let built_in = RollbackPolicy::default();
+    RollbackPolicy {
+        parallelism: parallelism.as_ref().map_or(built_in.parallelism, |count| count.0.0),
+        delay: delay.as_ref().map_or(built_in.delay, |span| span.0),
+        monitor: monitor.as_ref().map_or(built_in.monitor, |span| span.0),
+        timeout: timeout.as_ref().map_or(built_in.timeout, |span| span.0.0),
+        failure_action: match failure_action {
+            Some(RollbackFailureShape::Continue) => RollbackFailure::Continue,
+            Some(RollbackFailureShape::Pause) | None => RollbackFailure::Pause,
+        },
+        max_failure_ratio: ratio(max_failure_ratio.as_ref()),
+    }
+}
+
+fn ratio(share: Option<&Plain<Ratio>>) -> FailureRatio {
+    share.map_or_else(FailureRatio::default, |share| share.0.0.into())
 }
 
 impl Reading<'_> {
@@ -99,11 +149,17 @@ impl Reading<'_> {
             failure_action: _,
             max_failure_ratio: _,
         } = shape;
-        let path = steps!["deploy", "rollback_config", "order"];
-        match order {
-            Some(OrderShape::StartFirst) => self.check_beside(service, &path, "start-first"),
-            Some(OrderShape::StopFirst) | None => {}
-        }
+        let (back, forth) = match (order, service.update.order) {
+            (Some(OrderShape::StartFirst), Order::StopFirst) => ("start-first", "stop-first"),
+            (Some(OrderShape::StopFirst), Order::StartFirst) => ("stop-first", "start-first"),
+            (Some(OrderShape::StartFirst), Order::StartFirst)
+            | (Some(OrderShape::StopFirst), Order::StopFirst)
+            | (None, _) => return,
+        };
+        let message = format!("a rollback goes the way of its update back, and that is {forth}, not {back}");
+        let hint = format!("leave it out, or write `update_config: {{order: {back}}}` too");
+        self.reader()
+            .wrong(&steps!["deploy", "rollback_config", "order"], message, hint);
     }
 
     fn check_canary(&mut self, service: &Service, shape: &CanaryShape) {

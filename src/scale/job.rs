@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use sha2::{Digest as _, Sha256};
-
-use crate::model::container::{ContainerState, Fingerprint, LiveContainer};
+use crate::model::container::{ContainerState, LiveContainer};
 use crate::model::host::ObservedHost;
-use crate::model::image::Resolution;
 use crate::model::journal::JournalRecord;
 use crate::model::name::{ClusterName, ServiceName, Slot, container_name};
 use crate::model::order::{JobVersion, VERSIONS_KEPT};
 use crate::observe::Observed;
-use crate::resolve::desired::{Desired, Service};
-use crate::resolve::template::Text;
+use crate::resolve::desired::Desired;
+use crate::scale::version;
 
 /// The cluster's jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,7 +26,7 @@ impl Jobs {
         let jobs = desired.services.iter().filter(|(_, service)| service.mode.is_job());
         let versions = jobs.map(|(name, service)| {
             let resolution = observed.images.get(&service.image.to_string());
-            (name.clone(), version(service, resolution))
+            (name.clone(), version::of_job(service, resolution))
         });
         Self {
             versions: versions.collect(),
@@ -51,73 +47,6 @@ impl Jobs {
         wanted
             .zip(container.owner.job.as_ref())
             .is_some_and(|(wanted, run)| run.is(wanted))
-    }
-}
-
-/// What of a service makes no other version of a job: where, how many, how labelled, logged, limited or watched it is.
-const UNCOUNTED: [&str; 15] = [
-    "mode",
-    "depends_on",
-    "labels",
-    "healthcheck",
-    "restart",
-    "logging",
-    "stop_grace_period",
-    "limits",
-    "reserved_cpus",
-    "reserved_memory",
-    "constraints",
-    "max_replicas_per_node",
-    "placing",
-    "pull_policy",
-    "update",
-];
-
-/// What a job runs, in which image. A key that comes with a later cdk counts, but only where it is given.
-fn version(service: &Service, resolution: Option<&Resolution>) -> JobVersion {
-    // Plain data with text keys always serialises.
-    let mut counts = serde_json::to_value(shared(service)).unwrap_or_default();
-    if let Some(keys) = counts.as_object_mut() {
-        keys.retain(|key, _| !UNCOUNTED.contains(&key.as_str()));
-    }
-    prune(&mut counts);
-    let hash = Sha256::digest(counts.to_string().as_bytes());
-    let digits: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let fingerprint = Fingerprint(digits.into());
-    let digest = resolution
-        .and_then(Resolution::digest)
-        .or_else(|| service.image.digest());
-    JobVersion::new(&fingerprint, digest)
-}
-
-/// A service without what is a replica's own in its texts.
-fn shared(service: &Service) -> Service {
-    let list = |texts: &[Text]| texts.iter().map(|text| Text::Plain(text.shared())).collect();
-    let environment = service.environment.iter();
-    Service {
-        command: service.command.as_deref().map(list),
-        entrypoint: service.entrypoint.as_deref().map(list),
-        environment: environment
-            .map(|(name, text)| (name.clone(), Text::Plain(text.shared())))
-            .collect(),
-        ..service.clone()
-    }
-}
-
-/// Takes out what is not given.
-fn prune(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.values_mut().for_each(prune);
-            map.retain(|_, value| match value {
-                Value::Null | Value::Bool(false) => false,
-                Value::Array(items) => !items.is_empty(),
-                Value::Object(map) => !map.is_empty(),
-                Value::Bool(true) | Value::Number(_) | Value::String(_) => true,
-            });
-        }
-        Value::Array(items) => items.iter_mut().for_each(prune),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! A count per service: how many replicas there shall be. Where they stand is `place`'s; load is not looked at yet.
 
 pub mod job;
+pub mod version;
 
 use std::collections::BTreeMap;
 

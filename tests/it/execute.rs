@@ -11,6 +11,8 @@ mod hosts;
 mod interrupts;
 #[path = "execute/jobs.rs"]
 mod jobs;
+#[path = "execute/rollback.rs"]
+mod rollback;
 
 use cdk::execute::outcome::Event;
 use cdk::execute::stop::Stop;

@@ -8,7 +8,8 @@ use cdk::model::container::{ContainerSpec, ContainerState, Health};
 use cdk::model::op::{ContainerOp, GateOp, Op};
 use cdk::model::setting::{Limits, Logging, Restart};
 use cdk::model::unit::Span;
-use cdk::plan::step::{Action, Plan, PlanDocument, Rollout, StepId, Unit};
+use cdk::plan::rollout::{Rollout, Unit};
+use cdk::plan::step::{Action, Plan, PlanDocument, StepId};
 use cdk::report::estimate::{Estimate, estimate};
 use cdk::report::style::Style;
 use cdk::report::{mask, plan};
@@ -122,6 +123,7 @@ fn waves_follow_workers_delays_and_edges() {
             slot: slot(&name),
             steps: [StepId(first)].into_iter().collect(),
             watch: Some(StepId(watch)),
+            zone: None,
         });
     }
     steps.push(step(9, "bj-01", Some("web.1"), remove("shop.web.1.old"), &[], ""));
@@ -131,6 +133,8 @@ fn waves_follow_workers_delays_and_edges() {
         delay: Span::seconds(10),
         units,
         cleanup: vec![StepId(9)],
+        stops: Vec::new(),
+        on_failure: None,
     };
     let mut rolling = Plan {
         steps,

@@ -73,7 +73,7 @@ pub struct RollbackShape {
     pub parallelism: Option<Plain<Count<0>>>,
     /// From one replica's end to the next one's beginning; 0s unless given.
     pub delay: Option<Plain<Span>>,
-    /// Whether the old replica or the new one goes first; `stop-first` unless given.
+    /// Whether the old replica or the new one goes first: as in `update_config`, whose way it goes back.
     pub order: Option<OrderShape>,
     /// How long a replica must stay up; 5s unless given.
     pub monitor: Option<Plain<Span>>,

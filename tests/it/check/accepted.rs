@@ -131,20 +131,15 @@ fn what_has_no_effect_yet_is_told_and_changes_nothing() {
     let expected = "\
 shop: 3 services, 2 hosts, no problem found
 Not in force yet in this version of cdk:
-  cluster.defaults.update_config.failure_action  cdk.yaml:7:21
-  cluster.hooks                                  cdk.yaml:8:3
-  cluster.keep                                   cdk.yaml:4:3
-  cluster.rollback                               cdk.yaml:5:3
-  deploy.autoscale (cache, web)                  services/data.yaml:2:38
-  deploy.rollback_config (web)                   services/web.yaml:14:7
-  deploy.update_config.canary (web)              services/web.yaml:13:9
-  deploy.update_config.failure_action (db)       services/data.yaml:3:114
-  deploy.update_config.gate (db, web)            services/data.yaml:3:73
-  deploy.update_config.max_failure_ratio (web)   services/web.yaml:11:9
-  deploy.update_config.strategy (db, web)        services/data.yaml:3:92
-  firewall                                       firewall.yaml:1:1
-  hosts.*.public_addresses (bj-01, bj-02)        hosts.yaml:2:65
-  ingress                                        ingress.yaml:1:1
+  cluster.hooks                            cdk.yaml:8:3
+  cluster.keep                             cdk.yaml:4:3
+  deploy.autoscale (cache, web)            services/data.yaml:2:38
+  deploy.update_config.canary (web)        services/web.yaml:13:9
+  deploy.update_config.gate (db, web)      services/data.yaml:3:73
+  deploy.update_config.strategy (db, web)  services/data.yaml:3:92
+  firewall                                 firewall.yaml:1:1
+  hosts.*.public_addresses (bj-01, bj-02)  hosts.yaml:2:65
+  ingress                                  ingress.yaml:1:1
 ";
     assert_eq!(check::text(&whole), expected);
     let paths: Vec<&str> = whole.not_in_force.iter().map(|told| told.path.as_str()).collect();

@@ -22,7 +22,8 @@ use cdk::model::revision::Revision;
 use cdk::model::setting::{Healthcheck, Limits, Logging, Restart};
 use cdk::model::text::SharedText;
 use cdk::model::unit::Span;
-use cdk::plan::step::{Action, Plan, Precondition, Rollout, ServiceChange, SlotChange, Step, StepId, Unit};
+use cdk::plan::rollout::{Rollout, Unit};
+use cdk::plan::step::{Action, Plan, Precondition, ServiceChange, SlotChange, Step, StepId};
 use cdk::sim::host::SimHost;
 use cdk::sim::world::{Behaviour, World};
 use tokio::time::{Instant, timeout};
@@ -225,6 +226,8 @@ impl Maker {
             delay: Span::seconds(delay),
             units: Vec::new(),
             cleanup: Vec::new(),
+            stops: Vec::new(),
+            on_failure: None,
         };
         let change = ServiceChange {
             service,
@@ -247,6 +250,7 @@ impl Maker {
             memory: Memory::default(),
             forgets: BTreeSet::new(),
             asked: Default::default(),
+            rollback: Default::default(),
             pinned: false,
             jobs: BTreeMap::new(),
             depends_on: BTreeMap::new(),
@@ -375,6 +379,7 @@ impl Maker {
             slot: slot(of),
             steps: ids.into_iter().collect(),
             watch,
+            zone: None,
         };
         self.plan.rollouts[0].units.push(unit);
     }

@@ -21,6 +21,7 @@ fn hint(plan: &Plan) -> Option<(usize, usize)> {
         Note::Unplaced { .. }
         | Note::Differs { .. }
         | Note::Waits { .. }
+        | Note::Halted { .. }
         | Note::Interrupted { .. }
         | Note::NotInForce { .. }
         | Note::Text(_)

@@ -523,6 +523,8 @@ fn what_is_left_out_of_a_plan_is_no_reason_to_begin_without_it() {
         hold(&mut part, Some(&whole), grounds);
         plan(Input {
             target: &target,
+            versions: &std::collections::BTreeMap::new(),
+            rollback: desired.cluster.rollback,
             placement: &placement,
             observed: seen,
             standing: &standing,

@@ -6,14 +6,14 @@ use cdk::diff::diff;
 use cdk::model::endpoint::{Address, Ssh};
 use cdk::model::name::{HostName, NetworkName, ServiceName, Slot, VolumeName};
 use cdk::model::network::{Attachment, NetworkSpec, Networking};
-use cdk::model::policy::{Order, PullPolicy, UpdatePolicy};
+use cdk::model::policy::{PullPolicy, RollbackScope, UpdatePolicy};
 use cdk::model::revision::Revision;
 use cdk::model::setting::{Limits, Logging, Mount, MountSource, Protocol, Restart};
-use cdk::model::unit::{Bytes, Cpus, Span};
+use cdk::model::unit::{Bytes, Cpus};
 use cdk::model::volume::VolumeSpec;
 use cdk::observe::{ObservationDocument, Observed};
 use cdk::place::asked::Asked;
-use cdk::place::live::Standings;
+use cdk::place::live::{Standings, newest_record};
 use cdk::place::{Placement, place};
 use cdk::plan::step::{Action, Note, Plan};
 use cdk::plan::{Input, plan};
@@ -24,6 +24,7 @@ use cdk::resolve::desired::{
 use cdk::resolve::template::Text;
 use cdk::resolve::wish::{Affinity, Attribute, Constraint, Group, Strength};
 use cdk::scale::counts;
+use cdk::scale::version::{halted, versions};
 
 pub fn host_name(name: &str) -> HostName {
     name.parse().unwrap()
@@ -82,13 +83,7 @@ pub fn service(image: &str, replicas: u32) -> Service {
         constraints: Vec::new(),
         max_replicas_per_node: None,
         placing: Default::default(),
-        update: UpdatePolicy {
-            parallelism: 1,
-            delay: Span::default(),
-            order: Order::StopFirst,
-            monitor: Span::seconds(5),
-            timeout: Span::seconds(120),
-        },
+        update: UpdatePolicy::default(),
         security: Default::default(),
         runtime: Default::default(),
     }
@@ -189,6 +184,7 @@ pub fn desired(hosts: &[&str], services: Vec<(&str, Service)>) -> Desired {
             name: "shop".parse().unwrap(),
             parallel: 16,
             ports: "20000-29999".parse().unwrap(),
+            rollback: RollbackScope::Service,
         },
         hosts: hosts.iter().map(|name| (host_name(name), host(&[]))).collect(),
         services: services.collect::<BTreeMap<ServiceName, Service>>(),
@@ -217,10 +213,13 @@ pub fn surveyed<'a>(desired: &Desired, observed: &'a Observed) -> (Placement, St
 /// The pure floors, one after the other.
 pub fn planned(desired: &Desired, observed: &Observed) -> Plan {
     let (placement, standing) = surveyed(desired, observed);
-    let target = render(desired, &placement).unwrap();
+    let mut target = render(desired, &placement).unwrap();
+    target.halted = halted(desired, observed, newest_record(observed), &BTreeSet::new());
     let diff = diff(&target, &placement, observed, &standing);
     plan(Input {
         target: &target,
+        versions: &versions(desired, observed, desired.services.keys()),
+        rollback: desired.cluster.rollback,
         placement: &placement,
         observed,
         standing: &standing,
@@ -268,6 +267,7 @@ pub fn texts(plan: &Plan) -> Vec<String> {
         Note::Unreachable { host, why, holds, .. } => format!("{host} unreachable: {why}; holds {}", holds.len()),
         Note::Unplaced { slot, why } => format!("{slot} unplaced: {why}"),
         Note::Differs { host, what, why } => format!("{what} on {host} differs: {why}"),
+        Note::Halted { service, halted } => format!("{service} {:?}", halted.how),
         Note::Waits { service, why } => format!("{service} {why}"),
         Note::Interrupted { steps } => format!("interrupted, {steps} steps"),
         Note::NotInForce { paths, .. } => format!("not in force: {}", paths.join(", ")),

@@ -122,6 +122,7 @@ pub fn empty() -> Plan {
         memory: Memory::default(),
         forgets: BTreeSet::new(),
         asked: Default::default(),
+        rollback: Default::default(),
         pinned: false,
         jobs: BTreeMap::new(),
         depends_on: BTreeMap::new(),
@@ -287,6 +288,7 @@ pub fn owner(of: &str) -> Ownership {
 
 pub fn ended(ends: [StepEnd; 3], interrupted: bool) -> Outcome {
     Outcome {
+        services: BTreeMap::new(),
         steps: (0..).map(StepId).zip(ends).collect(),
         interrupted,
         took: Duration::from_secs(72),

@@ -8,10 +8,10 @@ use cdk::model::endpoint::{Address, Ssh};
 use cdk::model::host::{HostFacts, HostState, ObservedHost};
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, Memory, PlacedSlot};
 use cdk::model::network::Networking;
-use cdk::model::policy::{Order, PullPolicy, UpdatePolicy};
+use cdk::model::policy::{PullPolicy, RollbackScope, UpdatePolicy};
 use cdk::model::revision::Revision;
 use cdk::model::setting::{Logging, PortBinding, Protocol, Restart};
-use cdk::model::unit::{Bytes, Cpus, Reserved, Span};
+use cdk::model::unit::{Bytes, Cpus, Reserved};
 use cdk::observe::Observed;
 use cdk::report::{hosts, ps, show};
 use cdk::resolve::desired::{
@@ -70,13 +70,7 @@ fn web() -> Service {
         constraints: Vec::new(),
         placing: Default::default(),
         max_replicas_per_node: None,
-        update: UpdatePolicy {
-            parallelism: 1,
-            delay: Span::default(),
-            order: Order::StopFirst,
-            monitor: Span::seconds(5),
-            timeout: Span::seconds(120),
-        },
+        update: UpdatePolicy::default(),
         security: Default::default(),
         runtime: Default::default(),
     }
@@ -92,6 +86,7 @@ fn desired() -> Desired {
             name: "shop".parse().unwrap(),
             parallel: 16,
             ports: "20000-29999".parse().unwrap(),
+            rollback: RollbackScope::Service,
         },
         hosts: BTreeMap::from([
             (
