@@ -14,7 +14,7 @@ mod table;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use cdk::diff::{Verdict, diff};
+use cdk::diff::diff;
 use cdk::observe::Observed;
 use cdk::place::asked::Asked;
 use cdk::place::place;
@@ -230,10 +230,7 @@ fn one(desired: &Desired, observed: &Observed) -> Result<One, String> {
     done(2);
     let difference = diff(&target, &placement, observed, &standing);
     done(3);
-    // As an apply does: of those alone on which something differs.
-    let changed = difference.services.iter();
-    let changed = changed.filter(|(_, service)| service.slots.iter().any(|slot| slot.verdict != Verdict::Keep));
-    let versions = versions(desired, observed, changed.map(|(name, _)| name));
+    let versions = versions(desired, observed, difference.changed());
     let plan = plan(Input {
         versions: &versions,
         rollback: desired.cluster.rollback,

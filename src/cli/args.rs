@@ -142,6 +142,10 @@ pub enum Command {
     Move(MoveArgs),
     /// Even the cluster out, with the fewest moves
     Rebalance(RebalanceArgs),
+    /// Let the other replicas follow a service's canary
+    Promote(StoppedArgs),
+    /// Take a service's canary, or its paused update, back to what was before
+    Abort(StoppedArgs),
     /// Secrets: encrypt a value into the repository, make a key
     Secret(SecretArgs),
     /// The JSON Schemas of cdk's files
@@ -328,6 +332,17 @@ pub struct MovingArgs {
     /// Only show the plan, against this saved observation
     #[arg(long, value_name = "FILE")]
     pub live: Option<PathBuf>,
+}
+
+/// Of `promote` and `abort`.
+#[derive(Debug, Args)]
+pub struct StoppedArgs {
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    pub name: ServiceName,
+    /// How it is done.
+    #[command(flatten)]
+    pub how: MovingArgs,
 }
 
 /// Of `secret`.

@@ -64,7 +64,7 @@ pub fn of_apply(plan: &Plan, outcome: &Outcome) -> ExitCode {
         ExitCode::Interrupted
     } else if outcome.ended(ServiceEnd::RolledBack) {
         ExitCode::RolledBack
-    } else if outcome.ended(ServiceEnd::Paused) || plan.is_waiting() {
+    } else if outcome.ended(ServiceEnd::Paused) || outcome.ended(ServiceEnd::Waiting) || plan.is_waiting() {
         ExitCode::Waits
     } else if plan.is_partial() {
         ExitCode::Partial

@@ -88,6 +88,8 @@ fn one(command: Command, context: &Context) -> Result<ExitCode, Ended> {
         Command::Status => commands::status(context),
         Command::Move(args) => moves::one(context, args),
         Command::Rebalance(args) => moves::rebalance(context, &args),
+        Command::Promote(args) => moves::promote(context, args),
+        Command::Abort(args) => moves::abort(context, args),
         Command::Secret(args) => secret::secret(context, args),
         Command::Schema(args) => schema::schema(context, &args),
         Command::Completions(args) => {

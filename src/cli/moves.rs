@@ -1,7 +1,7 @@
-//! `cdk move`, `cdk rebalance`: what a person asks for beside what git says, planned alone, then done as `apply` does it.
+//! `cdk move`, `rebalance`, `promote`, `abort`: what a person asks for beside what git says, planned alone, then done as `apply` does it.
 
 use crate::cli::apply::carry_out;
-use crate::cli::args::{MoveArgs, MovingArgs, RebalanceArgs};
+use crate::cli::args::{MoveArgs, MovingArgs, RebalanceArgs, StoppedArgs};
 use crate::cli::commands::show_plan;
 use crate::cli::context::Context;
 use crate::cli::exit::{Ended, ExitCode};
@@ -30,13 +30,32 @@ pub(super) fn rebalance(context: &Context, args: &RebalanceArgs) -> Result<ExitC
     plan_and_do(context, "rebalance", asked, &args.how)
 }
 
+/// `cdk promote SERVICE`.
+pub(super) fn promote(context: &Context, args: StoppedArgs) -> Result<ExitCode, Ended> {
+    let asked = Asked {
+        promote: [args.name].into(),
+        ..Asked::default()
+    };
+    plan_and_do(context, "promote", asked, &args.how)
+}
+
+/// `cdk abort SERVICE`.
+pub(super) fn abort(context: &Context, args: StoppedArgs) -> Result<ExitCode, Ended> {
+    let asked = Asked {
+        abort: [args.name].into(),
+        ..Asked::default()
+    };
+    plan_and_do(context, "abort", asked, &args.how)
+}
+
 fn plan_and_do(context: &Context, command: &str, asked: Asked, how: &MovingArgs) -> Result<ExitCode, Ended> {
     let mut settings = context.settings.clone();
     if !settings.hosts.is_empty() || !settings.services.is_empty() {
         let words =
-            format!("{command} takes neither --host nor --service: it would move something else than was asked for");
+            format!("{command} takes neither --host nor --service: it would do something else than was asked for");
         return Err(Failure::Usage(words).into());
     }
+    settings.services = asked.taken_up().into_iter().collect();
     settings.asked = asked;
     let only_shows = how.dry_run || how.out.is_some() || how.live.is_some();
     if only_shows {

@@ -12,7 +12,6 @@ use crate::model::effective::EffectiveSpec;
 use crate::model::host::HostState;
 use crate::model::image::Resolution;
 use crate::model::name::{HostName, Slot, retired_name};
-use crate::model::policy::Order;
 use crate::model::replica::ReplicaSpec;
 use crate::model::setting::{PortBinding, Protocol};
 use crate::model::text::SharedText;
@@ -149,6 +148,11 @@ impl<'t, 'a> Judge<'t, 'a> {
         (own, doubles)
     }
 
+    /// Whether a new replica starts while the old one runs.
+    fn starts_first(&self) -> bool {
+        self.service.policy.starts_first() && !self.service.stateful
+    }
+
     fn replaced(
         &mut self,
         case: &Case<'_, 'a>,
@@ -162,16 +166,17 @@ impl<'t, 'a> Judge<'t, 'a> {
             (state, _) if !here.is_live() => format!("it differs, and is {state}"),
             (_, _) => "it differs".to_owned(),
         };
-        // The one that does its work is kept until the new one has proved itself; else the older one, which once did.
+        // What was before an update that did not end well is kept until the new one has proved itself. Where that starts beside what
+        // runs, this is what is kept.
         let mut all: Vec<Standing<'a>> = others;
-        if here.is_well() || all.is_empty() {
+        if (here.is_well() && self.starts_first()) || all.is_empty() {
             all.insert(0, here);
         } else {
             all.push(here);
         }
         let dead = |one: &Standing<'_>| one.container.state == ContainerState::Dead;
         let old = all.iter().position(|one| !dead(one)).map(|at| all.remove(at));
-        let beside = self.service.policy.order == Order::StartFirst && !self.service.stateful;
+        let beside = self.starts_first();
         let mut spec = Arc::clone(case.spec);
         if let Some(old) = old.as_ref().filter(|old| beside && old.is_live())
             && let Some((protocol, port)) = clash(&spec, old, case.assignment)

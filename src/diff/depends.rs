@@ -88,6 +88,7 @@ fn is_changed(diff: &Diff<'_>, name: &ServiceName) -> bool {
         | Verdict::Create { .. }
         | Verdict::Start { .. }
         | Verdict::Move { .. }
+        | Verdict::Restore { .. }
         | Verdict::Remove { .. }
         | Verdict::Doubled
         | Verdict::Unknown
@@ -145,7 +146,7 @@ pub(super) fn stands_before(verdict: &Verdict<'_>) -> Option<bool> {
         Verdict::Create { .. } | Verdict::Run { .. } => Some(false),
         Verdict::Start { here } | Verdict::Update { here, .. } => Some(here.is_live()),
         Verdict::Replace { old, .. } => Some(old.as_ref().is_some_and(|old| old.is_live())),
-        Verdict::Move { .. } => Some(true),
+        Verdict::Move { .. } | Verdict::Restore { .. } => Some(true),
         Verdict::Keep
         | Verdict::Remove { .. }
         | Verdict::Doubled
@@ -192,7 +193,9 @@ impl Side<'_, '_> {
     fn not_run(&self) -> Option<String> {
         self.wanted().find_map(|(slot, planned)| {
             let what = match (&slot.verdict, planned) {
-                (Verdict::Keep | Verdict::Remove { .. } | Verdict::Doubled, _) => return None,
+                (Verdict::Keep | Verdict::Restore { .. } | Verdict::Remove { .. } | Verdict::Doubled, _) => {
+                    return None;
+                }
                 (
                     Verdict::Run { .. }
                     | Verdict::Create { .. }
@@ -223,7 +226,11 @@ impl Side<'_, '_> {
         let mut why = None;
         for (slot, planned) in self.wanted() {
             let missing = match &slot.verdict {
-                Verdict::Keep | Verdict::Remove { .. } | Verdict::Doubled | Verdict::Unknown => return None,
+                Verdict::Keep
+                | Verdict::Restore { .. }
+                | Verdict::Remove { .. }
+                | Verdict::Doubled
+                | Verdict::Unknown => return None,
                 Verdict::Unplaced if slot.host.is_some() => return None,
                 Verdict::Waits { stands: true } => return None,
                 Verdict::Unplaced | Verdict::Waits { stands: false } => slot.why.to_string(),
@@ -254,6 +261,7 @@ impl Side<'_, '_> {
             | Verdict::Replace { .. }
             | Verdict::Move { .. }
             | Verdict::Run { .. }
+            | Verdict::Restore { .. }
             | Verdict::Remove { .. }
             | Verdict::Doubled
             | Verdict::Unknown

@@ -5,6 +5,7 @@ pub mod field;
 pub mod halted;
 pub mod network;
 
+mod canary;
 mod container;
 mod effective;
 mod file;
@@ -103,6 +104,15 @@ pub enum Verdict<'a> {
         /// What else stands of it, which goes first.
         gone: Vec<Standing<'a>>,
     },
+    /// It goes back to what it was before its update, which still stands beside it.
+    Restore {
+        /// What it was.
+        old: Box<Standing<'a>>,
+        /// What it is; none where nothing has its name.
+        new: Option<Box<Standing<'a>>>,
+        /// Whether the old one starts while the new one runs.
+        beside: bool,
+    },
     /// It goes.
     Remove {
         /// It.
@@ -160,11 +170,20 @@ pub struct Diff<'a> {
     pub networks: Vec<NetworkDiff>,
     /// Containers that stay as they are, but for which others wait until they are well.
     pub unsettled: BTreeSet<Unsettled>,
+    /// The services of which only a few replicas are updated, until a person says whether it goes on.
+    pub canaries: BTreeSet<ServiceName>,
     /// Whether something was left out that a person does not want done now.
     pub narrowed: bool,
 }
 
 impl Diff<'_> {
+    /// The services on which something differs.
+    pub fn changed(&self) -> impl Iterator<Item = &ServiceName> {
+        let differs = |service: &ServiceDiff<'_>| service.slots.iter().any(|slot| slot.verdict != Verdict::Keep);
+        let services = self.services.iter().filter(move |(_, service)| differs(service));
+        services.map(|(name, _)| name)
+    }
+
     /// Whether the content of a config or a secret differs anywhere.
     pub fn has_files(&self) -> bool {
         let files = [FileKind::Config, FileKind::Secret].map(FileKind::key);
@@ -199,6 +218,7 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, 
         services,
         networks: network::networks(target, observed),
         unsettled: BTreeSet::new(),
+        canaries: BTreeSet::new(),
         narrowed: false,
     };
     for (slot, refusal) in &placement.unplaced {
@@ -236,7 +256,9 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, 
         service.slots.sort_by(|a, b| a.slot.cmp(&b.slot));
         lift(service);
     }
+    canary::cut(&mut diff, target);
     halted::leave(&mut diff, &target.halted);
+    halted::abort(&mut diff, target, standing);
     let grounds = Grounds {
         target,
         placement,
@@ -300,6 +322,7 @@ fn plain<'a>(slot: &Slot, verdict: Verdict<'a>, host: Option<HostName>, why: Sha
     let state = match &verdict {
         Verdict::Remove { gone } => Some(gone.container.state.clone()),
         Verdict::Keep
+        | Verdict::Restore { .. }
         | Verdict::Create { .. }
         | Verdict::Update { .. }
         | Verdict::Start { .. }

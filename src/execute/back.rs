@@ -112,6 +112,10 @@ impl<'a> Run<'a> {
             let stopped = self.stop.is_asked();
             self.skip_all(&rollout.cleanup, if stopped { Cause::Stop } else { Cause::Replica });
             ServiceEnd::Left
+        } else if rollout.canary && rolling.is_well() {
+            self.emit(Event::Waits(rollout.service.clone()));
+            self.skip_all(&rollout.cleanup, Cause::Replica);
+            ServiceEnd::Waiting
         } else {
             self.clean_up(rolling).await;
             match rolling.is_well() {

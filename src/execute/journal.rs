@@ -52,6 +52,8 @@ impl<'a> Run<'a> {
             JournalEnd::RolledBack
         } else if outcome.ended(ServiceEnd::Paused) {
             JournalEnd::Paused
+        } else if outcome.ended(ServiceEnd::Waiting) {
+            JournalEnd::Waiting
         } else {
             JournalEnd::Done
         };
@@ -83,6 +85,7 @@ impl<'a> Run<'a> {
             let how = match outcome.services.get(&rollout.service)? {
                 ServiceEnd::Paused => Halt::Paused,
                 ServiceEnd::RolledBack => Halt::RolledBack,
+                ServiceEnd::Waiting => Halt::Canary,
                 ServiceEnd::Done | ServiceEnd::Left | ServiceEnd::Stuck | ServiceEnd::TakenAlong => return None,
             };
             let version = rollout.on_failure.as_ref()?.version.clone()?;

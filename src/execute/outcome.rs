@@ -38,6 +38,8 @@ pub enum Event {
     Left(StepId),
     /// A worker waits before the service's next replica.
     Delay(ServiceName, Duration),
+    /// A service's canary is up: no other replica begins until a person says so.
+    Waits(ServiceName),
     /// Too many of a service's replicas failed: no other begins, and it stays as it is.
     Paused(ServiceName),
     /// Too many of a service's replicas failed, or another service takes it along: those that were done are taken back.
@@ -81,6 +83,8 @@ pub enum ServiceEnd {
     Left,
     /// Too many replicas failed: it stopped where it was, and waits for a person.
     Paused,
+    /// Its canary is up, and waits for a person.
+    Waiting,
     /// Too many replicas failed, and all are what they were before.
     RolledBack,
     /// Too many replicas failed, and not all could be taken back.
@@ -114,7 +118,7 @@ impl Outcome {
             let service = step.slot.as_ref().map(|slot| &slot.service);
             match service.and_then(|name| self.services.get(name)) {
                 Some(ServiceEnd::Paused | ServiceEnd::RolledBack | ServiceEnd::TakenAlong) => true,
-                Some(ServiceEnd::Done | ServiceEnd::Left | ServiceEnd::Stuck) | None => false,
+                Some(ServiceEnd::Done | ServiceEnd::Left | ServiceEnd::Waiting | ServiceEnd::Stuck) | None => false,
             }
         };
         let mut failed = self.steps.iter().filter(|(_, end)| matches!(end, StepEnd::Failed(_)));

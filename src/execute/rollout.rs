@@ -160,12 +160,23 @@ impl<'a> Run<'a> {
         };
         let (worker, ()) = join(work, self.watch(rolling, unit, &broken)).await;
         if broken.is_up() {
+            self.switch_back(rolling.rollout, unit).await;
             let undone = self.undo(unit).await;
             rolling.stuck.set(rolling.stuck.get() || undone.error.is_some());
         } else {
             rolling.well.borrow_mut().push(unit);
         }
         drop(worker);
+    }
+
+    /// Starts what a replica was before again, where all old replicas have stopped at once.
+    async fn switch_back(&self, rollout: &Rollout, unit: &Unit) {
+        for step in rollout.stops.iter().filter_map(|id| self.plan.step(*id)) {
+            if step.slot.as_ref() == Some(&unit.slot) && self.board.is_tried(step.id) {
+                self.board.ended(step.id).await;
+                self.undo_step(step).await;
+            }
+        }
     }
 
     /// The next replica: the first one whose host and zone no other worker is on, among those that wait for nobody else; where
@@ -277,8 +288,16 @@ impl<'a> Run<'a> {
     /// then no other replica begins either.
     fn is_refused(&self, rollout: &Rollout) -> bool {
         let steps = rollout.units.iter().flat_map(|unit| &unit.steps);
-        let mut needed = steps.filter_map(|id| self.plan.step(*id)).flat_map(|step| &step.after);
-        needed.any(|id| self.board.verdict(*id) == Some(Verdict::Not(Cause::Replica)))
+        let steps = steps.filter_map(|id| self.plan.step(*id));
+        // What comes after a step of its own replica says nothing to the others.
+        let mut needed = steps.flat_map(|step| step.after.iter().map(move |id| (id, step.slot.as_ref())));
+        needed.any(|(id, slot)| {
+            let own = self
+                .plan
+                .step(*id)
+                .is_some_and(|before| before.slot.as_ref() == slot && slot.is_some());
+            !own && self.board.verdict(*id) == Some(Verdict::Not(Cause::Replica))
+        })
     }
 
     /// Waits the delay, where there is a next replica to wait for.

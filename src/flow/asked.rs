@@ -169,7 +169,7 @@ fn differs(verdict: &Verdict<'_>) -> Differs {
         Verdict::Move { .. } => Differs::Place("must leave its host"),
         Verdict::Doubled => Differs::Place("stands twice"),
         Verdict::Create { .. } => Differs::Place("is missing"),
-        Verdict::Update { .. } | Verdict::Replace { .. } => Differs::Otherwise("differs"),
+        Verdict::Update { .. } | Verdict::Replace { .. } | Verdict::Restore { .. } => Differs::Otherwise("differs"),
         Verdict::Run { .. } => Differs::Otherwise("is to run"),
         Verdict::Remove { .. } => Differs::Otherwise("is one too many"),
         Verdict::Waits { .. } => Differs::Otherwise("waits for what it depends on"),

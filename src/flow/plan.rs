@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::diff::depends::{Grounds, hold};
-use crate::diff::{Diff, Verdict, diff};
+use crate::diff::{Diff, diff};
 use crate::flow::asked::Base;
 use crate::flow::failure::Failure;
 use crate::flow::guard::{self, History};
@@ -12,10 +12,11 @@ use crate::flow::past::{self, past};
 use crate::flow::secret::{self, Encrypted};
 use crate::flow::{Seen, Settings};
 use crate::model::host::ObservedHost;
-use crate::model::journal::JournalRecord;
-use crate::model::name::HostName;
+use crate::model::journal::{Halt, JournalRecord};
+use crate::model::name::{HostName, ServiceName};
 use crate::model::problem::{Problem, Rejected};
 use crate::observe::Observed;
+use crate::place::asked::Asked;
 use crate::place::live::{Standings, newest_record};
 use crate::place::place;
 use crate::plan::step::{Guard, Note, Plan};
@@ -70,7 +71,8 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     }
     let last = newest_record(&observed);
     retried(settings, &desired, last)?;
-    target.halted = halted(&desired, &observed, last, &settings.asked.retry);
+    target.halted = halted(&desired, &observed, last, &settings.asked.taken_up());
+    target.take_up(&settings.asked, last);
     let mut encrypted = past::encrypted(&desired);
     let mut difference = diff(&target, &placement, &observed, &standing);
     // Reading earlier revisions takes time, which only a file that differs is worth.
@@ -97,9 +99,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         observed: &observed,
     };
     let impossible = narrow(settings, base.as_ref(), &mut difference, grounds, &standing);
-    let changed = difference.services.iter();
-    let changed = changed.filter(|(_, service)| service.slots.iter().any(|slot| slot.verdict != Verdict::Keep));
-    let versions = versions(&desired, &observed, changed.map(|(name, _)| name));
+    let versions = versions(&desired, &observed, difference.changed());
     let mut plan = plan(Input {
         target: &target,
         versions: &versions,
@@ -132,14 +132,26 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
 
 /// Only what failed can be tried again.
 fn retried(settings: &Settings, desired: &Desired, last: Option<&JournalRecord>) -> Result<(), Failure> {
-    for name in &settings.asked.retry {
-        if !desired.services.contains_key(name) {
-            return Err(Failure::Usage(format!("--retry {name}: git has no such service")));
-        }
-        if !last.is_some_and(|last| last.memory.halted.contains_key(name)) {
-            let words = format!("--retry {name}: its last update was neither paused nor rolled back");
-            return Err(Failure::Usage(words));
-        }
+    let Asked {
+        retry, promote, abort, ..
+    } = &settings.asked;
+    let how = |name: &ServiceName| Some(last?.memory.halted.get(name)?.how);
+    let all = [("--retry", retry), ("promote", promote), ("abort", abort)];
+    for (word, name) in all
+        .iter()
+        .flat_map(|(word, names)| names.iter().map(move |name| (*word, name)))
+    {
+        let wrong = if !desired.services.contains_key(name) {
+            "git has no such service"
+        } else {
+            match (word, how(name)) {
+                (_, None) => "its last update was neither paused nor rolled back, and no canary of it waits",
+                ("--retry", Some(Halt::Canary)) => "its canary waits: `cdk promote` or `cdk abort`",
+                ("promote" | "abort", Some(Halt::RolledBack)) => "its update was rolled back already",
+                (_, Some(Halt::Paused | Halt::RolledBack | Halt::Canary)) => continue,
+            }
+        };
+        return Err(Failure::Usage(format!("{word} {name}: {wrong}")));
     }
     Ok(())
 }

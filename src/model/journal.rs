@@ -53,6 +53,8 @@ pub enum JournalEnd {
     RolledBack,
     /// An update stopped where it was; all else was done.
     Paused,
+    /// A canary waits for a person; all else was done.
+    Waiting,
 }
 
 impl fmt::Display for JournalEnd {
@@ -64,6 +66,7 @@ impl fmt::Display for JournalEnd {
             Self::Interrupted => "interrupted",
             Self::RolledBack => "rolled back",
             Self::Paused => "paused",
+            Self::Waiting => "waiting",
         })
     }
 }
@@ -151,6 +154,8 @@ pub enum Halt {
     Paused,
     /// Taken back to the version before.
     RolledBack,
+    /// A few replicas are of the new version, and a person says whether the others follow.
+    Canary,
 }
 
 impl fmt::Display for Halt {
@@ -158,6 +163,7 @@ impl fmt::Display for Halt {
         f.pad(match self {
             Self::Paused => "its update is paused",
             Self::RolledBack => "its update failed and was rolled back",
+            Self::Canary => "its canary waits for a person",
         })
     }
 }

@@ -338,6 +338,11 @@ pub fn retired_name(cluster: &ClusterName, slot: &Slot) -> String {
     format!("{cluster}.{slot}.old")
 }
 
+/// The name of a slot's container while its predecessor comes back: `shop.web.3.new`.
+pub fn aborted_name(cluster: &ClusterName, slot: &Slot) -> String {
+    format!("{cluster}.{slot}.new")
+}
+
 /// The name of a cluster's volume on a host, as Compose would build it: `shop_data`.
 pub fn volume_name(cluster: &ClusterName, volume: &VolumeName) -> String {
     format!("{cluster}_{volume}")

@@ -33,7 +33,7 @@ pub enum Order {
 }
 
 /// How a version takes the place of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
     /// Replica by replica.
@@ -88,7 +88,11 @@ pub struct FailureRatio(u32);
 impl From<f64> for FailureRatio {
     /// What is finer than a millionth says nothing among replicas; what is no share is cut to one.
     fn from(share: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within bounds")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is within bounds"
+        )]
         Self((share.clamp(0.0, 1.0) * 1e6).round() as u32)
     }
 }
@@ -170,6 +174,16 @@ pub struct RollbackPolicy {
     pub failure_action: RollbackFailure,
     /// The share of replicas that may fail to come back before that.
     pub max_failure_ratio: FailureRatio,
+}
+
+impl UpdatePolicy {
+    /// Whether a new replica starts while the old one runs.
+    pub fn starts_first(&self) -> bool {
+        match (self.order, self.strategy) {
+            (Order::StartFirst, _) | (Order::StopFirst, Strategy::BlueGreen) => true,
+            (Order::StopFirst, Strategy::Rolling | Strategy::Canary(_)) => false,
+        }
+    }
 }
 
 impl Default for UpdatePolicy {

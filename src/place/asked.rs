@@ -20,6 +20,12 @@ pub struct Asked {
     /// Services whose update failed, and which are tried again.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub retry: BTreeSet<ServiceName>,
+    /// Services whose canary goes on.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub promote: BTreeSet<ServiceName>,
+    /// Services whose update goes back, as far as it went.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub abort: BTreeSet<ServiceName>,
 }
 
 /// Where a replica goes that a person moves.
@@ -35,6 +41,12 @@ impl Asked {
     /// Whether only what is asked for is done, and what git changed beside it waits: it is moves.
     pub fn is_alone(&self) -> bool {
         !self.moves.is_empty() || self.rebalance.is_some()
+    }
+
+    /// The services that are to be touched though their update has stopped.
+    pub fn taken_up(&self) -> BTreeSet<ServiceName> {
+        let all = self.retry.iter().chain(&self.promote).chain(&self.abort);
+        all.cloned().collect()
     }
 
     /// Whether nothing is asked for.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::model::host::ObservedHost;
 use crate::model::journal::JournalRecord;
 use crate::model::name::{HostName, ServiceName, Slot};
-use crate::model::policy::Order;
 use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::place::asked::Asked;
@@ -302,7 +301,7 @@ impl<'a> Placer<'a> {
 
     /// Finds ports for successors that start beside what stands, once everything else has its own.
     fn set_spares(&mut self, known: &Known<'a>) {
-        let beside = |kind: &&Arc<Kind<'_>>| kind.service.update.order == Order::StartFirst && !kind.is_stateful;
+        let beside = |kind: &&Arc<Kind<'_>>| kind.service.update.starts_first() && !kind.is_stateful;
         let mut kinds = self.kinds.iter().filter(beside).peekable();
         // Both by name.
         for (slot, assignment) in &mut self.done.slots {

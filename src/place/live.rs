@@ -198,7 +198,8 @@ pub fn newest_record(observed: &Observed) -> Option<&JournalRecord> {
         | JournalEnd::Failed
         | JournalEnd::Interrupted
         | JournalEnd::RolledBack
-        | JournalEnd::Paused => 1,
+        | JournalEnd::Paused
+        | JournalEnd::Waiting => 1,
     };
     observed
         .hosts

@@ -105,6 +105,8 @@ pub(super) struct Builder<'i> {
     taken: Vec<(StepId, Slot, Vec<HeldOn>)>,
     /// The replicas that services have no more, and that come back where those are taken back.
     pub(super) removed: BTreeMap<ServiceName, Removed>,
+    /// The stops of old replicas that go once all new ones of their service are up.
+    pub(super) olds: Vec<Step>,
     /// The removal of a global service's replica that stands under its host's former name, by host and service.
     pub(super) vacated: BTreeMap<(HostName, ServiceName), StepId>,
 }
@@ -143,6 +145,7 @@ impl<'i> Builder<'i> {
             released: BTreeMap::new(),
             taken: Vec::new(),
             removed: BTreeMap::new(),
+            olds: Vec::new(),
             vacated: BTreeMap::new(),
         }
     }
@@ -310,6 +313,7 @@ pub(super) fn is_unit(verdict: &Verdict<'_>) -> bool {
         | Verdict::Start { .. }
         | Verdict::Replace { .. }
         | Verdict::Run { .. }
+        | Verdict::Restore { .. }
         | Verdict::Move { .. } => true,
         Verdict::Keep
         | Verdict::Remove { .. }

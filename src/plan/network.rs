@@ -228,6 +228,7 @@ pub(super) fn touched<'d, 'a>(diff: &'d SlotDiff<'a>) -> impl Iterator<Item = &'
         Verdict::Update { here, .. } | Verdict::Start { here } => vec![here],
         Verdict::Replace { old, drop, .. } => old.as_deref().into_iter().chain(drop).collect(),
         Verdict::Remove { gone } => vec![gone],
+        Verdict::Restore { old, new, .. } => [&**old].into_iter().chain(new.as_deref()).collect(),
         Verdict::Keep
         | Verdict::Create { .. }
         | Verdict::Move { .. }

@@ -70,6 +70,7 @@ fn reorder(steps: &mut [Step], rollouts: &mut [Rollout]) {
             units,
             cleanup,
             stops,
+            canary: _,
             on_failure: _,
         } = rollout;
         stops.iter_mut().for_each(renamed);

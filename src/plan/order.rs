@@ -38,6 +38,7 @@ pub(super) fn made<'a>(verdict: &'a Verdict<'_>) -> Option<&'a Arc<ReplicaSpec>>
         | Verdict::Keep
         | Verdict::Update { .. }
         | Verdict::Start { .. }
+        | Verdict::Restore { .. }
         | Verdict::Remove { .. }
         | Verdict::Doubled
         | Verdict::Unknown
@@ -51,6 +52,7 @@ fn going<'s, 'a>(slot: &'s SlotDiff<'a>) -> Vec<&'s Standing<'a>> {
     match &slot.verdict {
         Verdict::Replace { old, drop, .. } => all.extend(old.as_deref().into_iter().chain(drop)),
         Verdict::Run { gone, .. } => all.extend(gone),
+        Verdict::Restore { new, .. } => all.extend(new.as_deref()),
         Verdict::Waits { .. }
         | Verdict::Keep
         | Verdict::Create { .. }
@@ -76,6 +78,7 @@ fn group(slot: &SlotDiff<'_>) -> u8 {
         | Verdict::Create { .. }
         | Verdict::Move { .. }
         | Verdict::Replace { .. }
+        | Verdict::Restore { .. }
         | Verdict::Remove { .. }
         | Verdict::Doubled
         | Verdict::Unknown

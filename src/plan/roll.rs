@@ -8,7 +8,7 @@ use crate::model::policy::{FailureAction, RollbackScope};
 use crate::model::text::SharedText;
 use crate::model::unit::Span;
 use crate::plan::build::Builder;
-use crate::plan::rollout::{OnFailure, Rollout};
+use crate::plan::rollout::{OnFailure, Rollout, Unit};
 use crate::plan::step::StepId;
 use crate::plan::tell::is_rolled;
 
@@ -44,7 +44,8 @@ impl Builder<'_> {
             let in_circle = slots.iter().any(|slot| forced.contains(&slot.slot));
             let rolls = slots.iter().any(|slot| is_rolled(&slot.verdict)) && !in_circle;
             let mut cleanup: Vec<StepId> = cleanup.into_iter().map(|step| self.append(step)).collect();
-            let Removed { stops, removals } = self.removed.remove(service).unwrap_or_default();
+            let Removed { mut stops, removals } = self.removed.remove(service).unwrap_or_default();
+            stops.extend(self.switch(&units, &cleanup));
             cleanup.extend(removals);
             rollouts.push(Rollout {
                 service: service.clone(),
@@ -53,6 +54,7 @@ impl Builder<'_> {
                 units,
                 cleanup,
                 stops,
+                canary: self.input.diff.canaries.contains(service),
                 on_failure: self.on_failure(service, &slots),
             });
         }
@@ -65,6 +67,7 @@ impl Builder<'_> {
                 units: Vec::new(),
                 cleanup: removals,
                 stops,
+                canary: false,
                 on_failure: None,
             });
         }
@@ -72,11 +75,35 @@ impl Builder<'_> {
         rollouts
     }
 
+    /// The switch of a blue-green: all old replicas stop once all new ones are up, and from then on these are watched.
+    fn switch(&mut self, units: &[Unit], cleanup: &[StepId]) -> Vec<StepId> {
+        let olds = std::mem::take(&mut self.olds);
+        let up: Vec<StepId> = units.iter().filter_map(|unit| unit.steps.last().copied()).collect();
+        let mut stops = Vec::new();
+        for old in olds {
+            let id = self.append(old);
+            self.edit(id, |step| step.after = up.as_slice().into());
+            stops.push(id);
+        }
+        if stops.is_empty() {
+            return stops;
+        }
+        for id in units
+            .iter()
+            .filter_map(|unit| unit.watch)
+            .chain(cleanup.iter().copied())
+        {
+            self.edit(id, |step| step.after.extend(stops.iter().copied()));
+        }
+        stops
+    }
+
     /// What a service's replicas that fail lead to.
     fn on_failure(&self, service: &ServiceName, slots: &[&SlotDiff<'_>]) -> Option<OnFailure> {
         let policy = self.policy(service).filter(|_| self.job(service).is_none())?;
         let updates = slots.iter().any(|slot| is_updated(&slot.verdict));
         Some(OnFailure {
+            strategy: policy.strategy,
             action: policy.failure_action,
             max_failure_ratio: policy.max_failure_ratio,
             rollback: policy.rollback,
@@ -120,6 +147,7 @@ fn is_updated(verdict: &Verdict<'_>) -> bool {
         | Verdict::Start { .. }
         | Verdict::Move { .. }
         | Verdict::Run { .. }
+        | Verdict::Restore { .. }
         | Verdict::Remove { .. }
         | Verdict::Doubled
         | Verdict::Unknown

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::name::{ServiceName, Slot};
 use crate::model::order::JobVersion;
-use crate::model::policy::{FailureAction, FailureRatio, RollbackPolicy};
+use crate::model::policy::{FailureAction, FailureRatio, RollbackPolicy, Strategy};
 use crate::model::text::SharedText;
 use crate::model::unit::Span;
 use crate::plan::step::{StepId, StepIds};
@@ -40,9 +40,13 @@ pub struct Rollout {
     /// Removals of containers that were replaced, or that the service has no more: each when all units and watches of this
     /// service ended well.
     pub cleanup: Vec<StepId>,
-    /// Stops of replicas that the service has no more; they are in no unit, and are taken back with it.
+    /// Stops of replicas that the service has no more, and those of a blue-green's old replicas, once all new ones are up; they are
+    /// in no unit, and are taken back with it.
     #[serde(default)]
     pub stops: Vec<StepId>,
+    /// Whether it stops when its units are done, and a person says whether the other replicas follow: what was replaced stays.
+    #[serde(default)]
+    pub canary: bool,
     /// What failed replicas lead to; none for a job, where no other run begins then.
     #[serde(default)]
     pub on_failure: Option<OnFailure>,
@@ -51,6 +55,8 @@ pub struct Rollout {
 /// What failed replicas lead to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OnFailure {
+    /// How its version takes the place of the one before.
+    pub strategy: Strategy,
     /// What is done once too many have failed.
     pub action: FailureAction,
     /// The share of the units which may fail before that.

@@ -6,9 +6,10 @@ use crate::diff::field::Difference;
 use crate::diff::{Diff, ServiceDiff, SlotDiff, Verdict};
 use crate::model::host::ObservedHost;
 use crate::model::image::Digest;
-use crate::model::journal::{EarlierVersion, JOURNAL_VERSIONS, JournalEnd, Memory, PlacedSlot};
+use crate::model::journal::{EarlierVersion, Halt, Halted, JOURNAL_VERSIONS, JournalEnd, Memory, PlacedSlot};
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::platform::Platform;
+use crate::model::policy::{FailureAction, FailureRatio, Strategy};
 use crate::model::unit::Span;
 use crate::observe::Observed;
 use crate::place::live::newest_record;
@@ -24,6 +25,9 @@ use crate::render::Target;
 
 pub(super) fn services(diff: &Diff<'_>, target: &Target, rollouts: &[Rollout]) -> Vec<ServiceChange> {
     let rollouts: BTreeMap<&ServiceName, &Rollout> = rollouts.iter().map(|one| (&one.service, one)).collect();
+    let stopped = |name: &ServiceName| {
+        target.halted.contains_key(name) || target.aborted.contains_key(name) || diff.canaries.contains(name)
+    };
     let one = |(name, service): (&ServiceName, &ServiceDiff<'_>)| {
         let rolls = service.slots.iter().any(|slot| is_rolled(&slot.verdict));
         ServiceChange {
@@ -36,7 +40,7 @@ pub(super) fn services(diff: &Diff<'_>, target: &Target, rollouts: &[Rollout]) -
                 None => String::new(),
             },
             fields: service.fields.iter().map(FieldChange::from).collect(),
-            slots: service.slots.iter().map(|slot| self::slot(slot, target)).collect(),
+            slots: service.slots.iter().map(|slot| self::slot(slot, stopped)).collect(),
         }
     };
     diff.services.iter().map(one).collect()
@@ -46,6 +50,7 @@ pub(super) fn services(diff: &Diff<'_>, target: &Target, rollouts: &[Rollout]) -
 pub(super) fn is_rolled(verdict: &Verdict<'_>) -> bool {
     match verdict {
         Verdict::Replace { .. } | Verdict::Move { .. } | Verdict::Update { .. } | Verdict::Run { .. } => true,
+        Verdict::Restore { .. } => true,
         Verdict::Keep
         | Verdict::Create { .. }
         | Verdict::Start { .. }
@@ -58,24 +63,51 @@ pub(super) fn is_rolled(verdict: &Verdict<'_>) -> bool {
 }
 
 fn how(rollout: &Rollout, is_job: bool) -> String {
-    let kind = if is_job { "runs once per version" } else { "rolling" };
+    let canary = rollout.canary.then(|| {
+        let (few, name) = (rollout.units.len(), &rollout.service);
+        format!("canary of {few}, then `cdk promote {name}` or `cdk abort {name}`")
+    });
+    if let Some(canary) = canary {
+        return format!("{canary}{}", failing(rollout));
+    }
+    let kind = match (is_job, rollout.on_failure.as_ref().map(|it| it.strategy)) {
+        (true, _) => "runs once per version",
+        (false, Some(Strategy::BlueGreen)) => "blue-green",
+        (false, Some(Strategy::Rolling | Strategy::Canary(_)) | None) => "rolling",
+    };
     if is_job && (rollout.parallelism == 0 || rollout.units.len() < 2) {
         return kind.to_owned();
     }
     if rollout.parallelism == 0 {
-        return "all at once".to_owned();
+        let kind = if kind == "rolling" { "all at once" } else { kind };
+        return format!("{kind}{}", failing(rollout));
     }
     let apart = if rollout.delay == Span::default() {
         String::new()
     } else {
         format!(", {} apart", rollout.delay)
     };
-    format!("{kind}, {} at a time{apart}", rollout.parallelism)
+    format!("{kind}, {} at a time{apart}{}", rollout.parallelism, failing(rollout))
 }
 
-fn slot(diff: &SlotDiff<'_>, target: &Target) -> SlotChange {
+/// What failed replicas lead to, unless it is what they always do: to stop at the first.
+fn failing(rollout: &Rollout) -> String {
+    let Some(on_failure) = rollout.on_failure.as_ref().filter(|it| it.version.is_some()) else {
+        return String::new();
+    };
+    let some = on_failure.max_failure_ratio != FailureRatio::default();
+    match (on_failure.action, some) {
+        (FailureAction::Pause, false) => String::new(),
+        (FailureAction::Pause, true) => format!(", pause above {} failures", on_failure.max_failure_ratio),
+        (FailureAction::Rollback, false) => ", roll back at the first failure".to_owned(),
+        (FailureAction::Rollback, true) => format!(", roll back above {} failures", on_failure.max_failure_ratio),
+        (FailureAction::Continue, _) => ", past failures".to_owned(),
+    }
+}
+
+fn slot(diff: &SlotDiff<'_>, stopped: impl Fn(&ServiceName) -> bool) -> SlotChange {
     let action = match action(&diff.verdict) {
-        Action::Wait if target.halted.contains_key(&diff.slot.service) => Action::Hold,
+        Action::Wait if stopped(&diff.slot.service) => Action::Hold,
         action => action,
     };
     SlotChange {
@@ -95,7 +127,7 @@ fn action(verdict: &Verdict<'_>) -> Action {
         Verdict::Create { .. } => Action::Create,
         Verdict::Update { .. } => Action::Update,
         Verdict::Start { .. } => Action::Start,
-        Verdict::Replace { .. } => Action::Replace,
+        Verdict::Replace { .. } | Verdict::Restore { .. } => Action::Replace,
         Verdict::Move { .. } => Action::Move,
         Verdict::Run { .. } => Action::Run,
         Verdict::Remove { .. } | Verdict::Doubled => Action::Remove,
@@ -164,6 +196,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
             | Verdict::Replace { .. }
             | Verdict::Move { .. }
             | Verdict::Run { .. }
+            | Verdict::Restore { .. }
             | Verdict::Remove { .. }
             | Verdict::Doubled
             | Verdict::Unknown
@@ -173,6 +206,8 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
             if let Some(halted) = target.halted.get(name) {
                 let (service, halted) = (name.clone(), halted.clone());
                 notes.push(Note::Halted { service, halted });
+            }
+            if target.halted.contains_key(name) || target.aborted.contains_key(name) || diff.canaries.contains(name) {
                 continue;
             }
             let (service, why) = (name.clone(), slot.why.to_string());
@@ -311,8 +346,14 @@ pub(super) fn memory(target: &Target, placement: &Placement, observed: &Observed
     let halted = halted.filter(|(name, _)| {
         target.services.contains_key(*name) && rollouts.iter().all(|rollout| rollout.service != **name)
     });
+    let aborted = target.aborted.iter().map(|(name, halted)| {
+        let how = Halt::RolledBack;
+        let halted = Halted { how, ..halted.clone() };
+        (name.clone(), halted)
+    });
+    let halted = halted.map(|(name, halted)| (name.clone(), halted.clone()));
     Memory {
-        halted: halted.map(|(name, halted)| (name.clone(), halted.clone())).collect(),
+        halted: halted.chain(aborted).collect(),
         platforms: platforms(target, observed, &versions),
         versions,
         ..placement.memory.clone()

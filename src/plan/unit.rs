@@ -5,8 +5,9 @@ use std::sync::Arc;
 use thin_vec::{ThinVec, thin_vec};
 
 use crate::diff::{SlotDiff, Verdict};
-use crate::model::name::{HostName, Slot, SlotKey, container_name, retired_name};
+use crate::model::name::{HostName, Slot, SlotKey, aborted_name, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
+use crate::model::policy::Strategy;
 use crate::model::replica::ReplicaSpec;
 use crate::model::setting::{Limits, Restart};
 use crate::model::text::SharedText;
@@ -140,6 +141,10 @@ impl<'i> Builder<'i> {
                 self.replace(&mut draft, spec, old.as_deref(), drop, *beside && !stop_first);
                 true
             }
+            Verdict::Restore { old, new, beside } => {
+                self.restore(&mut draft, old, new.as_deref(), *beside);
+                true
+            }
             Verdict::Keep
             | Verdict::Remove { .. }
             | Verdict::Doubled
@@ -150,6 +155,11 @@ impl<'i> Builder<'i> {
         let (name, monitor, timeout) = (draft.name.clone(), policy.monitor, policy.timeout);
         if waits {
             self.gate(&mut draft, GateOp::Up { name, monitor, timeout });
+            let back = self.unproven(diff);
+            if let Some(first) = draft.steps.first().copied().filter(|_| !back.is_empty()) {
+                // It begins with the stop that takes a start back.
+                self.edit(first, |step| step.undo = back);
+            }
         }
         if let Verdict::Replace {
             old: Some(old), beside, ..
@@ -160,7 +170,14 @@ impl<'i> Builder<'i> {
             && let Some(gone) = draft.cleanup.iter().find(|gone| *gone.standing == **old)
         {
             let name = gone.name.clone();
-            self.stop(&mut draft, old, &name);
+            match policy.strategy {
+                Strategy::BlueGreen => self.olds.push(Step {
+                    pre: is(&name, old),
+                    undo: thin_vec![start(&name)],
+                    ..blank(old.host, Some(draft.slot), stop(&name), draft.why)
+                }),
+                Strategy::Rolling | Strategy::Canary(_) => self.stop(&mut draft, old, &name),
+            }
         }
         self.stop_extras(&mut draft, extras);
         Some(self.finish(draft, waits, policy.monitor))
@@ -252,7 +269,9 @@ impl<'i> Builder<'i> {
         }
         let name = if old.in_place {
             let op = rename(&draft.name, &retired);
-            let undo = thin_vec![rename(&retired, &draft.name)];
+            let mut undo = thin_vec![rename(&retired, &draft.name)];
+            // One that stands still by an apply that was cut off: where its successor fails, git wants it to run all the same.
+            undo.extend((!old.is_live()).then(|| start(&draft.name)));
             self.act(draft, old.host, op, is(&draft.name, old), undo);
             retired
         } else {
@@ -260,6 +279,63 @@ impl<'i> Builder<'i> {
         };
         draft.cleanup.push(Gone { standing: old, name });
         self.create(draft, spec, (!old.in_place).then_some(&before));
+    }
+
+    /// The way back of a replica that an update made which was cut off: to what was before, which still stands beside it.
+    fn unproven(&self, diff: &SlotDiff<'_>) -> ThinVec<Op> {
+        let Verdict::Start { here } = &diff.verdict else {
+            return ThinVec::new();
+        };
+        let retired = retired_name(&self.input.target.cluster, &diff.slot);
+        let before = diff
+            .extras
+            .iter()
+            .find(|one| one.host == here.host && one.name == retired);
+        let Some(before) = before.filter(|_| here.in_place) else {
+            return ThinVec::new();
+        };
+        let (name, retired) = (SharedText::from(here.name.as_ref()), retired.into());
+        let mut back = thin_vec![stop(&name), remove(&name), rename(&retired, &name)];
+        back.extend((!before.is_live()).then(|| start(&name)));
+        back
+    }
+
+    /// Brings back what a replica was before its update, and puts aside what it is.
+    fn restore<'d, 'a>(
+        &mut self,
+        draft: &mut Draft<'d, 'a>,
+        old: &'d Standing<'a>,
+        new: Option<&'d Standing<'a>>,
+        beside: bool,
+    ) {
+        let (name, retired) = (draft.name.clone(), SharedText::from(old.name.as_ref()));
+        let begins = |name: &SharedText| (start(name), thin_vec![stop(name)]);
+        if beside && !old.is_live() {
+            let (op, undo) = begins(&retired);
+            self.act(draft, old.host, op, is(&retired, old), undo);
+            let policy = self.policy(&draft.slot.service).unwrap_or_default();
+            let (monitor, timeout) = (policy.monitor, policy.timeout);
+            let name = retired.clone();
+            self.gate(draft, GateOp::Up { name, monitor, timeout });
+        }
+        if let Some(new) = new {
+            let aside: SharedText = aborted_name(&self.input.target.cluster, draft.slot).into();
+            if new.is_live() {
+                self.stop(draft, new, &name);
+            }
+            let undo = thin_vec![rename(&aside, &name)];
+            self.act(draft, new.host, rename(&name, &aside), is(&name, new), undo);
+            draft.cleanup.push(Gone {
+                standing: new,
+                name: aside,
+            });
+        }
+        let undo = thin_vec![rename(&name, &retired)];
+        self.act(draft, old.host, rename(&retired, &name), is(&retired, old), undo);
+        if !beside && !old.is_live() {
+            let (op, undo) = begins(&name);
+            self.act(draft, old.host, op, is(&name, old), undo);
+        }
     }
 
     fn stop_extras<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, extras: Vec<&'d Standing<'a>>) {

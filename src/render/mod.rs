@@ -12,17 +12,18 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use crate::model::blob::{Blob, BlobDigest};
 use crate::model::container::ContainerSpec;
 use crate::model::image::ImageRef;
-use crate::model::journal::Halted;
+use crate::model::journal::{Halted, JournalRecord};
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::network::NetworkSpec;
 use crate::model::order::{Dependency, JobVersion};
-use crate::model::policy::UpdatePolicy;
+use crate::model::policy::{Strategy, UpdatePolicy};
 use crate::model::problem::Problem;
 use crate::model::replica::ReplicaSpec;
 use crate::model::revision::Revision;
 use crate::model::text::SharedText;
 use crate::model::unit::Reserved;
 use crate::model::volume::VolumeSpec;
+use crate::place::asked::Asked;
 use crate::place::{HostAnswer, Placement};
 use crate::render::container::{Renderer, endpoints};
 use crate::resolve::desired::{Desired, Network, Volume};
@@ -80,6 +81,8 @@ pub struct Target {
     pub volumes: BTreeSet<String>,
     /// The services that are left alone, because what git wants of them has failed.
     pub halted: BTreeMap<ServiceName, Halted>,
+    /// The services whose update goes back, as far as it went.
+    pub aborted: BTreeMap<ServiceName, Halted>,
 }
 
 /// Renders what each host is to hold.
@@ -97,6 +100,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         past: BTreeMap::new(),
         volumes: desired.volumes.values().map(|volume| volume.name.clone()).collect(),
         halted: BTreeMap::new(),
+        aborted: BTreeMap::new(),
     };
     let networks = network::own(desired);
     let volumes: BTreeMap<&str, &Volume> = desired.volumes.values().map(|it| (it.name.as_str(), it)).collect();
@@ -170,6 +174,18 @@ fn zones_by(desired: &Desired, label: &str) -> BTreeMap<HostName, SharedText> {
 }
 
 impl Target {
+    /// Heeds what a person says of updates that have stopped: on with them all, or back. `last` is the newest journal record.
+    pub fn take_up(&mut self, asked: &Asked, last: Option<&JournalRecord>) {
+        for name in &asked.promote {
+            if let Some(service) = self.services.get_mut(name) {
+                service.policy.strategy = Strategy::Rolling;
+            }
+        }
+        let halted = last.into_iter().flat_map(|last| &last.memory.halted);
+        let aborted = halted.filter(|(name, _)| asked.abort.contains(*name));
+        self.aborted = aborted.map(|(name, halted)| (name.clone(), halted.clone())).collect();
+    }
+
     /// Notes the volumes and networks of the cluster's own that a container needs on a host.
     fn needs(
         &mut self,

@@ -1,10 +1,12 @@
 //! How an apply ended, in a sentence or as data.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::execute::outcome::{Outcome, StepEnd};
+use crate::execute::outcome::{Outcome, ServiceEnd, StepEnd};
+use crate::model::name::ServiceName;
 use crate::plan::step::{Note, Plan, StepId};
 use crate::report::json;
 use crate::report::style::{Paint, Style};
@@ -31,6 +33,8 @@ pub struct OutcomeDocument {
     pub skipped: usize,
     /// Those that failed.
     pub failed: Vec<FailedStep>,
+    /// How each service's rollout ended.
+    pub services: BTreeMap<ServiceName, ServiceEnd>,
     /// Whether a signal cut it short.
     pub interrupted: bool,
     /// What could not be done: hosts that don't answer, replicas that fit nowhere.
@@ -69,6 +73,7 @@ pub fn document(plan: &Plan, outcome: &Outcome) -> OutcomeDocument {
         undone,
         skipped: plan.steps.len().saturating_sub(begun),
         failed,
+        services: outcome.services.clone(),
         interrupted: outcome.interrupted,
         left: left(plan),
         took_ms: u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
@@ -133,17 +138,43 @@ pub fn text(plan: &Plan, outcome: &Outcome, style: Style) -> String {
         parts.join(", "),
         time(took)
     );
-    if !whole {
+    if !whole && (outcome.is_broken(plan) || outcome.interrupted) {
         out.push_str(" The same command again goes on from there.");
     }
     out.push('\n');
     if told.len() > 1 {
         told.iter().for_each(|line| out.push_str(&format!("  {line}\n")));
     }
+    for line in outcome
+        .services
+        .iter()
+        .filter_map(|(service, end)| ended(service, *end))
+    {
+        out.push_str(&format!("{} {line}\n", style.paint(Paint::Warn, "!")));
+    }
     for line in &document.left {
         out.push_str(&format!("{} {line}\n", style.paint(Paint::Warn, "!")));
     }
     out
+}
+
+/// What a person should know of how a service's rollout ended.
+fn ended(service: &ServiceName, end: ServiceEnd) -> Option<String> {
+    let retry = format!("change it in git, or try it again with `cdk apply --retry {service}`");
+    match end {
+        ServiceEnd::Done | ServiceEnd::Left => None,
+        ServiceEnd::Paused => Some(format!("{service} is paused where it failed; {retry}")),
+        ServiceEnd::Waiting => Some(format!(
+            "{service} waits: go on with `cdk promote {service}`, or back with `cdk abort {service}`"
+        )),
+        ServiceEnd::RolledBack => Some(format!(
+            "{service} failed and was rolled back to what it was; this version is held: {retry}"
+        )),
+        ServiceEnd::TakenAlong => Some(format!(
+            "{service} was rolled back with the service that failed (`cluster.rollback: all`)"
+        )),
+        ServiceEnd::Stuck => Some(format!("{service} failed, and not all of it could be rolled back")),
+    }
 }
 
 /// The outcome as JSON text.

@@ -54,6 +54,7 @@ impl<W: Write> Reporter for Lines<W> {
             Event::Failed { .. }
             | Event::Undone { error: Some(_), .. }
             | Event::Back { error: Some(_), .. }
+            | Event::Waits(_)
             | Event::Paused(_)
             | Event::RollingBack(_)
             | Event::Left(_)
@@ -86,6 +87,7 @@ pub fn ends(event: &Event) -> bool {
         Event::Started(_)
         | Event::Undone { .. }
         | Event::Delay(..)
+        | Event::Waits(_)
         | Event::Paused(_)
         | Event::RollingBack(_)
         | Event::Back { .. }
@@ -149,6 +151,10 @@ pub fn words(plan: &Plan, event: &Event, ended: usize, style: Style) -> String {
         Event::Left(step) => format!("{}  still runs, and is left to: the next apply waits for it", at(*step)),
         Event::Skipped(step) => format!("{}  not begun", at(*step)),
         Event::Delay(service, time) => format!("{service}  waits {} before the next replica", short_time(*time)),
+        Event::Waits(service) => format!(
+            "{service}  {}: its canary is up, and no other replica begins",
+            style.paint(Paint::Warn, "waits")
+        ),
         Event::Paused(service) => format!(
             "{service}  {}: no other replica begins",
             style.paint(Paint::Warn, "paused")

@@ -200,7 +200,8 @@ pub fn text(status: &Status, style: Style) -> String {
             | JournalEnd::Failed
             | JournalEnd::Interrupted
             | JournalEnd::RolledBack
-            | JournalEnd::Paused => last.end.to_string(),
+            | JournalEnd::Paused
+            | JournalEnd::Waiting => last.end.to_string(),
         };
         lines.push(format!("last apply  {revision}, {}{by}: {end}", clean(&last.at)));
     }

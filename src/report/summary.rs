@@ -110,6 +110,11 @@ fn held(service: &ServiceName, halted: &Halted) -> String {
     let what = match how {
         Halt::Paused => format!("{service} is paused: its update{at} failed"),
         Halt::RolledBack => format!("{service} is held: its update{at} failed and was rolled back"),
+        Halt::Canary => {
+            return format!(
+                "{service} waits: its update{at} runs as a canary; go on with `cdk promote {service}`, or back with `cdk abort {service}`"
+            );
+        }
     };
     let why = match why.is_empty() {
         true => String::new(),

@@ -87,6 +87,7 @@ impl Reporter for Terminal {
             }
             Event::Undone { .. }
             | Event::Delay(..)
+            | Event::Waits(_)
             | Event::Paused(_)
             | Event::RollingBack(_)
             | Event::Back { .. }
@@ -96,6 +97,7 @@ impl Reporter for Terminal {
         let aloud = match event {
             Event::Failed { .. }
             | Event::Undone { .. }
+            | Event::Waits(_)
             | Event::Paused(_)
             | Event::RollingBack(_)
             | Event::Back { .. }

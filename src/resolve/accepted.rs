@@ -64,7 +64,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("cluster", &["hooks", "keep"]),
     ("hosts.*", &["public_addresses"]),
     ("services.*.deploy", &["autoscale"]),
-    ("services.*.deploy.update_config", &["canary", "gate", "strategy"]),
+    ("services.*.deploy.update_config", &["gate"]),
+    ("services.*.deploy.update_config.canary", &["abort", "every", "weights"]),
 ];
 
 /// The keys of the map at `path` that are accepted and not in force yet.

@@ -35,11 +35,13 @@ pub fn policy(update: &UpdateShape, rollback: Option<&RollbackShape>, is_job: bo
         canary,
     } = update;
     let built_in = UpdatePolicy::default();
+    // Of a blue-green all new ones stand beside the old ones anyway.
+    let at_once = is_job || *strategy == Some(UpdateStrategyShape::BlueGreen);
     let first = canary.as_ref().and_then(|canary| canary.replicas.as_ref());
     UpdatePolicy {
         parallelism: parallelism
             .as_ref()
-            .map_or(if is_job { 0 } else { built_in.parallelism }, |count| count.0.0),
+            .map_or(if at_once { 0 } else { built_in.parallelism }, |count| count.0.0),
         delay: delay.as_ref().map_or(built_in.delay, |span| span.0),
         order: match order {
             Some(OrderShape::StartFirst) => Order::StartFirst,

@@ -13,6 +13,8 @@ mod interrupts;
 mod jobs;
 #[path = "execute/rollback.rs"]
 mod rollback;
+#[path = "execute/updates.rs"]
+mod updates;
 
 use cdk::execute::outcome::Event;
 use cdk::execute::stop::Stop;

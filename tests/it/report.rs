@@ -134,6 +134,7 @@ fn waves_follow_workers_delays_and_edges() {
         units,
         cleanup: vec![StepId(9)],
         stops: Vec::new(),
+        canary: false,
         on_failure: None,
     };
     let mut rolling = Plan {

@@ -22,7 +22,7 @@ pub enum UpdateStrategyShape {
     Rolling,
     /// All new ones beside the old ones, then all at once.
     BlueGreen,
-    /// A few, then more and more of what comes in.
+    /// A few, and a person says whether the others follow.
     Canary,
 }
 

@@ -227,6 +227,7 @@ impl Maker {
             units: Vec::new(),
             cleanup: Vec::new(),
             stops: Vec::new(),
+            canary: false,
             on_failure: None,
         };
         let change = ServiceChange {

@@ -504,7 +504,7 @@ fn a_global_service_is_on_each_host_that_fits() {
 }
 
 #[test]
-fn of_a_cut_off_replacement_the_one_that_does_its_work_is_kept_to_go_back_to() {
+fn of_a_cut_off_replacement_what_was_before_it_is_kept_to_go_back_to() {
     let desired = desired(&["h1"], vec![("web", service("web:3", 1))]);
     let with = |new: &str, old: &str| {
         observed(&format!(
@@ -513,13 +513,19 @@ fn of_a_cut_off_replacement_the_one_that_does_its_work_is_kept_to_go_back_to() {
                 {{id: o, name: shop.web.1.old, owner: {{slot: web.1, image: 'web:1'}}, state: {old}}}]}}}}"
         ))
     };
+    // The second version runs, but its update did not end well: it is the first one that comes back where the third fails.
     let well = planned(&desired, &with("{running: {}}", "{exited: {code: 0}}"));
     assert_eq!(
         steps(&well)[1..4],
+        ["h1: stop shop.web.1", "h1: remove shop.web.1", "h1: create shop.web.1"]
+    );
+    let back: Vec<String> = well.steps[3].undo.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        back,
         [
-            "h1: remove shop.web.1.old",
-            "h1: stop shop.web.1",
-            "h1: rename shop.web.1 to shop.web.1.old"
+            "remove shop.web.1",
+            "rename shop.web.1.old to shop.web.1",
+            "start shop.web.1"
         ]
     );
     let broken = planned(&desired, &with("{exited: {code: 1}}", "{running: {}}"));

@@ -212,13 +212,20 @@ pub fn surveyed<'a>(desired: &Desired, observed: &'a Observed) -> (Placement, St
 
 /// The pure floors, one after the other.
 pub fn planned(desired: &Desired, observed: &Observed) -> Plan {
-    let (placement, standing) = surveyed(desired, observed);
+    planned_as(desired, observed, &Asked::default())
+}
+
+/// The same, with what a person asks for.
+pub fn planned_as(desired: &Desired, observed: &Observed, asked: &Asked) -> Plan {
+    let (placement, standing) = place(desired, observed, &counts(desired, observed), asked);
     let mut target = render(desired, &placement).unwrap();
-    target.halted = halted(desired, observed, newest_record(observed), &BTreeSet::new());
+    let last = newest_record(observed);
+    target.halted = halted(desired, observed, last, &asked.taken_up());
+    target.take_up(asked, last);
     let diff = diff(&target, &placement, observed, &standing);
     plan(Input {
         target: &target,
-        versions: &versions(desired, observed, desired.services.keys()),
+        versions: &versions(desired, observed, diff.changed()),
         rollback: desired.cluster.rollback,
         placement: &placement,
         observed,
