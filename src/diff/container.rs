@@ -1,5 +1,6 @@
 //! What is to happen to one wanted replica, by what stands of it. Comparing fields is `field`'s and `image`'s.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
@@ -112,7 +113,23 @@ impl<'t, 'a> Judge<'t, 'a> {
             | ContainerState::Exited { .. } => true,
             ContainerState::Paused | ContainerState::Dead => false,
         };
-        let mut own = if changes.list.is_empty() && usable {
+        let retired = retired_name(&self.target.cluster, case.slot);
+        let as_wanted = |one: &Standing<'a>| {
+            // One that started beside it has other ports, all of them as good.
+            let moved = case.assignment.spare.is_some() && self.starts_first();
+            let spec = match one.ports.filter(|_| moved) {
+                Some(ports) => Cow::Owned(case.spec.with_ports(&ports.iter().cloned().collect::<Vec<_>>())),
+                None => Cow::Borrowed(&**case.spec),
+            };
+            one.name == retired && self.compared(&spec, one).list.is_empty()
+        };
+        let before = match changes.list.is_empty() || !here.in_place {
+            true => None,
+            false => others.iter().position(as_wanted),
+        };
+        let mut own = if let Some(at) = before {
+            self.restored(&case, here, others, at, changes)
+        } else if changes.list.is_empty() && usable {
             let (verdict, why) = kept(&here, !others.is_empty() || !case.elsewhere.is_empty());
             let mut own = entry(case.slot, host, verdict, why);
             own.extras = others;
@@ -146,6 +163,27 @@ impl<'t, 'a> Judge<'t, 'a> {
         }
         own.from = None;
         (own, doubles)
+    }
+
+    /// A replica that is as git wants it by what it was before an update that did not end well, and which still stands.
+    fn restored(
+        &self,
+        case: &Case<'_, 'a>,
+        here: Standing<'a>,
+        mut others: Vec<Standing<'a>>,
+        at: usize,
+        changes: Changes,
+    ) -> SlotDiff<'a> {
+        let verdict = Verdict::Restore {
+            old: Box::new(others.remove(at)),
+            new: Some(Box::new(here)),
+            beside: self.starts_first(),
+        };
+        let why = "what it was before still stands";
+        let mut own = entry(case.slot, &case.assignment.host, verdict, why.into());
+        own.fields = changes.list.into();
+        own.extras = others;
+        own
     }
 
     /// Whether a new replica starts while the old one runs.

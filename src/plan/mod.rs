@@ -4,9 +4,11 @@ pub mod lint;
 pub mod rollout;
 pub mod step;
 
+mod back;
 mod build;
 mod depends;
 mod file;
+mod how;
 mod images;
 mod inert;
 mod job;

@@ -9,14 +9,13 @@ use crate::model::image::Digest;
 use crate::model::journal::{EarlierVersion, Halt, Halted, JOURNAL_VERSIONS, JournalEnd, Memory, PlacedSlot};
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::platform::Platform;
-use crate::model::policy::{FailureAction, FailureRatio, Strategy};
-use crate::model::unit::Span;
 use crate::observe::Observed;
 use crate::place::live::newest_record;
 use crate::place::reason::Reason;
 use crate::place::{Denial, HostAnswer, Placement};
 use crate::plan::Input;
 use crate::plan::depends::unchecked;
+use crate::plan::how::how;
 use crate::plan::inert::without_effect;
 use crate::plan::network;
 use crate::plan::rollout::Rollout;
@@ -59,49 +58,6 @@ pub(super) fn is_rolled(verdict: &Verdict<'_>) -> bool {
         | Verdict::Unknown
         | Verdict::Unplaced
         | Verdict::Waits { .. } => false,
-    }
-}
-
-fn how(rollout: &Rollout, is_job: bool) -> String {
-    let canary = rollout.canary.then(|| {
-        let (few, name) = (rollout.units.len(), &rollout.service);
-        format!("canary of {few}, then `cdk promote {name}` or `cdk abort {name}`")
-    });
-    if let Some(canary) = canary {
-        return format!("{canary}{}", failing(rollout));
-    }
-    let kind = match (is_job, rollout.on_failure.as_ref().map(|it| it.strategy)) {
-        (true, _) => "runs once per version",
-        (false, Some(Strategy::BlueGreen)) => "blue-green",
-        (false, Some(Strategy::Rolling | Strategy::Canary(_)) | None) => "rolling",
-    };
-    if is_job && (rollout.parallelism == 0 || rollout.units.len() < 2) {
-        return kind.to_owned();
-    }
-    if rollout.parallelism == 0 {
-        let kind = if kind == "rolling" { "all at once" } else { kind };
-        return format!("{kind}{}", failing(rollout));
-    }
-    let apart = if rollout.delay == Span::default() {
-        String::new()
-    } else {
-        format!(", {} apart", rollout.delay)
-    };
-    format!("{kind}, {} at a time{apart}{}", rollout.parallelism, failing(rollout))
-}
-
-/// What failed replicas lead to, unless it is what they always do: to stop at the first.
-fn failing(rollout: &Rollout) -> String {
-    let Some(on_failure) = rollout.on_failure.as_ref().filter(|it| it.version.is_some()) else {
-        return String::new();
-    };
-    let some = on_failure.max_failure_ratio != FailureRatio::default();
-    match (on_failure.action, some) {
-        (FailureAction::Pause, false) => String::new(),
-        (FailureAction::Pause, true) => format!(", pause above {} failures", on_failure.max_failure_ratio),
-        (FailureAction::Rollback, false) => ", roll back at the first failure".to_owned(),
-        (FailureAction::Rollback, true) => format!(", roll back above {} failures", on_failure.max_failure_ratio),
-        (FailureAction::Continue, _) => ", past failures".to_owned(),
     }
 }
 
@@ -293,6 +249,11 @@ pub(super) fn placement(input: Input<'_>) -> BTreeMap<Slot, PlacedSlot> {
             && let Some(placed) = all.get_mut(&slot.slot)
         {
             placed.ports = spec.ports().cloned().collect();
+        }
+        if let Verdict::Restore { old, .. } = &slot.verdict
+            && let Some(placed) = all.get_mut(&slot.slot)
+        {
+            placed.ports = old.ports.into_iter().flatten().cloned().collect();
         }
         if let Verdict::Waits { stands } = slot.verdict {
             all.remove(&slot.slot);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thin_vec::{ThinVec, thin_vec};
 
 use crate::diff::{SlotDiff, Verdict};
-use crate::model::name::{HostName, Slot, SlotKey, aborted_name, container_name, retired_name};
+use crate::model::name::{HostName, Slot, SlotKey, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
 use crate::model::policy::Strategy;
 use crate::model::replica::ReplicaSpec;
@@ -28,9 +28,9 @@ pub(super) struct Draft<'d, 'a> {
     /// The name that it is to have.
     pub(super) name: SharedText,
     why: &'d SharedText,
-    diff: &'d SlotDiff<'a>,
-    steps: StepIds,
-    cleanup: Vec<Gone<'d, 'a>>,
+    pub(super) diff: &'d SlotDiff<'a>,
+    pub(super) steps: StepIds,
+    pub(super) cleanup: Vec<Gone<'d, 'a>>,
     /// What comes before its first step: that networks are there again which its containers are on.
     ready: Vec<StepId>,
     /// Whether others may have its ports as soon as it lets go of them, and not only when it no longer wants them back.
@@ -40,9 +40,9 @@ pub(super) struct Draft<'d, 'a> {
 }
 
 /// A container that is removed once all went well, under the name that it has then.
-struct Gone<'d, 'a> {
-    standing: &'d Standing<'a>,
-    name: SharedText,
+pub(super) struct Gone<'d, 'a> {
+    pub(super) standing: &'d Standing<'a>,
+    pub(super) name: SharedText,
 }
 
 /// The container of that name is the one that was seen.
@@ -155,29 +155,10 @@ impl<'i> Builder<'i> {
         let (name, monitor, timeout) = (draft.name.clone(), policy.monitor, policy.timeout);
         if waits {
             self.gate(&mut draft, GateOp::Up { name, monitor, timeout });
-            let back = self.unproven(diff);
-            if let Some(first) = draft.steps.first().copied().filter(|_| !back.is_empty()) {
-                // It begins with the stop that takes a start back.
-                self.edit(first, |step| step.undo = back);
-            }
+            self.leads_back(&draft);
         }
-        if let Verdict::Replace {
-            old: Some(old), beside, ..
-        } = &diff.verdict
-            && *beside
-            && !stop_first
-            && old.is_live()
-            && let Some(gone) = draft.cleanup.iter().find(|gone| *gone.standing == **old)
-        {
-            let name = gone.name.clone();
-            match policy.strategy {
-                Strategy::BlueGreen => self.olds.push(Step {
-                    pre: is(&name, old),
-                    undo: thin_vec![start(&name)],
-                    ..blank(old.host, Some(draft.slot), stop(&name), draft.why)
-                }),
-                Strategy::Rolling | Strategy::Canary(_) => self.stop(&mut draft, old, &name),
-            }
+        if !stop_first {
+            self.stop_old(&mut draft, policy.strategy);
         }
         self.stop_extras(&mut draft, extras);
         Some(self.finish(draft, waits, policy.monitor))
@@ -281,60 +262,27 @@ impl<'i> Builder<'i> {
         self.create(draft, spec, (!old.in_place).then_some(&before));
     }
 
-    /// The way back of a replica that an update made which was cut off: to what was before, which still stands beside it.
-    fn unproven(&self, diff: &SlotDiff<'_>) -> ThinVec<Op> {
-        let Verdict::Start { here } = &diff.verdict else {
-            return ThinVec::new();
+    /// Stops what was replaced once its successor is up; of a blue-green when all successors are.
+    fn stop_old<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, strategy: Strategy) {
+        let Verdict::Replace {
+            old: Some(old),
+            beside: true,
+            ..
+        } = &draft.diff.verdict
+        else {
+            return;
         };
-        let retired = retired_name(&self.input.target.cluster, &diff.slot);
-        let before = diff
-            .extras
-            .iter()
-            .find(|one| one.host == here.host && one.name == retired);
-        let Some(before) = before.filter(|_| here.in_place) else {
-            return ThinVec::new();
+        let gone = draft.cleanup.iter().find(|gone| *gone.standing == **old);
+        let Some(name) = gone.map(|gone| gone.name.clone()).filter(|_| old.is_live()) else {
+            return;
         };
-        let (name, retired) = (SharedText::from(here.name.as_ref()), retired.into());
-        let mut back = thin_vec![stop(&name), remove(&name), rename(&retired, &name)];
-        back.extend((!before.is_live()).then(|| start(&name)));
-        back
-    }
-
-    /// Brings back what a replica was before its update, and puts aside what it is.
-    fn restore<'d, 'a>(
-        &mut self,
-        draft: &mut Draft<'d, 'a>,
-        old: &'d Standing<'a>,
-        new: Option<&'d Standing<'a>>,
-        beside: bool,
-    ) {
-        let (name, retired) = (draft.name.clone(), SharedText::from(old.name.as_ref()));
-        let begins = |name: &SharedText| (start(name), thin_vec![stop(name)]);
-        if beside && !old.is_live() {
-            let (op, undo) = begins(&retired);
-            self.act(draft, old.host, op, is(&retired, old), undo);
-            let policy = self.policy(&draft.slot.service).unwrap_or_default();
-            let (monitor, timeout) = (policy.monitor, policy.timeout);
-            let name = retired.clone();
-            self.gate(draft, GateOp::Up { name, monitor, timeout });
-        }
-        if let Some(new) = new {
-            let aside: SharedText = aborted_name(&self.input.target.cluster, draft.slot).into();
-            if new.is_live() {
-                self.stop(draft, new, &name);
-            }
-            let undo = thin_vec![rename(&aside, &name)];
-            self.act(draft, new.host, rename(&name, &aside), is(&name, new), undo);
-            draft.cleanup.push(Gone {
-                standing: new,
-                name: aside,
-            });
-        }
-        let undo = thin_vec![rename(&name, &retired)];
-        self.act(draft, old.host, rename(&retired, &name), is(&retired, old), undo);
-        if !beside && !old.is_live() {
-            let (op, undo) = begins(&name);
-            self.act(draft, old.host, op, is(&name, old), undo);
+        match strategy {
+            Strategy::BlueGreen => self.olds.push(Step {
+                pre: is(&name, old),
+                undo: thin_vec![start(&name)],
+                ..blank(old.host, Some(draft.slot), stop(&name), draft.why)
+            }),
+            Strategy::Rolling | Strategy::Canary(_) => self.stop(draft, old, &name),
         }
     }
 
@@ -348,7 +296,7 @@ impl<'i> Builder<'i> {
         }
     }
 
-    fn stop<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, standing: &'d Standing<'a>, name: &SharedText) {
+    pub(super) fn stop<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, standing: &'d Standing<'a>, name: &SharedText) {
         let id = self.act(
             draft,
             standing.host,
@@ -363,7 +311,7 @@ impl<'i> Builder<'i> {
         }
     }
 
-    fn gate(&mut self, draft: &mut Draft<'_, '_>, gate: GateOp) {
+    pub(super) fn gate(&mut self, draft: &mut Draft<'_, '_>, gate: GateOp) {
         self.act(draft, draft.host, Op::Gate(gate), Precondition::None, ThinVec::new());
     }
 

@@ -131,16 +131,7 @@ fn what_has_no_effect_yet_is_told_and_changes_nothing() {
     let expected = "\
 shop: 3 services, 2 hosts, no problem found
 Not in force yet in this version of cdk:
-  cluster.hooks                            cdk.yaml:8:3
-  cluster.keep                             cdk.yaml:4:3
-  deploy.autoscale (cache, web)            services/data.yaml:2:38
-  deploy.update_config.canary (web)        services/web.yaml:13:9
-  deploy.update_config.gate (db, web)      services/data.yaml:3:73
-  deploy.update_config.strategy (db, web)  services/data.yaml:3:92
-  firewall                                 firewall.yaml:1:1
-  hosts.*.public_addresses (bj-01, bj-02)  hosts.yaml:2:65
-  ingress                                  ingress.yaml:1:1
-";
+XXX";
     assert_eq!(check::text(&whole), expected);
     let paths: Vec<&str> = whole.not_in_force.iter().map(|told| told.path.as_str()).collect();
     assert!(

@@ -21,4 +21,5 @@ mod strangers;
 mod table;
 mod unknown;
 mod unreachable;
+mod updates;
 mod users;

@@ -153,7 +153,7 @@ fn a_version_that_never_becomes_healthy_leaves_the_old_one_serving() {
     );
     scene.edit("services/web.yaml", &lab::app(1), &lab::app(2));
     scene.commit("never well");
-    scene.cdk(&["apply", "--yes"]).ended(4).says("healthy");
+    scene.cdk(&["apply", "--yes"]).ended(9).says("healthy").says("paused");
     scene.runs("web", 3, &lab::app(1));
     let after: Vec<String> = scene.containers().into_iter().map(|one| one.id).collect();
     assert_eq!(
