@@ -99,7 +99,8 @@ const PLAIN: [(&str, &str); 3] = [
         "cluster:
   name: shop
   include: [hosts.yaml, services.yaml]
-  defaults: {update_config: {monitor: 7s}}
+  rollback: all
+  defaults: {update_config: {failure_action: rollback, monitor: 7s}}
 ",
     ),
     (
@@ -119,8 +120,10 @@ const PLAIN: [(&str, &str); 3] = [
       replicas: 6
       placement:
         constraints: [node.platform.os == linux, node.platform.arch != arm64, node.ip == 10.0.0.0/24, engine.labels.gpu != a]
+      update_config: {strategy: canary, max_failure_ratio: 0.1, canary: {replicas: 1}}
+      rollback_config: {parallelism: 0, delay: 0s, failure_action: continue, monitor: 1s, max_failure_ratio: 0, order: stop-first}
   cache: {image: 'cache:1'}
-  db: {image: 'db:1', ports: ['5432', '9000']}
+  db: {image: 'db:1', ports: ['5432', '9000'], deploy: {update_config: {strategy: blue-green, failure_action: pause}}}
 ",
     ),
 ];
@@ -131,11 +134,21 @@ fn what_has_no_effect_yet_is_told_and_changes_nothing() {
     let expected = "\
 shop: 3 services, 2 hosts, no problem found
 Not in force yet in this version of cdk:
-XXX";
+  cluster.hooks                              cdk.yaml:8:3
+  cluster.keep                               cdk.yaml:4:3
+  deploy.autoscale (cache, web)              services/data.yaml:2:38
+  deploy.update_config.canary.abort (web)    services/web.yaml:13:69
+  deploy.update_config.canary.every (web)    services/web.yaml:13:58
+  deploy.update_config.canary.weights (web)  services/web.yaml:13:31
+  deploy.update_config.gate (db, web)        services/data.yaml:3:73
+  firewall                                   firewall.yaml:1:1
+  hosts.*.public_addresses (bj-01, bj-02)    hosts.yaml:2:65
+  ingress                                    ingress.yaml:1:1
+";
     assert_eq!(check::text(&whole), expected);
     let paths: Vec<&str> = whole.not_in_force.iter().map(|told| told.path.as_str()).collect();
     assert!(
-        paths.is_sorted() && paths.contains(&"services.web.deploy.update_config.strategy"),
+        paths.is_sorted() && paths.contains(&"services.web.deploy.update_config.gate"),
         "{paths:?}"
     );
     let plain = desired(&PLAIN);
