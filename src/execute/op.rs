@@ -35,8 +35,13 @@ impl Run<'_> {
             Op::Gate(op) => {
                 let (GateOp::Up { name, .. } | GateOp::Stays { name, .. } | GateOp::Completed { name, .. }) = op;
                 let result = match op {
-                    GateOp::Up { name, monitor, timeout } => self.up(host, name, *monitor, *timeout).await,
-                    GateOp::Stays { name, monitor } => self.stays(host, name, *monitor).await,
+                    GateOp::Up {
+                        name,
+                        monitor,
+                        timeout,
+                        gate,
+                    } => self.up(host, name, (*monitor, *timeout), gate.as_deref()).await,
+                    GateOp::Stays { name, monitor, gated } => self.stays(host, name, *monitor, *gated).await,
                     GateOp::Completed { name, timeout, .. } => self.completed(host, name, *timeout).await,
                 };
                 with_logs(host, name, result).await

@@ -19,9 +19,10 @@ use crate::dialect::docker::{Unreadable, container, create, file, label, volume}
 use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
-use crate::host::{Containers, Credentials, Host, HostError, Others, configs, files, foreign, images, networks};
+use crate::host::{Containers, Credentials, Host, HostError, Others, configs, files, foreign, gate, images, networks};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
+use crate::model::gate::{Gate, Tried};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef, RegistryImage};
 use crate::model::name::{ClusterName, HostName};
@@ -188,6 +189,14 @@ impl Host for Engine {
             .map(|line| line.trim_end_matches('\r').to_owned())
             .collect();
         Ok(all[all.len().saturating_sub(lines)..].to_vec())
+    }
+
+    async fn probe(&self, name: &str, what: &Gate) -> Result<Tried, HostError> {
+        gate::probe(self.docker(), self.session.as_ref(), name, what).await
+    }
+
+    async fn health(&self, name: &str) -> Result<Option<String>, HostError> {
+        gate::health(self.docker(), name).await
     }
 
     async fn images(&self, inspect: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError> {

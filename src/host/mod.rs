@@ -4,9 +4,11 @@ mod arguments;
 mod call;
 mod configs;
 mod connect;
+mod dial;
 mod engine;
 mod files;
 mod foreign;
+mod gate;
 mod images;
 mod networks;
 mod relay;
@@ -22,6 +24,7 @@ use async_trait::async_trait;
 
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
+use crate::model::gate::{Gate, Tried};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef, RegistryImage};
 use crate::model::name::{ClusterName, HostName, ServiceName};
@@ -135,6 +138,10 @@ pub trait Host {
     async fn container(&self, name: &str) -> Result<Option<LiveContainer>, HostError>;
     /// The last lines that a container wrote, stdout and stderr.
     async fn logs(&self, name: &str, lines: usize) -> Result<Vec<String>, HostError>;
+    /// Tries a container's gate once, over the host. That it does not pass is no error.
+    async fn probe(&self, name: &str, gate: &Gate) -> Result<Tried, HostError>;
+    /// What a container's health check last said, in a sentence; none where it has none, or was not asked yet.
+    async fn health(&self, name: &str) -> Result<Option<String>, HostError>;
     /// All tagged or digested images that lie there (id → tags, digests), with the defaults of those in `inspect`:
     /// ids, or names as `ImageRef::tagged` gives them.
     async fn images(&self, inspect: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError>;

@@ -320,7 +320,8 @@ impl Session {
         said.starts_with(routes::SSH).then(|| routes::routes(&said))
     }
 
-    fn mux(&self) -> Mux {
+    /// Its master, for sessions of their own.
+    pub fn mux(&self) -> Mux {
         Mux::resume_mux(self.folder.join(CONTROL).into(), None)
     }
 }

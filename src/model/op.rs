@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::blob::FileWrite;
 use crate::model::container::Ownership;
+use crate::model::gate::Gate;
 use crate::model::image::{Digest, ImageRef};
 use crate::model::network::{Attachment, NetworkSpec};
 use crate::model::order::JobVersion;
@@ -161,7 +162,7 @@ pub enum ContainerOp {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateOp {
-    /// Until a container is up: healthy where it has a health check, else running through `monitor`.
+    /// Until a container is up: past its gate where it has one, healthy where it has a health check, else running through `monitor`.
     Up {
         /// The container's name.
         name: SharedText,
@@ -169,6 +170,9 @@ pub enum GateOp {
         monitor: Span,
         /// The deadline.
         timeout: Span,
+        /// What is asked instead of its health check.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gate: Option<Arc<Gate>>,
     },
     /// That a container which is up stays so for a while: any exit of it is a failure.
     Stays {
@@ -176,6 +180,9 @@ pub enum GateOp {
         name: SharedText,
         /// For so long, from when it was up.
         monitor: Span,
+        /// Whether a gate said that it was up: then its health check is not asked here either.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        gated: bool,
     },
     /// Until a job's container has ended, with code 0.
     Completed {
@@ -211,7 +218,7 @@ impl fmt::Display for Op {
             }
             Self::Container(ContainerOp::Remove { name }) => write!(f, "remove {name}"),
             Self::Gate(GateOp::Up { name, .. }) => write!(f, "wait until {name} is up"),
-            Self::Gate(GateOp::Stays { name, monitor }) => write!(f, "watch {name} for {monitor}"),
+            Self::Gate(GateOp::Stays { name, monitor, .. }) => write!(f, "watch {name} for {monitor}"),
             Self::Gate(GateOp::Completed { name, .. }) => write!(f, "wait until {name} has succeeded"),
         }
     }

@@ -154,7 +154,14 @@ impl<'i> Builder<'i> {
         };
         let (name, monitor, timeout) = (draft.name.clone(), policy.monitor, policy.timeout);
         if waits {
-            self.gate(&mut draft, GateOp::Up { name, monitor, timeout });
+            let gate = self.asked(&diff.slot.service);
+            let up = GateOp::Up {
+                name,
+                monitor,
+                timeout,
+                gate,
+            };
+            self.gate(&mut draft, up);
             let back = self.unproven(diff);
             if let Some(first) = draft.steps.first().copied().filter(|_| !back.is_empty()) {
                 // It begins with the stop that takes a start back.
@@ -399,7 +406,8 @@ impl<'i> Builder<'i> {
         let last = draft.steps.last().copied();
         let watch = (waits && monitor > Span::default()).then(|| {
             let name = draft.name.clone();
-            let op = Op::Gate(GateOp::Stays { name, monitor });
+            let gated = self.asked(&draft.slot.service).is_some();
+            let op = Op::Gate(GateOp::Stays { name, monitor, gated });
             let id = self.push(draft.host, Some(draft.slot), op, draft.why);
             self.edit(id, |step| step.after.extend(last));
             id

@@ -10,7 +10,8 @@ use tokio::time::sleep;
 
 use crate::host::{Containers, Credentials, Host, HostError, Others};
 use crate::model::blob::{FileFacts, FileRef};
-use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
+use crate::model::container::{ContainerSpec, ContainerState, Health, LiveContainer, Ownership};
+use crate::model::gate::{Gate, Tried};
 use crate::model::host::{HostFacts, HostState, ObservedHost};
 use crate::model::image::{Digest, ImageFacts, ImageRef, RegistryImage};
 use crate::model::name::{ClusterName, HostName};
@@ -151,6 +152,32 @@ impl Host for SimHost {
             let live = live.ok_or_else(|| HostError::NotFound(format!("No such container: {name}")))?;
             let mut logs = self.world.behaviour(live.owner.image.as_ref()).logs;
             Ok(logs.split_off(logs.len().saturating_sub(lines)))
+        })
+        .await
+    }
+
+    async fn probe(&self, name: &str, gate: &Gate) -> Result<Tried, HostError> {
+        self.read(|state| {
+            let live = state.container(name, &self.world);
+            let live = live.ok_or_else(|| HostError::NotFound(format!("No such container: {name}")))?;
+            let behaviour = self.world.behaviour(live.owner.image.as_ref());
+            let after = behaviour.gate_after.or(behaviour.healthy_after);
+            let up = state.uptime(name, &self.world);
+            Ok(match after.is_some_and(|after| up.is_none_or(|up| up >= after)) {
+                true => Tried::Passed,
+                false => Tried::Not(format!("{gate}: connection refused")),
+            })
+        })
+        .await
+    }
+
+    async fn health(&self, name: &str) -> Result<Option<String>, HostError> {
+        self.read(|state| {
+            let unwell = ContainerState::Running {
+                health: Some(Health::Unhealthy),
+            };
+            let live = state.container(name, &self.world).filter(|live| live.state == unwell);
+            Ok(live.map(|_| "its health check ended with code 1".to_owned()))
         })
         .await
     }

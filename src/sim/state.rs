@@ -1,6 +1,7 @@
 //! What a simulated host holds, and what each of Docker's verbs does to it, at once. Time and faults are `host`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -128,6 +129,13 @@ impl State {
     pub(super) fn container(&self, name: &str, world: &World) -> Option<LiveContainer> {
         let found = self.containers.get(name).map(|container| container.now(world));
         found.or_else(|| self.own(world).into_iter().find(|container| container.id == name))
+    }
+
+    /// How long a container has run since it was last started; none where it runs as it was found.
+    pub(super) fn uptime(&self, name: &str, world: &World) -> Option<Duration> {
+        let found = self.containers.get(name);
+        let found = found.or_else(|| self.containers.values().find(|one| one.now(world).id == name));
+        found?.uptime(world)
     }
 
     pub(super) fn existing(&mut self, name: &str) -> Result<&mut SimContainer, HostError> {

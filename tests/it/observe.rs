@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use cdk::host::{Containers, Credentials, ForeignContainer, Host, HostError, Hosts, Others};
 use cdk::model::blob::{FileFacts, FileRef};
 use cdk::model::container::{ContainerSpec, LiveContainer, Ownership};
+use cdk::model::gate::{Gate, Tried};
 use cdk::model::host::{HostFacts, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, ImageRef, RegistryImage, Resolution};
 use cdk::model::journal::{EarlierVersion, JOURNAL_RECORDS, journal_path};
@@ -158,6 +159,12 @@ impl Host for Scripted {
     }
     async fn logs(&self, _: &str, _: usize) -> Result<Vec<String>, HostError> {
         unreachable!("observe reads no logs")
+    }
+    async fn probe(&self, _: &str, _: &Gate) -> Result<Tried, HostError> {
+        unreachable!("observe tries no gates")
+    }
+    async fn health(&self, _: &str) -> Result<Option<String>, HostError> {
+        unreachable!("observe asks for no health checks")
     }
     async fn images(&self, _: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError> {
         Ok(self.images.clone())

@@ -117,6 +117,7 @@ fn waves_follow_workers_delays_and_edges() {
         let stays = Op::Gate(GateOp::Stays {
             name: name.as_str().into(),
             monitor,
+            gated: false,
         });
         steps.push(step(watch, "bj-01", Some(&name), stays, &[first], ""));
         units.push(Unit {

@@ -4,6 +4,7 @@ mod drift;
 mod environments;
 mod faults;
 mod fleet;
+mod gates;
 mod guards;
 mod images;
 mod interrupted;

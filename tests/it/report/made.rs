@@ -95,6 +95,7 @@ pub fn up(name: &str) -> Op {
         name: name.into(),
         monitor: Span::seconds(5),
         timeout: Span::seconds(120),
+        gate: None,
     })
 }
 
