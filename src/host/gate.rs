@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use crate::dialect::docker::gate;
+use crate::dialect::docker::gate::{self, Published};
 use crate::host::HostError;
 use crate::host::call::{SMALL, within};
 use crate::host::dial::{NoStream, Stream, dial};
@@ -34,7 +34,8 @@ pub async fn probe(
         match gate {
             Gate::Http { path, port, expect } => http(docker, session, name, (path, *port, *expect)).await,
             Gate::Tcp { port } => {
-                let stream = connect(docker, session, name, *port).await?;
+                // Docker takes connections on a published port whether anybody listens behind it or not.
+                let stream = connect(docker, session, name, *port, Published::No).await?;
                 Ok(stream.map_or_else(|why| not(gate, &why), |_| Tried::Passed))
             }
             Gate::Exec { command } => exec(docker, name, command).await,
@@ -63,18 +64,19 @@ async fn connect(
     session: Option<&Session>,
     name: &str,
     port: u16,
+    published: Published,
 ) -> Result<Result<Stream, String>, HostError> {
     let inspect = docker.inspect_container(name, None::<InspectContainerOptions>);
     let answer = within(&format!("inspect {name}"), SMALL, inspect).await?;
     let mut first = None;
-    for to in gate::ways(&answer, port) {
+    for to in gate::ways(&answer, port, published) {
         match dial(session, to).await {
             Ok(stream) => return Ok(Ok(stream)),
             Err(NoStream(why)) => first = first.or(Some(format!("{why} ({to})"))),
         }
     }
     Ok(Err(first.unwrap_or_else(|| {
-        "its host has no way to it: it has no address there, and the port is not published".to_owned()
+        "its host has no way to it: it has no address of its own there".to_owned()
     })))
 }
 
@@ -86,7 +88,7 @@ async fn http(
     (path, port, expect): (&str, u16, Option<u16>),
 ) -> Result<Tried, HostError> {
     let what = format!("GET {path} on port {port}");
-    let mut stream = match connect(docker, session, name, port).await? {
+    let mut stream = match connect(docker, session, name, port, Published::Too).await? {
         Ok(stream) => stream,
         Err(why) => return Ok(Tried::Not(format!("{what}: {why}"))),
     };

@@ -8,8 +8,17 @@ use bollard::models::ContainerInspectResponse;
 /// How many characters of a program's last line are shown.
 const SHOWN: usize = 200;
 
+/// Whether the addresses that a port is published on count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// They come last.
+    Too,
+    /// They say nothing.
+    No,
+}
+
 /// The addresses under which its host may reach a container's port: the container's own, then those that it is published on.
-pub fn ways(answer: &ContainerInspectResponse, port: u16) -> Vec<SocketAddr> {
+pub fn ways(answer: &ContainerInspectResponse, port: u16, published: Published) -> Vec<SocketAddr> {
     let mode = answer.host_config.as_ref().and_then(|host| host.network_mode.as_deref());
     if mode == Some("host") {
         return vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)];
@@ -20,6 +29,7 @@ pub fn ways(answer: &ContainerInspectResponse, port: u16) -> Vec<SocketAddr> {
         .flat_map(|(_, endpoint)| [endpoint.ip_address.as_deref(), endpoint.global_ipv6_address.as_deref()])
         .filter_map(|text| text?.parse().ok())
         .collect();
+    let settings = settings.filter(|_| published == Published::Too);
     let published = settings.and_then(|settings| settings.ports.as_ref()?.get(&format!("{port}/tcp"))?.as_ref());
     let published = published.into_iter().flatten().filter_map(|binding| {
         let port = binding.host_port.as_deref()?.parse().ok()?;
@@ -69,12 +79,13 @@ mod tests {
                 "Networks": {"shop.front": {"IPAddress": "172.18.0.2"}},
                 "Ports": {"8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "20001"}, {"HostIp": "::", "HostPort": "20001"}]}}}"#,
         );
-        let ways: Vec<String> = ways(&answer, 8080).iter().map(ToString::to_string).collect();
+        let ways: Vec<String> = ways(&answer, 8080, Published::Too).iter().map(ToString::to_string).collect();
         assert_eq!(ways, ["172.18.0.2:8080", "127.0.0.1:20001", "[::1]:20001"]);
-        assert_eq!(super::ways(&answer, 81).len(), 1);
+        assert_eq!(super::ways(&answer, 8080, Published::No).len(), 1);
+        assert_eq!(super::ways(&answer, 81, Published::Too).len(), 1);
         let host = inspected(r#"{"HostConfig": {"NetworkMode": "host"}}"#);
-        assert_eq!(super::ways(&host, 80), ["127.0.0.1:80".parse().unwrap()]);
-        assert_eq!(super::ways(&inspected("{}"), 80), []);
+        assert_eq!(super::ways(&host, 80, Published::No), ["127.0.0.1:80".parse().unwrap()]);
+        assert_eq!(super::ways(&inspected("{}"), 80, Published::Too), []);
     }
 
     #[test]
