@@ -64,7 +64,7 @@ pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
             GuardKind::Dirty => !allowed.dirty,
             GuardKind::Removals => !allowed.removals,
             GuardKind::NewCluster => !allowed.new_cluster,
-            GuardKind::Gone | GuardKind::Older | GuardKind::Password | GuardKind::Asked => true,
+            GuardKind::Gone | GuardKind::Older | GuardKind::Password | GuardKind::Disk | GuardKind::Asked => true,
         })
         .map(line)
         .collect();
@@ -220,7 +220,12 @@ fn age(plan: &Plan, history: &History) -> Option<Note> {
 fn passwords(plan: &Plan, missing: &BTreeMap<String, String>) -> Vec<Guard> {
     let pulled = plan.steps.iter().filter_map(|step| match &step.op {
         Op::Image(ImageOp::Pull { image, .. }) => Some(image),
-        Op::Container(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => None,
+        Op::Image(ImageOp::Remove { .. })
+        | Op::Container(_)
+        | Op::Volume(_)
+        | Op::File(_)
+        | Op::Network(_)
+        | Op::Gate(_) => None,
     });
     let pulled: BTreeSet<_> = pulled.collect();
     let without = pulled

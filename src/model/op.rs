@@ -47,6 +47,15 @@ pub enum ImageOp {
         /// The manifest's digest; none where nobody could say it.
         digest: Option<Digest>,
     },
+    /// Remove one that an earlier version used, unless the engine says that something uses it.
+    Remove {
+        /// The engine's id of it.
+        id: SharedText,
+        /// As git wrote it.
+        image: ImageRef,
+        /// All its names there, where it has several: they go first.
+        names: Vec<String>,
+    },
 }
 
 /// What is done to volumes.
@@ -103,6 +112,11 @@ pub enum NetworkOp {
 pub enum FileOp {
     /// Write it, over what is there. Its secrets are put in at the last moment; there are none in the plan.
     Write(Box<FileWrite>),
+    /// Remove one that earlier versions' containers had, or a whole folder of such.
+    Remove {
+        /// Its name among cdk's files there.
+        path: SharedText,
+    },
 }
 
 /// What is done to containers, which are named by their name on the host at that point of the plan.
@@ -205,6 +219,8 @@ impl fmt::Display for Op {
                 write!(f, "pull {image} ({})", digest.short())
             }
             Self::Image(ImageOp::Pull { image, digest: None }) => write!(f, "pull {image}"),
+            Self::Image(ImageOp::Remove { image, .. }) => write!(f, "remove image {image}"),
+            Self::File(FileOp::Remove { path }) => write!(f, "remove {path}"),
             Self::File(FileOp::Write(write)) => write!(f, "write {}", write.path),
             Self::Container(ContainerOp::Signal { name, signal }) => write!(f, "send {signal} to {name}"),
             Self::Volume(VolumeOp::Create { name, .. }) => write!(f, "create volume {name}"),

@@ -80,6 +80,8 @@ pub struct Target {
     pub blobs: BTreeMap<BlobDigest, Arc<Blob>>,
     /// What files held at earlier revisions, as far as that is known: for show, and for the way back.
     pub past: BTreeMap<BlobDigest, Arc<Blob>>,
+    /// How many versions' images and files stay on the hosts, this one among them.
+    pub keep: usize,
     /// The names on a host of all volumes that git has.
     pub volumes: BTreeSet<String>,
     /// The services that are left alone, because what git wants of them has failed.
@@ -101,6 +103,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         services: BTreeMap::new(),
         blobs: BTreeMap::new(),
         past: BTreeMap::new(),
+        keep: desired.cluster.keep,
         volumes: desired.volumes.values().map(|volume| volume.name.clone()).collect(),
         halted: BTreeMap::new(),
         aborted: BTreeMap::new(),

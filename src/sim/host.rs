@@ -17,6 +17,7 @@ use crate::model::image::{Digest, ImageFacts, ImageRef, RegistryImage};
 use crate::model::name::{ClusterName, HostName};
 use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
+use crate::model::unit::Bytes;
 use crate::model::volume::{LiveVolume, VolumeSpec};
 use crate::sim::state::State;
 use crate::sim::world::{Kill, World};
@@ -219,6 +220,15 @@ impl Host for SimHost {
         self.change(format!("pull {image}"), takes, pull).await
     }
 
+    async fn remove_image(&self, id: &str, _: &[String]) -> Result<(), HostError> {
+        let remove = |state: &mut State| state.remove_image(id, &self.world);
+        self.change(format!("remove image {id}"), Duration::ZERO, remove).await
+    }
+
+    async fn free_disk(&self, _: &str) -> Result<Option<Bytes>, HostError> {
+        self.read(|state| Ok(state.free_disk)).await
+    }
+
     async fn create_volume(&self, name: &str, spec: &VolumeSpec, _: &ClusterName) -> Result<(), HostError> {
         let create = |state: &mut State| {
             let (spec, own) = (spec.clone(), true);
@@ -297,7 +307,7 @@ impl Host for SimHost {
         paths: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, Option<FileFacts>>, HostError> {
         self.read(|state| {
-            let facts = |path: &String| (path.clone(), state.configs.get(path).copied());
+            let facts = |path: &String| (path.clone(), state.lies(path));
             Ok(paths.iter().map(facts).collect())
         })
         .await
@@ -313,6 +323,14 @@ impl Host for SimHost {
             Ok(())
         };
         self.change(format!("write {path}"), Duration::ZERO, write).await
+    }
+
+    async fn remove_config(&self, _: &ClusterName, path: &str) -> Result<(), HostError> {
+        let remove = |state: &mut State| {
+            state.remove_config(path);
+            Ok(())
+        };
+        self.change(format!("remove {path}"), Duration::ZERO, remove).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), HostError> {

@@ -187,6 +187,15 @@ impl Host for Scripted {
     async fn pull(&self, _: &ImageRef, _: Option<&Digest>, _: Option<&Credentials>) -> Result<(), HostError> {
         unreachable!("observe changes nothing")
     }
+    async fn remove_image(&self, _: &str, _: &[String]) -> Result<(), HostError> {
+        unreachable!("observe changes nothing")
+    }
+    async fn remove_config(&self, _: &ClusterName, _: &str) -> Result<(), HostError> {
+        unreachable!("observe changes nothing")
+    }
+    async fn free_disk(&self, _: &str) -> Result<Option<Bytes>, HostError> {
+        unreachable!("nobody asked for the disk")
+    }
     async fn create_volume(&self, _: &str, _: &VolumeSpec, _: &ClusterName) -> Result<(), HostError> {
         unreachable!("observe changes nothing")
     }
@@ -266,6 +275,7 @@ fn seen_by(
         images: images.collect(),
         revision: revision.map(str::to_owned),
         others: Others::Listed,
+        keep: 5,
     };
     let observed = look(&hosts, &wanted);
     let asked = scripted
@@ -396,6 +406,7 @@ fn a_version_by_its_name_uses_what_was_recorded_for_it() {
             .iter()
             .map(|(image, digest)| ((*image).to_owned(), digest.clone()))
             .collect(),
+        files: Default::default(),
     };
     let host = || {
         Scripted::new("h1").running(WEB, digest('c')).with_versions(

@@ -124,6 +124,18 @@ fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
                 .insert(write.path.clone(), Some(FileFacts { mode, changed }));
             Ok(())
         }
+        Op::Image(ImageOp::Remove { id, .. }) => {
+            let used = state.containers.iter().any(|live| live.image_id == *id);
+            match state.images.remove(&**id) {
+                Some(_) if !used => Ok(()),
+                Some(_) => Err(format!("{id} is used")),
+                None => Err(format!("there is no image {id}")),
+            }
+        }
+        Op::File(FileOp::Remove { path }) => match state.files.insert(path.to_string(), None) {
+            Some(Some(_)) => Ok(()),
+            Some(None) | None => Err(format!("there is no file {path}")),
+        },
         Op::Network(op) => network(state, op, fresh),
         Op::Gate(GateOp::Up { name, .. } | GateOp::Stays { name, .. }) => {
             let container = get(state, name)?;

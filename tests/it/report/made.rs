@@ -101,6 +101,7 @@ pub fn up(name: &str) -> Op {
 
 pub fn empty() -> Plan {
     Plan {
+        tidy: Vec::new(),
         networks: Vec::new(),
         cluster: "shop".parse().unwrap(),
         revision: Revision {
