@@ -24,7 +24,10 @@ pub(super) fn rollback(context: &Context, args: RollbackArgs) -> Result<ExitCode
             let found = block_on(async |signals| signals.unless(flow::earlier(&settings, live)).await)?;
             if !context.quiet {
                 let short = found.revision.get(..7).unwrap_or(&found.revision);
-                complain(&format!("Back to {short}, which {} applied at {}.\n", found.by, found.at));
+                complain(&format!(
+                    "Back to {short}, which {} applied at {}.\n",
+                    found.by, found.at
+                ));
             }
             found.revision
         }

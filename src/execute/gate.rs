@@ -173,12 +173,7 @@ impl Run<'_> {
 }
 
 /// Tries the gate of a container that runs, and keeps what it said.
-async fn through(
-    host: &dyn Host,
-    container: &LiveContainer,
-    gate: &Gate,
-    said: &mut Option<String>,
-) -> Watched {
+async fn through(host: &dyn Host, container: &LiveContainer, gate: &Gate, said: &mut Option<String>) -> Watched {
     if !container.state.is_running() {
         return health(&container.state);
     }

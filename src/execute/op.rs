@@ -21,9 +21,7 @@ impl Run<'_> {
                 Ok(host.pull(image, digest.as_ref(), auth).await?)
             }
             Op::Image(ImageOp::Remove { id, names, .. }) => unless_refused(host.remove_image(id, names).await),
-            Op::File(FileOp::Remove { path }) => {
-                unless_refused(host.remove_config(&self.plan.cluster, path).await)
-            }
+            Op::File(FileOp::Remove { path }) => unless_refused(host.remove_config(&self.plan.cluster, path).await),
             Op::Volume(VolumeOp::Create { name, spec }) => {
                 Ok(host.create_volume(name, spec, &self.plan.cluster).await?)
             }

@@ -83,7 +83,11 @@ fn needs(image: &ImageRef, digest: Option<&Digest>, host: &HostState, observed: 
         return None;
     }
     let states = || observed.hosts.values().filter_map(ObservedHost::state);
-    let lying = || states().flat_map(|state| state.images.values()).filter(|facts| facts.size.0 > 0);
+    let lying = || {
+        states()
+            .flat_map(|state| state.images.values())
+            .filter(|facts| facts.size.0 > 0)
+    };
     let same = lying().find(|facts| digest.is_some_and(|digest| facts.has_digest(digest)));
     let newest = || lying().filter(is_kin).max_by_key(|facts| facts.created);
     same.or_else(newest).map(|facts| facts.size.0)

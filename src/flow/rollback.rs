@@ -92,7 +92,10 @@ impl<'a> Past<'a> {
                 return Ok(record);
             }
         }
-        Err(none(&format!("the hosts know of no version before {} that ended well", short(live))))
+        Err(none(&format!(
+            "the hosts know of no version before {} that ended well",
+            short(live)
+        )))
     }
 
     /// For some services: none of them may go forward, and one at least must change.
@@ -106,7 +109,9 @@ impl<'a> Past<'a> {
         for name in names {
             let revision = self.live(name, observed)?;
             if revision.is_none() && !desired.services.contains_key(name) {
-                return Err(Failure::Usage(format!("there is no service {name}, in git or on the hosts")));
+                return Err(Failure::Usage(format!(
+                    "there is no service {name}, in git or on the hosts"
+                )));
             }
             let revision = revision.ok_or_else(|| none(&format!("nothing of {name} was applied from a commit yet")))?;
             let service = self.read(&revision)?.services.remove(name);
@@ -125,15 +130,21 @@ impl<'a> Past<'a> {
             }
             let then = self.read(revision)?;
             let differs = |name: &ServiceName, now: &Option<Service>| then.services.get(name) != now.as_ref();
-            let forward = live.iter().any(|(name, (_, now))| !older.contains(name) && differs(name, now));
-            let back = live.iter().any(|(name, (_, now))| older.contains(name) && differs(name, now));
+            let forward = live
+                .iter()
+                .any(|(name, (_, now))| !older.contains(name) && differs(name, now));
+            let back = live
+                .iter()
+                .any(|(name, (_, now))| older.contains(name) && differs(name, now));
             if back && !forward {
                 return Ok(record);
             }
         }
         let names: Vec<&str> = names.iter().map(ServiceName::as_str).collect();
         let names = names.join(", ");
-        Err(none(&format!("the hosts know of no earlier version with another {names} that ended well")))
+        Err(none(&format!(
+            "the hosts know of no earlier version with another {names} that ended well"
+        )))
     }
 
     /// The newest commit that a service's containers were made from.
@@ -160,7 +171,9 @@ impl<'a> Past<'a> {
 
     /// Whether a record's commit came before another one.
     fn is_older(&self, record: &JournalRecord, live: &str) -> Result<bool, Failure> {
-        let Some(revision) = &record.revision else { return Ok(false) };
+        let Some(revision) = &record.revision else {
+            return Ok(false);
+        };
         Ok(match self.repository.relation(revision, live)? {
             Relation::Older => true,
             Relation::Same | Relation::Newer => false,
@@ -170,7 +183,10 @@ impl<'a> Past<'a> {
 
     /// When a commit was made, or else which apply was the first of it.
     fn made(&self, revision: &str) -> (Option<i64>, Option<u64>) {
-        let mut of = self.records.iter().filter(|record| record.revision.as_deref() == Some(revision));
+        let mut of = self
+            .records
+            .iter()
+            .filter(|record| record.revision.as_deref() == Some(revision));
         let date = of.clone().find_map(|record| record.committed_at);
         (date, of.next_back().map(|record| record.sequence))
     }

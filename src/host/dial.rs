@@ -47,7 +47,7 @@ pub async fn dial(session: Option<&Session>, to: SocketAddr) -> Result<Stream, N
 fn script(to: SocketAddr) -> String {
     let (address, port) = (to.ip(), to.port());
     format!(
-        "LC_ALL=C timeout 10 bash -c 'exec 3<>/dev/tcp/{address}/{port}; echo cdk; cat <&3 & cat >&3; kill $! 2>/dev/null'"
+        "LC_ALL=C timeout 10 bash -c 'exec 3<>/dev/tcp/{address}/{port} || exit; echo cdk; cat <&3 & cat >&3; kill $! 2>/dev/null'"
     )
 }
 
@@ -85,7 +85,12 @@ fn quoted(script: &str) -> String {
 /// Why a connection came to nothing, from what a shell or the system says of it.
 fn words(said: &str) -> String {
     let has = |part: &str| said.to_lowercase().contains(part);
-    for known in ["connection refused", "no route to host", "network is unreachable", "connection timed out"] {
+    for known in [
+        "connection refused",
+        "no route to host",
+        "network is unreachable",
+        "connection timed out",
+    ] {
         if has(known) {
             return known.to_owned();
         }
@@ -145,7 +150,7 @@ mod tests {
     #[test]
     fn an_address_stands_in_the_script_and_the_quotes_hold() {
         let script = script("10.1.2.3:80".parse().unwrap());
-        assert!(script.contains("/dev/tcp/10.1.2.3/80;"), "{script}");
+        assert!(script.contains("/dev/tcp/10.1.2.3/80 || exit;"), "{script}");
         assert_eq!(quoted("a 'b' c"), r"'a '\''b'\'' c'");
     }
 }

@@ -19,7 +19,9 @@ use crate::dialect::docker::{Unreadable, container, create, file, label, volume}
 use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
-use crate::host::{Containers, Credentials, Host, HostError, Others, Stored, configs, disk, files, foreign, gate, images, networks};
+use crate::host::{
+    Containers, Credentials, Host, HostError, Others, Stored, configs, disk, files, foreign, gate, images, networks,
+};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::gate::{Gate, Tried};

@@ -12,8 +12,8 @@ use bollard::models::{Volume, VolumeCreateRequest};
 use bollard::query_parameters::{ListVolumesOptions, ListVolumesOptionsBuilder, RemoveVolumeOptions};
 
 use crate::dialect::docker::{label, volume};
-use crate::host::{HostError, Stored};
 use crate::host::call::{CHANGE, SMALL, within};
+use crate::host::{HostError, Stored};
 use crate::model::image::Digest;
 use crate::model::name::{ClusterName, files_name};
 

@@ -24,12 +24,7 @@ const HEAD: usize = 1024;
 const OUTPUT: usize = 4096;
 
 /// Tries a container's gate once.
-pub async fn probe(
-    docker: &Docker,
-    session: Option<&Session>,
-    name: &str,
-    gate: &Gate,
-) -> Result<Tried, HostError> {
+pub async fn probe(docker: &Docker, session: Option<&Session>, name: &str, gate: &Gate) -> Result<Tried, HostError> {
     let tried = async {
         match gate {
             Gate::Http { path, port, expect } => http(docker, session, name, (path, *port, *expect)).await,

@@ -114,14 +114,20 @@ fn foreign(containers: &Containers, journal: &[JournalRecord], mut spoken_of: BT
         };
         foreign.volumes.extend(by(&one.volumes));
         foreign.networks.extend(by(&one.networks));
-        foreign.images.extend(Some(one.image.clone()).filter(|id| !id.is_empty()));
+        foreign
+            .images
+            .extend(Some(one.image.clone()).filter(|id| !id.is_empty()));
     }
     foreign
 }
 
 /// Whether a record says that this version or an earlier one used a digest.
 fn speaks_of(record: &JournalRecord, digest: &Digest) -> bool {
-    let versions = record.memory.versions.iter().flat_map(|version| version.digests.values());
+    let versions = record
+        .memory
+        .versions
+        .iter()
+        .flat_map(|version| version.digests.values());
     record.digests.values().chain(versions).any(|known| known == digest)
 }
 

@@ -75,7 +75,9 @@ struct Old<'a> {
 impl<'a> Old<'a> {
     /// The present version is one of those that are kept.
     fn new(keep: usize, digests: &'a BTreeMap<String, Digest>, memory: &'a Memory) -> Self {
-        let (kept, old) = memory.versions.split_at(memory.versions.len().min(keep.saturating_sub(1)));
+        let (kept, old) = memory
+            .versions
+            .split_at(memory.versions.len().min(keep.saturating_sub(1)));
         let pairs = |versions: &'a [EarlierVersion]| versions.iter().flat_map(|version| &version.digests);
         let kept_digests: BTreeSet<&Digest> = pairs(kept).chain(digests).map(|(_, digest)| digest).collect();
         let kept_files = kept.iter().flat_map(|version| &version.files);
@@ -87,7 +89,10 @@ impl<'a> Old<'a> {
         let files = old.iter().flat_map(|version| &version.files);
         Self {
             digests: gone,
-            files: files.filter(|path| !kept_files.contains(path)).map(String::as_str).collect(),
+            files: files
+                .filter(|path| !kept_files.contains(path))
+                .map(String::as_str)
+                .collect(),
         }
     }
 
@@ -118,7 +123,10 @@ impl<'a> Old<'a> {
         for pinned in &facts.digests {
             let (_, digest) = pinned.split_once('@')?;
             let digest: Digest = digest.parse().ok()?;
-            let known = self.digests.get(&digest).filter(|_| !state.foreign.digests.contains(&digest))?;
+            let known = self
+                .digests
+                .get(&digest)
+                .filter(|_| !state.foreign.digests.contains(&digest))?;
             images.extend(known.iter().filter_map(|image| image.parse().ok()));
         }
         let names: BTreeSet<&str> = images.iter().map(|image| short_name(image.name())).collect();
@@ -132,7 +140,10 @@ impl<'a> Old<'a> {
     /// The files of a host that go.
     fn files(&self, state: &HostState, staying: &[&LiveContainer]) -> Vec<FileOp> {
         let used: BTreeSet<String> = staying.iter().flat_map(|live| live.files()).map(top).collect();
-        let lying = self.files.iter().filter(|path| matches!(state.files.get(**path), Some(Some(_))));
+        let lying = self
+            .files
+            .iter()
+            .filter(|path| matches!(state.files.get(**path), Some(Some(_))));
         let free = lying.filter(|path| !used.contains(**path));
         free.map(|path| FileOp::Remove { path: (*path).into() }).collect()
     }

@@ -51,7 +51,10 @@ impl fmt::Display for Lint {
             Self::StopBeforePull(id) => write!(f, "step {id} does not wait for its service's pulls"),
             Self::EarlyCleanup(id) => write!(f, "clean-up {id} does not wait for its replica"),
             Self::Unasked(id) => write!(f, "step {id} is on a host that did not answer"),
-            Self::Untidy(id) => write!(f, "step {id} removes an image or a file before all else was done, or comes last without cause"),
+            Self::Untidy(id) => write!(
+                f,
+                "step {id} removes an image or a file before all else was done, or comes last without cause"
+            ),
             Self::Untold(slot) => write!(f, "what is told of {slot} and what is done are not the same"),
         }
     }

@@ -7,7 +7,7 @@ use thin_vec::{ThinVec, thin_vec};
 use crate::diff::{SlotDiff, Verdict};
 use crate::model::name::{HostName, Slot, SlotKey, aborted_name, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
-use crate::model::policy::Strategy;
+use crate::model::policy::{Strategy, UpdatePolicy};
 use crate::model::replica::ReplicaSpec;
 use crate::model::setting::{Limits, Restart};
 use crate::model::text::SharedText;
@@ -152,16 +152,8 @@ impl<'i> Builder<'i> {
             | Verdict::Unplaced
             | Verdict::Waits { .. } => return None,
         };
-        let (name, monitor, timeout) = (draft.name.clone(), policy.monitor, policy.timeout);
         if waits {
-            let gate = self.asked(&diff.slot.service);
-            let up = GateOp::Up {
-                name,
-                monitor,
-                timeout,
-                gate,
-            };
-            self.gate(&mut draft, up);
+            self.gate(&mut draft, policy);
             let back = self.unproven(diff);
             if let Some(first) = draft.steps.first().copied().filter(|_| !back.is_empty()) {
                 // It begins with the stop that takes a start back.
@@ -370,8 +362,14 @@ impl<'i> Builder<'i> {
         }
     }
 
-    fn gate(&mut self, draft: &mut Draft<'_, '_>, gate: GateOp) {
-        self.act(draft, draft.host, Op::Gate(gate), Precondition::None, ThinVec::new());
+    fn gate(&mut self, draft: &mut Draft<'_, '_>, policy: UpdatePolicy) {
+        let gate = Op::Gate(GateOp::Up {
+            name: draft.name.clone(),
+            monitor: policy.monitor,
+            timeout: policy.timeout,
+            gate: self.asked(&draft.slot.service),
+        });
+        self.act(draft, draft.host, gate, Precondition::None, ThinVec::new());
     }
 
     /// Adds a step to a unit, after the one before; its first that touches what stands waits for the service's pulls.

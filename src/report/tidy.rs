@@ -23,5 +23,9 @@ pub fn line(plan: &Plan) -> Option<String> {
         1..=HOSTS_NAMED => hosts.into_iter().collect::<Vec<_>>().join(", "),
         number => count(number, "host"),
     };
-    Some(format!("{} removed from {hosts}: {}", what.join(" and "), clean(&first.why)))
+    Some(format!(
+        "{} removed from {hosts}: {}",
+        what.join(" and "),
+        clean(&first.why)
+    ))
 }

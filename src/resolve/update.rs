@@ -112,7 +112,10 @@ pub fn gate(shape: &UpdateShape, ports: &BTreeSet<ServicePort>) -> Option<Arc<Ga
     let gate = match (http, tcp, exec) {
         (Some(path), _, _) => Gate::Http {
             path: path.clone(),
-            port: port.as_ref().map(|port| port.0.0).or_else(|| Some(tcp_ports.next()?.container))?,
+            port: port
+                .as_ref()
+                .map(|port| port.0.0)
+                .or_else(|| Some(tcp_ports.next()?.container))?,
             expect: expect.as_ref().map(|status| status.0.0),
         },
         (None, Some(Plain(port)), _) => Gate::Tcp { port: port.0 },
@@ -282,8 +285,11 @@ impl Reading<'_> {
         }
         if let Some(path) = http.as_ref().filter(|path| !is_path(path)) {
             let message = format!("{path:?} is not a path");
-            self.reader()
-                .wrong(&at(&steps!["http"]), message, "a path begins with a slash, and has no spaces".to_owned());
+            self.reader().wrong(
+                &at(&steps!["http"]),
+                message,
+                "a path begins with a slash, and has no spaces".to_owned(),
+            );
         }
         if let Some(Plain(port)) = tcp {
             self.check_exposed(service, &at(&steps!["tcp"]), port.0);

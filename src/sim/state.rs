@@ -275,7 +275,8 @@ impl State {
 
     pub(super) fn remove_config(&mut self, path: &str) {
         let inside = format!("{path}/");
-        self.configs.retain(|name, _| name != path && !name.starts_with(&inside));
+        self.configs
+            .retain(|name, _| name != path && !name.starts_with(&inside));
     }
 
     pub(super) fn remove_image(&mut self, id: &str, world: &World) -> Result<(), HostError> {

@@ -19,12 +19,18 @@ pub enum Published {
 
 /// The addresses under which its host may reach a container's port: the container's own, then those that it is published on.
 pub fn ways(answer: &ContainerInspectResponse, port: u16, published: Published) -> Vec<SocketAddr> {
-    let mode = answer.host_config.as_ref().and_then(|host| host.network_mode.as_deref());
+    let mode = answer
+        .host_config
+        .as_ref()
+        .and_then(|host| host.network_mode.as_deref());
     if mode == Some("host") {
         return vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)];
     }
     let settings = answer.network_settings.as_ref();
-    let networks = settings.and_then(|settings| settings.networks.as_ref()).into_iter().flatten();
+    let networks = settings
+        .and_then(|settings| settings.networks.as_ref())
+        .into_iter()
+        .flatten();
     let own: BTreeSet<IpAddr> = networks
         .flat_map(|(_, endpoint)| [endpoint.ip_address.as_deref(), endpoint.global_ipv6_address.as_deref()])
         .filter_map(|text| text?.parse().ok())
@@ -49,7 +55,11 @@ pub fn health(answer: &ContainerInspectResponse) -> Option<String> {
     let log = answer.state.as_ref()?.health.as_ref()?.log.as_ref()?;
     let last = log.last()?;
     let code = last.exit_code.unwrap_or_default();
-    Some(ended("its health check", code, last.output.as_deref().unwrap_or_default()))
+    Some(ended(
+        "its health check",
+        code,
+        last.output.as_deref().unwrap_or_default(),
+    ))
 }
 
 /// That a program ended with a code, and the last that it said.
@@ -79,7 +89,10 @@ mod tests {
                 "Networks": {"shop.front": {"IPAddress": "172.18.0.2"}},
                 "Ports": {"8080/tcp": [{"HostIp": "0.0.0.0", "HostPort": "20001"}, {"HostIp": "::", "HostPort": "20001"}]}}}"#,
         );
-        let ways: Vec<String> = ways(&answer, 8080, Published::Too).iter().map(ToString::to_string).collect();
+        let ways: Vec<String> = ways(&answer, 8080, Published::Too)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(ways, ["172.18.0.2:8080", "127.0.0.1:20001", "[::1]:20001"]);
         assert_eq!(super::ways(&answer, 8080, Published::No).len(), 1);
         assert_eq!(super::ways(&answer, 81, Published::Too).len(), 1);
@@ -93,7 +106,10 @@ mod tests {
         let answer = inspected(
             r#"{"State": {"Health": {"Log": [{"ExitCode": 0, "Output": ""}, {"ExitCode": 7, "Output": "a\nnot ready\n"}]}}}"#,
         );
-        assert_eq!(health(&answer).unwrap(), "its health check ended with code 7: not ready");
+        assert_eq!(
+            health(&answer).unwrap(),
+            "its health check ended with code 7: not ready"
+        );
         assert_eq!(health(&inspected(r#"{"State": {}}"#)), None);
     }
 }

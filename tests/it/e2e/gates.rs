@@ -16,10 +16,18 @@ fn scene(name: &str, gate: &str, more: &str) -> Scene {
 #[test]
 fn an_http_gate_lets_pass_what_answers_and_tells_the_status_of_what_does_not() {
     let scene = scene("gate-http", "{http: /healthz, port: 8080, expect: 200}", "");
-    scene.edit("services/web.yaml", "APP_HEALTHY_AFTER: \"0\"", "APP_START_DELAY: \"2\"");
+    scene.edit(
+        "services/web.yaml",
+        "APP_HEALTHY_AFTER: \"0\"",
+        "APP_START_DELAY: \"2\"",
+    );
     scene.commit("slow to listen");
     let run = scene.apply();
-    assert!(!run.err.contains("refused"), "no word of what is no failure:\n{}", run.err);
+    assert!(
+        !run.err.contains("refused"),
+        "no word of what is no failure:\n{}",
+        run.err
+    );
     scene.runs("web", 2, &lab::app(1));
     scene.nothing_to_do();
 
@@ -29,7 +37,11 @@ fn an_http_gate_lets_pass_what_answers_and_tells_the_status_of_what_does_not() {
     scene.nothing_to_do();
 
     scene.edit("services/web.yaml", "expect: 204", "expect: 200");
-    scene.edit("services/web.yaml", "APP_START_DELAY: \"2\"", "APP_HEALTHY_AFTER: never");
+    scene.edit(
+        "services/web.yaml",
+        "APP_START_DELAY: \"2\"",
+        "APP_HEALTHY_AFTER: never",
+    );
     scene.commit("never well");
     let before: Vec<String> = scene.containers().into_iter().map(|one| one.id).collect();
     scene
@@ -45,9 +57,16 @@ fn an_http_gate_lets_pass_what_answers_and_tells_the_status_of_what_does_not() {
 fn a_tcp_gate_waits_until_somebody_listens() {
     let scene = scene("gate-tcp", "{tcp: 8080}", "");
     scene.apply();
-    scene.edit("services/web.yaml", "APP_HEALTHY_AFTER: \"0\"", "APP_START_DELAY: \"1000\"");
+    scene.edit(
+        "services/web.yaml",
+        "APP_HEALTHY_AFTER: \"0\"",
+        "APP_START_DELAY: \"1000\"",
+    );
     scene.commit("never listens");
-    scene.cdk(&["apply", "--yes"]).ended(4).says("port 8080: connection refused");
+    scene
+        .cdk(&["apply", "--yes"])
+        .ended(4)
+        .says("port 8080: connection refused");
     scene.runs("web", 2, &lab::app(1));
 }
 
@@ -56,7 +75,11 @@ fn an_exec_gate_runs_in_the_container_and_tells_its_end() {
     let off = "    healthcheck: {disable: true}\n";
     let scene = scene("gate-exec", "{exec: [/app, --health]}", off);
     scene.apply();
-    scene.edit("services/web.yaml", "APP_HEALTHY_AFTER: \"0\"", "APP_HEALTHY_AFTER: never");
+    scene.edit(
+        "services/web.yaml",
+        "APP_HEALTHY_AFTER: \"0\"",
+        "APP_HEALTHY_AFTER: never",
+    );
     scene.commit("never well");
     scene.cdk(&["apply", "--yes"]).ended(4).says("/app ended with code 1");
     scene.edit("services/web.yaml", "[/app, --health]", "[/missing]");

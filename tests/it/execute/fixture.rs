@@ -239,7 +239,7 @@ impl Maker {
             slots: Vec::new(),
         };
         let plan = Plan {
-        tidy: Vec::new(),
+            tidy: Vec::new(),
             cluster: cluster(),
             revision: Revision::default(),
             services: vec![change],

@@ -35,7 +35,10 @@ async fn a_gate_decides_and_the_health_check_is_not_asked() {
     let outcome = lab.run(&maker.plan, &Stop::never()).await;
     assert!(!outcome.failed());
     let stops = lab.times("stop");
-    assert!((4..=5).contains(&stops[1]), "the second begins when the first is past its gate: {stops:?}");
+    assert!(
+        (4..=5).contains(&stops[1]),
+        "the second begins when the first is past its gate: {stops:?}"
+    );
     assert_eq!(lab.containers("h1"), ["shop.web.1 web:2 unhealthy"]);
 }
 

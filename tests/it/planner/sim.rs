@@ -51,7 +51,12 @@ fn may_begin(plan: &Plan, step: &Step, done: &BTreeSet<StepId>) -> bool {
             .flat_map(|unit| unit.steps.iter().chain(&unit.watch));
         all.all(|id| done.contains(id))
     });
-    !done.contains(&step.id) && waits && ended
+    let last = !plan.tidy.contains(&step.id)
+        || plan
+            .steps
+            .iter()
+            .all(|other| done.contains(&other.id) || plan.tidy.contains(&other.id));
+    !done.contains(&step.id) && waits && ended && last
 }
 
 fn journal(observed: &mut Observed, plan: &Plan, end: JournalEnd, done: &BTreeSet<StepId>) {
