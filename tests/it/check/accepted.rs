@@ -119,8 +119,9 @@ const PLAIN: [(&str, &str); 3] = [
       replicas: 6
       placement:
         constraints: [node.platform.os == linux, node.platform.arch != arm64, node.ip == 10.0.0.0/24, engine.labels.gpu != a]
+      update_config: {gate: {http: /healthz, port: 8080, expect: 200}}
   cache: {image: 'cache:1'}
-  db: {image: 'db:1', ports: ['5432', '9000']}
+  db: {image: 'db:1', ports: ['5432', '9000'], deploy: {update_config: {gate: {tcp: 5432}}}}
 ",
     ),
 ];
@@ -132,10 +133,8 @@ fn what_has_no_effect_yet_is_told_and_changes_nothing() {
 shop: 3 services, 2 hosts, no problem found
 Not in force yet in this version of cdk:
   cluster.hooks                            cdk.yaml:8:3
-  cluster.keep                             cdk.yaml:4:3
   deploy.autoscale (cache, web)            services/data.yaml:2:38
   deploy.update_config.canary (web)        services/web.yaml:13:9
-  deploy.update_config.gate (db, web)      services/data.yaml:3:73
   deploy.update_config.strategy (db, web)  services/data.yaml:3:92
   firewall                                 firewall.yaml:1:1
   hosts.*.public_addresses (bj-01, bj-02)  hosts.yaml:2:65
