@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::flow::credentials::variables;
+use crate::flow::disk;
 use crate::flow::failure::Failure;
 use crate::model::journal::JournalRecord;
 use crate::model::name::{ClusterName, ServiceName, Slot};
@@ -50,7 +51,12 @@ pub(super) fn notes(
         new_cluster(desired, observed, history),
     ];
     let guards = guards.into_iter().flatten().chain(passwords(plan, missing));
-    guards.map(Note::Refused).chain(age(plan, history)).collect()
+    let full = disk::notes(plan, observed);
+    guards
+        .map(Note::Refused)
+        .chain(age(plan, history))
+        .chain(full)
+        .collect()
 }
 
 /// Whether apply may go on: everything that it refuses at once.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::diff::depends::{Grounds, hold};
 use crate::diff::{Diff, diff};
 use crate::flow::asked::Base;
-use crate::flow::disk;
 use crate::flow::failure::Failure;
 use crate::flow::guard::{self, History};
 use crate::flow::past::{self, past};
@@ -122,7 +121,6 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         .extend(missing_notes.chain(secret::warning()).map(Note::Text));
     let refused = guard::notes(&plan, &desired, &observed, &history, missing);
     plan.notes.extend(refused);
-    plan.notes.extend(disk::notes(&plan, &observed));
     Ok(Planned {
         desired,
         observed,
