@@ -61,7 +61,11 @@ fn records(observed: &Observed) -> Vec<&JournalRecord> {
     let states = observed.hosts.values().filter_map(ObservedHost::state);
     let rank = |record: &JournalRecord| match record.end {
         JournalEnd::Begun => 0,
-        JournalEnd::Failed | JournalEnd::Interrupted | JournalEnd::RolledBack | JournalEnd::Paused => 1,
+        JournalEnd::Failed
+        | JournalEnd::Interrupted
+        | JournalEnd::RolledBack
+        | JournalEnd::Paused
+        | JournalEnd::Waiting => 1,
         JournalEnd::Done => 2,
     };
     let mut all: BTreeMap<u64, &JournalRecord> = BTreeMap::new();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use thin_vec::{ThinVec, thin_vec};
 
 use crate::diff::{SlotDiff, Verdict};
+use crate::model::gate::Gate;
 use crate::model::name::{HostName, Slot, SlotKey, aborted_name, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
 use crate::model::policy::{Strategy, UpdatePolicy};
@@ -153,7 +154,8 @@ impl<'i> Builder<'i> {
             | Verdict::Waits { .. } => return None,
         };
         if waits {
-            self.gate(&mut draft, policy);
+            let up = up(&draft.name, policy, self.asked(&diff.slot.service));
+            self.gate(&mut draft, up);
             let back = self.unproven(diff);
             if let Some(first) = draft.steps.first().copied().filter(|_| !back.is_empty()) {
                 // It begins with the stop that takes a start back.
@@ -313,9 +315,8 @@ impl<'i> Builder<'i> {
             let (op, undo) = begins(&retired);
             self.act(draft, old.host, op, is(&retired, old), undo);
             let policy = self.policy(&draft.slot.service).unwrap_or_default();
-            let (monitor, timeout) = (policy.monitor, policy.timeout);
-            let name = retired.clone();
-            self.gate(draft, GateOp::Up { name, monitor, timeout });
+            // A gate is the aborted version's, and may ask for what this one never had.
+            self.gate(draft, up(&retired, policy, None));
         }
         if let Some(new) = new {
             let aside: SharedText = aborted_name(&self.input.target.cluster, draft.slot).into();
@@ -362,14 +363,8 @@ impl<'i> Builder<'i> {
         }
     }
 
-    fn gate(&mut self, draft: &mut Draft<'_, '_>, policy: UpdatePolicy) {
-        let gate = Op::Gate(GateOp::Up {
-            name: draft.name.clone(),
-            monitor: policy.monitor,
-            timeout: policy.timeout,
-            gate: self.asked(&draft.slot.service),
-        });
-        self.act(draft, draft.host, gate, Precondition::None, ThinVec::new());
+    fn gate(&mut self, draft: &mut Draft<'_, '_>, gate: GateOp) {
+        self.act(draft, draft.host, Op::Gate(gate), Precondition::None, ThinVec::new());
     }
 
     /// Adds a step to a unit, after the one before; its first that touches what stands waits for the service's pulls.
@@ -432,6 +427,16 @@ impl<'i> Builder<'i> {
             watch,
         };
         (unit, cleanup)
+    }
+}
+
+/// A wait until a container is up.
+fn up(name: &SharedText, policy: UpdatePolicy, gate: Option<Arc<Gate>>) -> GateOp {
+    GateOp::Up {
+        name: name.clone(),
+        monitor: policy.monitor,
+        timeout: policy.timeout,
+        gate,
     }
 }
 
