@@ -128,6 +128,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Plan, ask, then do it
     Apply(ApplyArgs),
+    /// Go back to the last version that ended well, or to another one
+    Rollback(RollbackArgs),
     /// Change how many replicas services have, in the YAML, and show the plan
     Scale(ScaleArgs),
     /// Change the images of services, in the YAML, and show the plan
@@ -240,6 +242,32 @@ pub struct ApplyArgs {
     /// Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake
     #[arg(long)]
     pub new_cluster: bool,
+}
+
+/// Of `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// Only these services; all of the cluster unless given
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<ServiceName>,
+    /// Go back to this git revision, not to the last one that ended well
+    #[arg(long, value_name = "REV")]
+    pub to: Option<String>,
+    /// Do not ask
+    #[arg(short, long, conflicts_with_all = ["dry_run", "live"])]
+    pub yes: bool,
+    /// Only show the plan
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only show the plan, against this saved observation
+    #[arg(long, value_name = "FILE")]
+    pub live: Option<PathBuf>,
+    /// Remove even more than half of the cluster's containers
+    #[arg(long)]
+    pub allow_removals: bool,
+    /// Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub forget: Vec<HostName>,
 }
 
 /// Of `scale`.

@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
         drop(worker);
         if let Ok(Some(Restored { host, name })) = &result
             && let Ok(host) = self.host(host)
-            && let Err(failure) = self.stays(host.as_ref(), name, returning.policy.monitor).await
+            && let Err(failure) = self.stays(host.as_ref(), name, returning.policy.monitor, false).await
         {
             self.tell(unit, returning, Some(&failure));
         }
@@ -224,7 +224,8 @@ impl<'a> Run<'a> {
         }
         if let Some(Restored { host, name }) = &restored {
             let host = self.host(host)?.as_ref();
-            let up = self.up(host, name, policy.monitor, policy.timeout).await;
+            // Its gate is the failed version's, and may ask for what this one never had.
+            let up = self.up(host, name, (policy.monitor, policy.timeout), None).await;
             with_logs(host, name, up).await?;
         }
         Ok(restored)

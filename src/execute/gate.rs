@@ -8,6 +8,7 @@ use crate::execute::board::Cause;
 use crate::execute::run::{Failure, Run};
 use crate::host::Host;
 use crate::model::container::{ContainerState, Health, LiveContainer};
+use crate::model::gate::{Gate, Tried};
 use crate::model::unit::Span;
 
 /// Between the first two looks.
@@ -90,9 +91,17 @@ impl<'a> Looker<'a> {
 }
 
 impl Run<'_> {
-    /// Until a container is healthy or, where it has no health check, has run through `monitor` without an end.
-    pub(super) async fn up(&self, host: &dyn Host, name: &str, monitor: Span, timeout: Span) -> Result<(), Failure> {
+    /// Until a container is past its gate; without one, until it is healthy or, where it has no health check, has run through
+    /// `monitor` without an end. What a gate says before the deadline is no failure: a program takes its time to listen.
+    pub(super) async fn up(
+        &self,
+        host: &dyn Host,
+        name: &str,
+        (monitor, timeout): (Span, Span),
+        gate: Option<&Gate>,
+    ) -> Result<(), Failure> {
         let mut looker = Looker::new(host, name);
+        let mut said = None;
         let deadline = Instant::now() + timeout.0;
         let key = (host.name().clone(), name.to_owned());
         let mut first = self.seen.borrow().get(&key).cloned();
@@ -102,8 +111,14 @@ impl Run<'_> {
             let mut doing = "not answering";
             if let Some(container) = looker.look().await? {
                 let now = Seen::of(&container);
-                fit(name, &container.state, first.as_ref(), &now)?;
-                match health(&container.state) {
+                if let Some(wrong) = wrong(name, &container.state, first.as_ref(), &now, gate.is_some()) {
+                    return Err(wrong.told(host, name).await);
+                }
+                let watched = match gate {
+                    None => health(&container.state),
+                    Some(gate) => through(host, &container, gate, &mut said).await,
+                };
+                match watched {
                     Watched::Well => {
                         self.see(host, name, now);
                         return Ok(());
@@ -124,14 +139,19 @@ impl Run<'_> {
                 }
             }
             if !doing.is_empty() && Instant::now() >= deadline && looker.silent_since.is_none() {
-                return Err(Failure::replica(format!("{name} is {doing} within {timeout}")));
+                let wrong = format!("{name} is {doing} within {timeout}");
+                return Err(match (said, gate) {
+                    (Some(said), _) => Failure::replica(format!("{wrong}: {said}")),
+                    (None, Some(_)) => Failure::replica(wrong),
+                    (None, None) => Wrong::Unwell(wrong).told(host, name).await,
+                });
             }
             looker.rest(Some(next)).await;
         }
     }
 
     /// That a container which is up stays so through `monitor`.
-    pub(super) async fn stays(&self, host: &dyn Host, name: &str, monitor: Span) -> Result<(), Failure> {
+    pub(super) async fn stays(&self, host: &dyn Host, name: &str, monitor: Span, gated: bool) -> Result<(), Failure> {
         let mut looker = Looker::new(host, name);
         let end = Instant::now() + monitor.0;
         let key = (host.name().clone(), name.to_owned());
@@ -139,7 +159,9 @@ impl Run<'_> {
         loop {
             if let Some(container) = looker.look().await? {
                 let now = Seen::of(&container);
-                fit(name, &container.state, first.as_ref(), &now)?;
+                if let Some(wrong) = wrong(name, &container.state, first.as_ref(), &now, gated) {
+                    return Err(wrong.told(host, name).await);
+                }
                 first = Some(now);
                 if Instant::now() >= end {
                     return Ok(());
@@ -148,6 +170,21 @@ impl Run<'_> {
             looker.rest(Some(end)).await;
         }
     }
+}
+
+/// Tries the gate of a container that runs, and keeps what it said.
+async fn through(host: &dyn Host, container: &LiveContainer, gate: &Gate, said: &mut Option<String>) -> Watched {
+    if !container.state.is_running() {
+        return health(&container.state);
+    }
+    // A host that does not answer is the next look's matter; so is a container that has ended meanwhile.
+    let why = match host.probe(&container.name, gate).await {
+        Ok(Tried::Passed) => return Watched::Well,
+        Ok(Tried::Not(why)) => why,
+        Err(error) => error.to_string(),
+    };
+    *said = Some(why);
+    Watched::NotYet("not past its gate")
 }
 
 /// What a container that has not ended says of its health.
@@ -174,22 +211,42 @@ fn health(state: &ContainerState) -> Watched {
     }
 }
 
-/// Fails where the container has ended, was started anew, or is not well.
-fn fit(name: &str, state: &ContainerState, first: Option<&Seen>, now: &Seen) -> Result<(), Failure> {
-    let wrong = match state {
-        ContainerState::Exited { code } => Some(format!("{name} exited with code {code}")),
-        ContainerState::Restarting => Some(format!("{name} exited and is being restarted")),
-        ContainerState::Dead => Some(format!("{name} is dead")),
+/// What is wrong with a container that is to be up.
+enum Wrong {
+    /// It has ended, if only once.
+    Ended(String),
+    /// It is not well; its health check knows more.
+    Unwell(String),
+}
+
+impl Wrong {
+    /// The failure that it is, with what the health check last said. That it can't be asked says nothing new.
+    async fn told(self, host: &dyn Host, name: &str) -> Failure {
+        Failure::replica(match self {
+            Self::Ended(what) => what,
+            Self::Unwell(what) => match host.health(name).await {
+                Ok(Some(said)) => format!("{what}: {said}"),
+                Ok(None) | Err(_) => what,
+            },
+        })
+    }
+}
+
+/// Whether the container has ended, was started anew, or is not well: that is the health check's to say, unless a gate does.
+fn wrong(name: &str, state: &ContainerState, first: Option<&Seen>, now: &Seen, gated: bool) -> Option<Wrong> {
+    match state {
+        ContainerState::Exited { code } => Some(Wrong::Ended(format!("{name} exited with code {code}"))),
+        ContainerState::Restarting => Some(Wrong::Ended(format!("{name} exited and is being restarted"))),
+        ContainerState::Dead => Some(Wrong::Ended(format!("{name} is dead"))),
         ContainerState::Running {
             health: Some(Health::Unhealthy),
-        } => Some(format!("{name} is unhealthy")),
+        } if !gated => Some(Wrong::Unwell(format!("{name} is unhealthy"))),
         ContainerState::Running {
-            health: None | Some(Health::Starting | Health::Healthy),
+            health: None | Some(Health::Starting | Health::Healthy | Health::Unhealthy),
         }
         | ContainerState::Created
         | ContainerState::Paused => first
             .is_some_and(|first| first.is_past(now))
-            .then(|| format!("{name} exited and was started again")),
-    };
-    wrong.map_or(Ok(()), |wrong| Err(Failure::replica(wrong)))
+            .then(|| Wrong::Ended(format!("{name} exited and was started again"))),
+    }
 }

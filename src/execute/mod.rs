@@ -24,6 +24,7 @@ use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
+use crate::execute::board::{Cause, Verdict};
 use crate::execute::outcome::{Event, Outcome, StepEnd};
 use crate::execute::run::Run;
 use crate::execute::stop::{Stop, Urgency};
@@ -102,6 +103,7 @@ async fn steps(run: &Run<'_>) {
                 .flat_map(|unit| unit.steps.iter().chain(&unit.watch));
             units.chain(&rollout.cleanup)
         })
+        .chain(&run.plan.tidy)
         .copied()
         .collect();
     let alone = run.plan.steps.iter().filter(|step| !rolled.contains(&step.id));
@@ -109,6 +111,23 @@ async fn steps(run: &Run<'_>) {
     let rollouts = run.rollouts();
     let mut all: FuturesUnordered<LocalBoxFuture<'_, ()>> = alone.chain(rollouts).collect();
     while all.next().await.is_some() {}
+    tidy(run).await;
+}
+
+/// Removes what earlier versions left, where all else was done.
+async fn tidy(run: &Run<'_>) {
+    let tidy = &run.plan.tidy;
+    let mut others = run.plan.steps.iter().filter(|step| !tidy.contains(&step.id));
+    let well = others.all(|step| run.board.verdict(step.id) == Some(Verdict::Done));
+    if well {
+        let removals = tidy.iter().map(|id| run.step(*id, false));
+        let mut removals: FuturesUnordered<_> = removals.collect();
+        while removals.next().await.is_some() {}
+    } else {
+        for id in tidy {
+            run.skip(*id, Cause::Replica);
+        }
+    }
 }
 
 fn outcome(run: &Run<'_>, aborted: bool) -> Outcome {

@@ -20,6 +20,8 @@ impl Run<'_> {
                 let auth = self.credentials.get(image.registry().unwrap_or(DEFAULT_REGISTRY));
                 Ok(host.pull(image, digest.as_ref(), auth).await?)
             }
+            Op::Image(ImageOp::Remove { id, names, .. }) => unless_refused(host.remove_image(id, names).await),
+            Op::File(FileOp::Remove { path }) => unless_refused(host.remove_config(&self.plan.cluster, path).await),
             Op::Volume(VolumeOp::Create { name, spec }) => {
                 Ok(host.create_volume(name, spec, &self.plan.cluster).await?)
             }
@@ -35,8 +37,13 @@ impl Run<'_> {
             Op::Gate(op) => {
                 let (GateOp::Up { name, .. } | GateOp::Stays { name, .. } | GateOp::Completed { name, .. }) = op;
                 let result = match op {
-                    GateOp::Up { name, monitor, timeout } => self.up(host, name, *monitor, *timeout).await,
-                    GateOp::Stays { name, monitor } => self.stays(host, name, *monitor).await,
+                    GateOp::Up {
+                        name,
+                        monitor,
+                        timeout,
+                        gate,
+                    } => self.up(host, name, (*monitor, *timeout), gate.as_deref()).await,
+                    GateOp::Stays { name, monitor, gated } => self.stays(host, name, *monitor, *gated).await,
                     GateOp::Completed { name, timeout, .. } => self.completed(host, name, *timeout).await,
                 };
                 with_logs(host, name, result).await
@@ -91,6 +98,14 @@ impl Run<'_> {
     pub(super) fn see(&self, host: &dyn Host, name: &str, seen: Seen) {
         let key = (host.name().clone(), name.to_owned());
         self.seen.borrow_mut().insert(key, seen);
+    }
+}
+
+/// What an engine keeps because something uses it stays, and that is no failure.
+fn unless_refused(result: Result<(), HostError>) -> Result<(), Failure> {
+    match result {
+        Ok(()) | Err(HostError::Refused(_) | HostError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

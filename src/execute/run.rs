@@ -15,7 +15,7 @@ use crate::execute::stop::Stop;
 use crate::host::{Credentials, Host, HostError};
 use crate::model::blob::Opened;
 use crate::model::name::{HostName, ServiceName};
-use crate::model::op::Op;
+use crate::model::op::{ImageOp, Op};
 use crate::plan::step::{Plan, Precondition, Step, StepId};
 
 /// How many operations one host is given at once.
@@ -191,12 +191,12 @@ impl<'a> Run<'a> {
         let lane = self.lanes.get(host);
         let semaphores = match op {
             Op::Gate(_) => [None, None, None],
-            Op::Image(_) => [
+            Op::Image(ImageOp::Pull { .. }) => [
                 lane.map(|lane| &lane.pulls),
                 lane.map(|lane| &lane.ops),
                 Some(&self.at_once),
             ],
-            Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Container(_) => {
+            Op::Image(ImageOp::Remove { .. }) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Container(_) => {
                 [None, lane.map(|lane| &lane.ops), Some(&self.at_once)]
             }
         };

@@ -12,7 +12,7 @@ use crate::flow::credentials::{Passwords, passwords, variables};
 use crate::flow::failure::Failure;
 use crate::flow::guard::{Allowed, guard};
 use crate::flow::plan::{Planned, plan_from};
-use crate::flow::{Seen, Settings, check, routes, secret};
+use crate::flow::{Seen, Settings, check, disk, routes, secret};
 use crate::host::{ConnectOptions, Host, Hosts, Others, close_all, connect_all};
 use crate::model::blob::Opened;
 use crate::model::endpoint::Endpoint;
@@ -111,6 +111,7 @@ fn wanted(settings: &Settings, desired: &Desired) -> Wanted {
         images,
         revision,
         others,
+        keep: desired.cluster.keep,
     }
 }
 
@@ -119,11 +120,16 @@ impl Session {
         let desired = check(settings)?;
         let (seen, connections) = look(settings, desired).await?;
         match plan_from(settings, seen, &connections.passwords.missing) {
-            Ok(planned) => Ok(Self {
-                planned,
-                connections,
-                opened: Opened::default(),
-            }),
+            Ok(mut planned) => {
+                disk::ask(&planned.plan, &mut planned.observed, &connections.links).await;
+                let full = disk::notes(&planned.plan, &planned.observed);
+                planned.plan.notes.extend(full);
+                Ok(Self {
+                    planned,
+                    connections,
+                    opened: Opened::default(),
+                })
+            }
             Err(failure) => {
                 connections.close().await;
                 Err(failure)

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::flow::credentials::variables;
+use crate::flow::disk;
 use crate::flow::failure::Failure;
 use crate::model::journal::JournalRecord;
 use crate::model::name::{ClusterName, ServiceName, Slot};
@@ -50,7 +51,12 @@ pub(super) fn notes(
         new_cluster(desired, observed, history),
     ];
     let guards = guards.into_iter().flatten().chain(passwords(plan, missing));
-    guards.map(Note::Refused).chain(age(plan, history)).collect()
+    let full = disk::notes(plan, observed);
+    guards
+        .map(Note::Refused)
+        .chain(age(plan, history))
+        .chain(full)
+        .collect()
 }
 
 /// Whether apply may go on: everything that it refuses at once.
@@ -64,7 +70,7 @@ pub(super) fn guard(plan: &Plan, allowed: Allowed) -> Result<(), Failure> {
             GuardKind::Dirty => !allowed.dirty,
             GuardKind::Removals => !allowed.removals,
             GuardKind::NewCluster => !allowed.new_cluster,
-            GuardKind::Gone | GuardKind::Older | GuardKind::Password | GuardKind::Asked => true,
+            GuardKind::Gone | GuardKind::Older | GuardKind::Password | GuardKind::Disk | GuardKind::Asked => true,
         })
         .map(line)
         .collect();
@@ -220,7 +226,12 @@ fn age(plan: &Plan, history: &History) -> Option<Note> {
 fn passwords(plan: &Plan, missing: &BTreeMap<String, String>) -> Vec<Guard> {
     let pulled = plan.steps.iter().filter_map(|step| match &step.op {
         Op::Image(ImageOp::Pull { image, .. }) => Some(image),
-        Op::Container(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => None,
+        Op::Image(ImageOp::Remove { .. })
+        | Op::Container(_)
+        | Op::Volume(_)
+        | Op::File(_)
+        | Op::Network(_)
+        | Op::Gate(_) => None,
     });
     let pulled: BTreeSet<_> = pulled.collect();
     let without = pulled

@@ -4,6 +4,7 @@ mod apply;
 mod asked;
 mod check;
 mod credentials;
+mod disk;
 mod draft;
 mod edit;
 mod failure;
@@ -12,6 +13,7 @@ mod init;
 mod past;
 mod plan;
 mod put;
+mod rollback;
 mod routes;
 mod secret;
 
@@ -32,6 +34,7 @@ pub use failure::Failure;
 pub use guard::{Allowed, possible};
 pub use init::{Made, init_from};
 pub use plan::{Planned, plan_from};
+pub use rollback::{Earlier, earlier};
 pub use secret::{NewKey, Written, make_key, set as set_secret};
 
 /// What a use is told by its caller.

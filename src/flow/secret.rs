@@ -31,7 +31,12 @@ pub fn needed(plan: &Plan) -> (BTreeSet<SecretRef>, BTreeSet<SecretRef>) {
     let of = |op: &Op| -> Vec<SecretRef> {
         match op {
             Op::File(FileOp::Write(write)) => write.blob.secrets().cloned().collect(),
-            Op::Image(_) | Op::Volume(_) | Op::Network(_) | Op::Container(_) | Op::Gate(_) => Vec::new(),
+            Op::File(FileOp::Remove { .. })
+            | Op::Image(_)
+            | Op::Volume(_)
+            | Op::Network(_)
+            | Op::Container(_)
+            | Op::Gate(_) => Vec::new(),
         }
     };
     let there = plan.steps.iter().flat_map(|step| of(&step.op)).collect();

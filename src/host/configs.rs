@@ -109,6 +109,44 @@ async fn upload(docker: &Docker, cluster: &ClusterName, archive: &[u8]) -> Resul
     within("write configs and secrets", CHANGE, upload).await
 }
 
+/// Removes a file, or a folder with all that is in it; that there is none is no error.
+///
+/// The API has no word for it. So an empty file takes its place first, which nothing is to be read from any more; then a link to
+/// what is not there is to take the place of that: engines clear the place, and then refuse.
+pub async fn remove(docker: &Docker, cluster: &ClusterName, path: &str) -> Result<(), HostError> {
+    let bad = |why: std::io::Error| HostError::Refused(format!("the file {path}: {why}"));
+    match upload(docker, cluster, &empty(path).map_err(bad)?).await {
+        Err(HostError::NotFound(_)) => return Ok(()),
+        answer => answer?,
+    }
+    match upload(docker, cluster, &dangling(path).map_err(bad)?).await {
+        // An engine that did not mind would have left an empty file, which does no harm.
+        Ok(()) | Err(HostError::NotFound(_) | HostError::Refused(_)) => Ok(()),
+        answer => answer,
+    }
+}
+
+/// An archive of an empty file.
+fn empty(path: &str) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_mode(0o400);
+    header.set_size(0);
+    archive.append_data(&mut header, path, std::io::empty())?;
+    archive.into_inner()
+}
+
+/// An archive of a hard link to nothing.
+fn dangling(path: &str) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::Link);
+    header.set_mode(0o400);
+    header.set_size(0);
+    archive.append_link(&mut header, path, ".nothing")?;
+    archive.into_inner()
+}
+
 /// Makes what is missing of the store.
 async fn make(docker: &Docker, cluster: &ClusterName) -> Result<(), HostError> {
     within(MAKE, CHANGE, docker.create_volume(volume(cluster))).await?;

@@ -19,14 +19,18 @@ use crate::dialect::docker::{Unreadable, container, create, file, label, volume}
 use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
-use crate::host::{Containers, Credentials, Host, HostError, Others, configs, files, foreign, images, networks};
+use crate::host::{
+    Containers, Credentials, Host, HostError, Others, Stored, configs, disk, files, foreign, gate, images, networks,
+};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
+use crate::model::gate::{Gate, Tried};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef, RegistryImage};
 use crate::model::name::{ClusterName, HostName};
 use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
+use crate::model::unit::Bytes;
 use crate::model::volume::{LiveVolume, VolumeSpec};
 
 /// How many containers of one host are inspected at once. More gains nothing: the engine has to do the work.
@@ -190,19 +194,24 @@ impl Host for Engine {
         Ok(all[all.len().saturating_sub(lines)..].to_vec())
     }
 
+    async fn probe(&self, name: &str, what: &Gate) -> Result<Tried, HostError> {
+        gate::probe(self.docker(), self.session.as_ref(), name, what).await
+    }
+
+    async fn health(&self, name: &str) -> Result<Option<String>, HostError> {
+        gate::health(self.docker(), name).await
+    }
+
     async fn images(&self, inspect: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError> {
         images::list(self.docker(), inspect).await
     }
 
     async fn volumes(&self, cluster: &ClusterName) -> Result<BTreeMap<String, LiveVolume>, HostError> {
-        Ok(files::volumes_and_files(self.docker(), cluster).await?.0)
+        Ok(files::stored(self.docker(), cluster).await?.volumes)
     }
 
-    async fn volumes_and_files(
-        &self,
-        cluster: &ClusterName,
-    ) -> Result<(BTreeMap<String, LiveVolume>, files::Files), HostError> {
-        files::volumes_and_files(self.docker(), cluster).await
+    async fn stored(&self, cluster: &ClusterName) -> Result<Stored, HostError> {
+        files::stored(self.docker(), cluster).await
     }
 
     async fn networks(&self, cluster: &ClusterName) -> Result<BTreeMap<String, LiveNetwork>, HostError> {
@@ -227,6 +236,17 @@ impl Host for Engine {
         auth: Option<&Credentials>,
     ) -> Result<(), HostError> {
         images::pull(self.docker(), image, digest, auth).await
+    }
+
+    async fn remove_image(&self, id: &str, names: &[String]) -> Result<(), HostError> {
+        images::remove(self.docker(), id, names).await
+    }
+
+    async fn free_disk(&self, root: &str) -> Result<Option<Bytes>, HostError> {
+        match &self.session {
+            Some(session) => Ok(session.free_disk(root).await),
+            None => Ok(disk::local(root).await),
+        }
     }
 
     async fn create_volume(&self, name: &str, spec: &VolumeSpec, cluster: &ClusterName) -> Result<(), HostError> {
@@ -346,6 +366,11 @@ impl Host for Engine {
         // The first of them makes the store.
         let _one_at_a_time = self.configs.lock().await;
         configs::write(self.docker(), cluster, path, file, content).await
+    }
+
+    async fn remove_config(&self, cluster: &ClusterName, path: &str) -> Result<(), HostError> {
+        let _one_at_a_time = self.configs.lock().await;
+        configs::remove(self.docker(), cluster, path).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), HostError> {

@@ -12,10 +12,10 @@ use bollard::models::{Volume, VolumeCreateRequest};
 use bollard::query_parameters::{ListVolumesOptions, ListVolumesOptionsBuilder, RemoveVolumeOptions};
 
 use crate::dialect::docker::{label, volume};
-use crate::host::HostError;
 use crate::host::call::{CHANGE, SMALL, within};
+use crate::host::{HostError, Stored};
+use crate::model::image::Digest;
 use crate::model::name::{ClusterName, files_name};
-use crate::model::volume::LiveVolume;
 
 /// How often a write is tried again that another writer was faster than.
 const TRIES: u32 = 5;
@@ -23,20 +23,30 @@ const TRIES: u32 = 5;
 /// The files, by path.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// All volumes but cdk's own by name, and the files of `cluster`; none where there is no store yet.
-pub async fn volumes_and_files(
-    docker: &Docker,
-    cluster: &ClusterName,
-) -> Result<(BTreeMap<String, LiveVolume>, Files), HostError> {
+/// All volumes but cdk's own by name, the files of `cluster` (none where there is no store yet), and what others' speak of.
+pub async fn stored(docker: &Docker, cluster: &ClusterName) -> Result<Stored, HostError> {
     let volumes = list(docker, None).await?;
     let newest = newest(cluster, &volumes);
     let files = newest.map(|(_, volume)| content(volume)).unwrap_or_default();
-    let names = volumes
+    let others = volumes.iter().filter(|volume| !label::is_of(&volume.labels, cluster));
+    let texts = others.flat_map(|volume| volume.labels.iter().filter(|(key, _)| key.starts_with(label::FILE)));
+    let spoken_of = texts.flat_map(|(_, text)| digests(text)).collect();
+    let volumes = volumes
         .into_iter()
         .filter(|volume| !label::is_helper(&volume.labels))
         .map(|volume| volume::listed(volume, cluster))
         .collect();
-    Ok((names, files))
+    Ok(Stored {
+        volumes,
+        files,
+        spoken_of,
+    })
+}
+
+/// The digests that a text holds, whatever else it says: a newer cdk may have written it.
+fn digests(text: &str) -> impl Iterator<Item = Digest> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != ':');
+    words.filter_map(|word| word.parse().ok())
 }
 
 /// The files of `cluster` alone.

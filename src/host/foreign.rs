@@ -65,6 +65,7 @@ fn known(one: &ContainerSummary, reserved: Reserved) -> ForeignContainer {
         ports: container::held_ports(one),
         volumes: volume::mounted(one),
         networks: network::attached(one),
+        image: one.image_id.clone().unwrap_or_default(),
         replica: replica.map(|(cluster, service, revision)| OtherReplica {
             cluster,
             service,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::auth::DockerCredentials;
-use bollard::query_parameters::{CreateImageOptionsBuilder, ListImagesOptions, TagImageOptionsBuilder};
+use bollard::query_parameters::{
+    CreateImageOptionsBuilder, ListImagesOptions, RemoveImageOptions, TagImageOptionsBuilder,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::dialect::docker::engine;
@@ -38,7 +40,17 @@ pub async fn list(docker: &Docker, inspect: &[String]) -> Result<BTreeMap<String
         .buffer_unordered(INSPECTS)
         .try_collect()
         .await?;
-    images.extend(found.into_iter().flatten());
+    for (id, facts) in found.into_iter().flatten() {
+        // An inspection says less of an image's place among the others.
+        let listed = images.remove(&id).unwrap_or_default();
+        let facts = ImageFacts {
+            parent: listed.parent,
+            size: listed.size,
+            created: listed.created,
+            ..facts
+        };
+        images.insert(id, facts);
+    }
     Ok(images)
 }
 
@@ -114,6 +126,20 @@ pub async fn pull(
     };
     let options = TagImageOptionsBuilder::new().repo(image.name()).tag(tag).build();
     within(&format!("tag {name}"), CHANGE, docker.tag_image(&name, Some(options))).await
+}
+
+/// Removes an image, by its other names first. Nothing is forced: what a container uses, running or not, the engine keeps and says so.
+pub async fn remove(docker: &Docker, id: &str, names: &[String]) -> Result<(), HostError> {
+    let names = names.iter().map(String::as_str).chain([id]);
+    for name in names {
+        let removed = docker.remove_image(name, None::<RemoveImageOptions>, None);
+        match within(&format!("remove image {name}"), CHANGE, removed).await {
+            // It went with another of its names.
+            Ok(_) | Err(HostError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// How an engine is asked for an image: by its tag, or by its digest where git writes that alone.

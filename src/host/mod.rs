@@ -4,9 +4,12 @@ mod arguments;
 mod call;
 mod configs;
 mod connect;
+mod dial;
+mod disk;
 mod engine;
 mod files;
 mod foreign;
+mod gate;
 mod images;
 mod networks;
 mod relay;
@@ -22,12 +25,13 @@ use async_trait::async_trait;
 
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
+use crate::model::gate::{Gate, Tried};
 use crate::model::host::HostFacts;
 use crate::model::image::{Digest, ImageFacts, ImageRef, RegistryImage};
 use crate::model::name::{ClusterName, HostName, ServiceName};
 use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
-use crate::model::unit::Reserved;
+use crate::model::unit::{Bytes, Reserved};
 use crate::model::volume::{LiveVolume, VolumeSpec};
 
 pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
@@ -95,6 +99,8 @@ pub struct ForeignContainer {
     pub volumes: Vec<String>,
     /// The networks that it is attached to.
     pub networks: Vec<String>,
+    /// The engine's id of the image that it was made from.
+    pub image: String,
     /// Another cluster's replica, where it is one.
     pub replica: Option<OtherReplica>,
     /// What it is promised; nothing where it has ended.
@@ -110,6 +116,17 @@ pub struct OtherReplica {
     pub service: ServiceName,
     /// The git commit that it was made from.
     pub revision: Option<String>,
+}
+
+/// What lies in a host's volumes' names and labels.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stored {
+    /// All volumes but cdk's own, by name.
+    pub volumes: BTreeMap<String, LiveVolume>,
+    /// cdk's own small files of the cluster, by path.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// The digests that other clusters' files speak of.
+    pub spoken_of: BTreeSet<Digest>,
 }
 
 /// All containers of a host: the cluster's whole, the others by what they hold.
@@ -135,6 +152,10 @@ pub trait Host {
     async fn container(&self, name: &str) -> Result<Option<LiveContainer>, HostError>;
     /// The last lines that a container wrote, stdout and stderr.
     async fn logs(&self, name: &str, lines: usize) -> Result<Vec<String>, HostError>;
+    /// Tries a container's gate once, over the host. That it does not pass is no error.
+    async fn probe(&self, name: &str, gate: &Gate) -> Result<Tried, HostError>;
+    /// What a container's health check last said, in a sentence; none where it has none, or was not asked yet.
+    async fn health(&self, name: &str) -> Result<Option<String>, HostError>;
     /// All tagged or digested images that lie there (id → tags, digests), with the defaults of those in `inspect`:
     /// ids, or names as `ImageRef::tagged` gives them.
     async fn images(&self, inspect: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError>;
@@ -154,6 +175,11 @@ pub trait Host {
         digest: Option<&Digest>,
         auth: Option<&Credentials>,
     ) -> Result<(), HostError>;
+
+    /// Removes an image that nothing uses, its other names first; that it is gone already is no error. Nothing is forced.
+    async fn remove_image(&self, id: &str, names: &[String]) -> Result<(), HostError>;
+    /// What is free on the disk that the engine keeps images on; none where the host does not say.
+    async fn free_disk(&self, root: &str) -> Result<Option<Bytes>, HostError>;
 
     /// Makes a volume of the cluster; that it exists already is no error.
     async fn create_volume(&self, name: &str, spec: &VolumeSpec, cluster: &ClusterName) -> Result<(), HostError>;
@@ -204,16 +230,20 @@ pub trait Host {
         content: &[u8],
     ) -> Result<(), HostError>;
 
+    /// Removes a config's or a secret's file, or a folder of such; that it is gone already is no error.
+    async fn remove_config(&self, cluster: &ClusterName, path: &str) -> Result<(), HostError>;
+
     /// cdk's own small files of the cluster, by path; empty where there are none yet.
     async fn read_files(&self, cluster: &ClusterName) -> Result<BTreeMap<String, Vec<u8>>, HostError>;
     /// Writes one of cdk's own files, text of some kilobytes: whole, or not at all.
     async fn write_file(&self, cluster: &ClusterName, path: &str, content: &[u8]) -> Result<(), HostError>;
-    /// What `volumes` and `read_files` say; in one call where that can be had.
-    async fn volumes_and_files(
-        &self,
-        cluster: &ClusterName,
-    ) -> Result<(BTreeMap<String, LiveVolume>, BTreeMap<String, Vec<u8>>), HostError> {
-        Ok((self.volumes(cluster).await?, self.read_files(cluster).await?))
+    /// What `volumes` and `read_files` say, and what other clusters' files speak of; in one call where that can be had.
+    async fn stored(&self, cluster: &ClusterName) -> Result<Stored, HostError> {
+        Ok(Stored {
+            volumes: self.volumes(cluster).await?,
+            files: self.read_files(cluster).await?,
+            spoken_of: BTreeSet::new(),
+        })
     }
 
     /// Parts from the host. What was called before has been done; nothing may be called after.

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::dialect::routes;
 use crate::host::HostError;
 use crate::host::arguments::{NO_QUESTIONS, arguments, patience};
+use crate::host::disk;
 use crate::host::networks::tell_routes;
 use crate::host::relay::{Dialer, Relay};
 use crate::host::run::{CONTROL, RunFolder, key};
@@ -23,6 +24,7 @@ use crate::host::words::{self, Failure, SocketState};
 use crate::model::endpoint::{Become, Endpoint};
 use crate::model::host::HostFacts;
 use crate::model::network::Route;
+use crate::model::unit::Bytes;
 
 /// The engine's socket on the host.
 const DOCKER: &str = "/var/run/docker.sock";
@@ -320,7 +322,13 @@ impl Session {
         said.starts_with(routes::SSH).then(|| routes::routes(&said))
     }
 
-    fn mux(&self) -> Mux {
+    /// What is free on the disk that a folder of the host lies on; none where a shell there does not tell.
+    pub async fn free_disk(&self, folder: &str) -> Option<Bytes> {
+        disk::free(&self.look(&disk::tell(folder)?).await)
+    }
+
+    /// Its master, for sessions of their own.
+    pub fn mux(&self) -> Mux {
         Mux::resume_mux(self.folder.join(CONTROL).into(), None)
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::blob::FileFacts;
 use crate::model::container::LiveContainer;
-use crate::model::image::{ImageFacts, ImageRef, Resolution};
+use crate::model::image::{Digest, ImageFacts, ImageRef, Resolution};
 use crate::model::journal::JournalRecord;
 use crate::model::name::{ClusterName, ServiceName};
 use crate::model::network::{LiveNetwork, Route};
@@ -42,6 +42,9 @@ pub struct HostFacts {
     /// The version of the kernel's control groups, `1` or `2`; empty where it is not known.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub cgroups: String,
+    /// The folder that the engine keeps images in; empty where it did not say.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub root: String,
     /// The labels that its engine was started with.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub engine_labels: BTreeMap<String, String>,
@@ -77,9 +80,12 @@ pub struct HostState {
     pub routes: Option<Vec<Route>>,
     /// What containers that are not the cluster's use of volumes and networks, by name.
     pub foreign: Foreign,
-    /// The configs and secrets of its containers, by path among cdk's files there; none where one is gone. What is not here nobody
-    /// looked at.
+    /// The configs and secrets of its containers, and old ones, by path among cdk's files there; none where one is gone. What is not
+    /// here nobody looked at.
     pub files: BTreeMap<String, Option<FileFacts>>,
+    /// What is free on the disk that the engine keeps images on; none where nobody asked, or the host did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free_disk: Option<Bytes>,
     /// Ports that other containers hold.
     pub held_ports: BTreeSet<HeldPort>,
     /// How many containers there are that are not the cluster's.
@@ -111,6 +117,12 @@ pub struct Foreign {
     pub volumes: BTreeMap<String, String>,
     /// The networks that they are attached to, and one of them that is.
     pub networks: BTreeMap<String, String>,
+    /// The engine's ids of the images that they were made from.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub images: BTreeSet<String>,
+    /// The digests that other clusters' journals there speak of, of those that this cluster's speaks of too.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub digests: BTreeSet<Digest>,
 }
 
 /// Things by their names, or a list of names alone.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::platform::Platform;
 use crate::model::setting::Healthcheck;
 use crate::model::text::SharedText;
+use crate::model::unit::Bytes;
 
 /// A text that is not an image reference, or not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -271,11 +272,28 @@ pub struct ImageFacts {
     pub tags: Vec<String>,
     /// The registry digests known there: `registry.internal:5000/web@sha256:…`.
     pub digests: Vec<String>,
+    /// The id of the image that it was made from on this very host, by hand; empty where it came as it is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub parent: String,
+    /// What it takes on the disk, layers that it shares with others too.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub size: Bytes,
+    /// When it was made, in seconds since 1970.
+    #[serde(skip_serializing_if = "is_never")]
+    pub created: i64,
     /// What it was built for; none where nobody looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// What it brings along.
     pub defaults: Arc<ImageDefaults>,
+}
+
+fn is_nothing(size: &Bytes) -> bool {
+    size.0 == 0
+}
+
+fn is_never(seconds: &i64) -> bool {
+    *seconds == 0
 }
 
 /// What a registry says of an image.
@@ -285,6 +303,12 @@ pub struct RegistryImage {
     pub digest: Digest,
     /// The platforms that it is there for; none where the registry did not say.
     pub platforms: BTreeSet<Platform>,
+}
+
+/// An image's name as engines list it: without Docker Hub's own.
+pub fn short_name(name: &str) -> &str {
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    name.strip_prefix("library/").unwrap_or(name)
 }
 
 impl ImageFacts {
@@ -298,15 +322,11 @@ impl ImageFacts {
     /// Whether an engine takes this image for what git writes as `image`: by its tag, or by its digest where one is pinned.
     /// Docker Hub's own name is left out by engines, and so it is here.
     pub fn is_named(&self, image: &ImageRef) -> bool {
-        let short = |name: &str| {
-            let name = name.strip_prefix("docker.io/").unwrap_or(name);
-            name.strip_prefix("library/").unwrap_or(name).to_owned()
-        };
         match (image.digest(), image.tagged()) {
             (Some(digest), _) => self.has_digest(digest),
             (None, Some(tagged)) => {
-                let wanted = short(&tagged);
-                self.tags.iter().any(|tag| short(tag) == wanted)
+                let wanted = short_name(&tagged);
+                self.tags.iter().any(|tag| short_name(tag) == wanted)
             }
             (None, None) => false,
         }

@@ -127,6 +127,11 @@ pub struct Memory {
     pub forgotten: BTreeSet<HostName>,
     /// Earlier versions, the newest first.
     pub versions: Vec<EarlierVersion>,
+    /// The configs' and secrets' files that the present version's containers have, by name among cdk's files on a host.
+    pub files: BTreeSet<String>,
+    /// Whether only some hosts or services were applied, and all else stayed as it was.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
     /// The platforms that registries have these versions' and the present one's images for, where they were asked.
     pub platforms: BTreeMap<Digest, BTreeSet<Platform>>,
 }
@@ -178,7 +183,7 @@ pub struct KnownHost {
     pub machine_id: String,
 }
 
-/// The digests of a version that was applied earlier.
+/// The digests and the files of a version that was applied earlier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EarlierVersion {
     /// The git commit.
@@ -187,4 +192,7 @@ pub struct EarlierVersion {
     /// By image reference, where the next newer version has another one or none.
     #[serde(default)]
     pub digests: BTreeMap<String, Digest>,
+    /// Its configs' and secrets' files that the next newer version has not.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub files: BTreeSet<String>,
 }

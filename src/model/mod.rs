@@ -5,6 +5,7 @@ pub mod container;
 pub mod edit;
 pub mod effective;
 pub mod endpoint;
+pub mod gate;
 pub mod host;
 pub mod image;
 pub mod journal;

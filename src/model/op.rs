@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::blob::FileWrite;
 use crate::model::container::Ownership;
+use crate::model::gate::Gate;
 use crate::model::image::{Digest, ImageRef};
 use crate::model::network::{Attachment, NetworkSpec};
 use crate::model::order::JobVersion;
@@ -45,6 +46,15 @@ pub enum ImageOp {
         image: ImageRef,
         /// The manifest's digest; none where nobody could say it.
         digest: Option<Digest>,
+    },
+    /// Remove one that an earlier version used, unless the engine says that something uses it.
+    Remove {
+        /// The engine's id of it.
+        id: SharedText,
+        /// As git wrote it.
+        image: ImageRef,
+        /// All its names there, where it has several: they go first.
+        names: Vec<String>,
     },
 }
 
@@ -102,6 +112,11 @@ pub enum NetworkOp {
 pub enum FileOp {
     /// Write it, over what is there. Its secrets are put in at the last moment; there are none in the plan.
     Write(Box<FileWrite>),
+    /// Remove one that earlier versions' containers had, or a whole folder of such.
+    Remove {
+        /// Its name among cdk's files there.
+        path: SharedText,
+    },
 }
 
 /// What is done to containers, which are named by their name on the host at that point of the plan.
@@ -161,7 +176,7 @@ pub enum ContainerOp {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateOp {
-    /// Until a container is up: healthy where it has a health check, else running through `monitor`.
+    /// Until a container is up: past its gate where it has one, healthy where it has a health check, else running through `monitor`.
     Up {
         /// The container's name.
         name: SharedText,
@@ -169,6 +184,9 @@ pub enum GateOp {
         monitor: Span,
         /// The deadline.
         timeout: Span,
+        /// What is asked instead of its health check.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gate: Option<Arc<Gate>>,
     },
     /// That a container which is up stays so for a while: any exit of it is a failure.
     Stays {
@@ -176,6 +194,9 @@ pub enum GateOp {
         name: SharedText,
         /// For so long, from when it was up.
         monitor: Span,
+        /// Whether a gate said that it was up: then its health check is not asked here either.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        gated: bool,
     },
     /// Until a job's container has ended, with code 0.
     Completed {
@@ -198,6 +219,8 @@ impl fmt::Display for Op {
                 write!(f, "pull {image} ({})", digest.short())
             }
             Self::Image(ImageOp::Pull { image, digest: None }) => write!(f, "pull {image}"),
+            Self::Image(ImageOp::Remove { image, .. }) => write!(f, "remove image {image}"),
+            Self::File(FileOp::Remove { path }) => write!(f, "remove {path}"),
             Self::File(FileOp::Write(write)) => write!(f, "write {}", write.path),
             Self::Container(ContainerOp::Signal { name, signal }) => write!(f, "send {signal} to {name}"),
             Self::Volume(VolumeOp::Create { name, .. }) => write!(f, "create volume {name}"),
@@ -211,7 +234,7 @@ impl fmt::Display for Op {
             }
             Self::Container(ContainerOp::Remove { name }) => write!(f, "remove {name}"),
             Self::Gate(GateOp::Up { name, .. }) => write!(f, "wait until {name} is up"),
-            Self::Gate(GateOp::Stays { name, monitor }) => write!(f, "watch {name} for {monitor}"),
+            Self::Gate(GateOp::Stays { name, monitor, .. }) => write!(f, "watch {name} for {monitor}"),
             Self::Gate(GateOp::Completed { name, .. }) => write!(f, "wait until {name} has succeeded"),
         }
     }

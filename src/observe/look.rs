@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 
-use crate::host::{Containers, Credentials, Host, HostError, Hosts, Others};
+use crate::host::{Containers, Credentials, Host, HostError, Hosts, Others, Stored};
 use crate::model::container::LiveContainer;
 use crate::model::host::{Foreign, HostState, ObservedHost, OtherCluster};
-use crate::model::image::ImageFacts;
+use crate::model::image::{Digest, ImageFacts};
 use crate::model::journal::{JOURNAL_VERSION, JournalRecord};
 use crate::model::name::{ClusterName, HostName};
 use crate::observe::{Observed, Sharing, Wanted, images};
@@ -33,7 +33,7 @@ pub async fn observe(
     let seen: BTreeMap<HostName, ObservedHost> = stream::iter(hosts)
         .map(|(name, host)| async move {
             let state = match host {
-                Ok(host) => look(host.as_ref(), cluster, names, wanted.others).await,
+                Ok(host) => look(host.as_ref(), cluster, names, wanted).await,
                 Err(error) => Err(error.clone()),
             };
             (name.clone(), state)
@@ -62,16 +62,23 @@ pub async fn observe(
 async fn look(
     host: &dyn Host,
     cluster: &ClusterName,
-    wanted: &BTreeSet<String>,
-    others: Others,
+    names: &BTreeSet<String>,
+    wanted: &Wanted,
 ) -> Result<HostState, HostError> {
-    let (facts, (containers, images), (volumes, files), networks) = tokio::try_join!(
+    let (facts, (containers, images), stored, networks) = tokio::try_join!(
         host.facts(),
-        containers_and_images(host, cluster, wanted, others),
-        host.volumes_and_files(cluster),
+        containers_and_images(host, cluster, names, wanted.others),
+        host.stored(cluster),
         host.networks(cluster),
     )?;
-    let paths: BTreeSet<String> = containers.own.iter().flat_map(LiveContainer::files).collect();
+    let Stored {
+        volumes,
+        files,
+        spoken_of,
+    } = stored;
+    let journal = journal(&files).map_err(HostError::Refused)?;
+    let mut paths: BTreeSet<String> = containers.own.iter().flat_map(LiveContainer::files).collect();
+    paths.extend(old_files(&journal, wanted.keep));
     let looked_at = match paths.is_empty() {
         true => BTreeMap::new(),
         false => host.look_at(cluster, &paths).await?,
@@ -83,27 +90,53 @@ async fn look(
         volumes,
         networks,
         routes: None,
-        foreign: foreign(&containers),
+        free_disk: None,
+        foreign: foreign(&containers, &journal, spoken_of),
         other_containers: u32::try_from(containers.foreign.len()).unwrap_or(u32::MAX),
         reserved: containers.foreign.iter().map(|other| other.reserved).sum(),
         other_clusters: other_clusters(&containers),
         held_ports: containers.foreign.into_iter().flat_map(|other| other.ports).collect(),
         containers: containers.own,
-        journal: journal(&files).map_err(HostError::Refused)?,
+        journal,
     })
 }
 
 /// What the containers that are not the cluster's use, and one of them that does.
-fn foreign(containers: &Containers) -> Foreign {
-    let mut foreign = Foreign::default();
+fn foreign(containers: &Containers, journal: &[JournalRecord], mut spoken_of: BTreeSet<Digest>) -> Foreign {
+    spoken_of.retain(|digest| journal.iter().any(|record| speaks_of(record, digest)));
+    let mut foreign = Foreign {
+        digests: spoken_of,
+        ..Foreign::default()
+    };
     for one in &containers.foreign {
         let by = |names: &[String]| -> Vec<(String, String)> {
             names.iter().map(|name| (name.clone(), one.name.clone())).collect()
         };
         foreign.volumes.extend(by(&one.volumes));
         foreign.networks.extend(by(&one.networks));
+        foreign
+            .images
+            .extend(Some(one.image.clone()).filter(|id| !id.is_empty()));
     }
     foreign
+}
+
+/// Whether a record says that this version or an earlier one used a digest.
+fn speaks_of(record: &JournalRecord, digest: &Digest) -> bool {
+    let versions = record
+        .memory
+        .versions
+        .iter()
+        .flat_map(|version| version.digests.values());
+    record.digests.values().chain(versions).any(|known| known == digest)
+}
+
+/// The files of versions that may be older than those to be kept: of one more, for this may become a newer one.
+fn old_files(journal: &[JournalRecord], keep: usize) -> impl Iterator<Item = String> {
+    let newest = journal.last().filter(|_| keep > 0);
+    let versions = newest.map_or(&[][..], |record| &record.memory.versions);
+    let old = versions.iter().skip(keep.saturating_sub(2));
+    old.flat_map(|version| version.files.iter().cloned())
 }
 
 fn other_clusters(containers: &Containers) -> BTreeMap<ClusterName, OtherCluster> {

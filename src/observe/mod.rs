@@ -34,6 +34,8 @@ pub struct Wanted {
     /// How closely the containers that are not the cluster's are looked at: only where memory is reserved does it matter what others
     /// reserved.
     pub others: Others,
+    /// How many versions' files stay on the hosts: those of older ones are looked at, whether they still lie there. 0: they are not.
+    pub keep: usize,
 }
 
 /// What is live: each host as it was found, and what each wanted image turned out to be.

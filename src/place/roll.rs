@@ -122,6 +122,8 @@ impl<'a> Roll<'a> {
             halted: BTreeMap::new(),
             versions: Vec::new(),
             platforms: BTreeMap::new(),
+            files: BTreeSet::new(),
+            partial: false,
         }
     }
 }

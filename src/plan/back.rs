@@ -4,12 +4,11 @@ use thin_vec::thin_vec;
 
 use crate::diff::Verdict;
 use crate::model::name::{aborted_name, retired_name};
-use crate::model::op::GateOp;
 use crate::model::text::SharedText;
 use crate::place::live::Standing;
 use crate::plan::build::Builder;
 use crate::plan::ops::{remove, rename, start, stop};
-use crate::plan::unit::{Draft, Gone, is};
+use crate::plan::unit::{Draft, Gone, is, up};
 
 impl Builder<'_> {
     /// Lets a unit that goes on with what an update made which was cut off lead back to what was before, where that still stands.
@@ -44,9 +43,8 @@ impl Builder<'_> {
             let (op, undo) = begins(&retired);
             self.act(draft, old.host, op, is(&retired, old), undo);
             let policy = self.policy(&draft.slot.service).unwrap_or_default();
-            let (monitor, timeout) = (policy.monitor, policy.timeout);
-            let name = retired.clone();
-            self.gate(draft, GateOp::Up { name, monitor, timeout });
+            let gate = self.asked(&draft.slot.service);
+            self.gate(draft, up(&retired, policy, gate));
         }
         if let Some(new) = new {
             let aside: SharedText = aborted_name(&self.input.target.cluster, draft.slot).into();

@@ -1,12 +1,14 @@
 //! Puts a plan's steps together: pulls and volumes first, removals, then every service's rollout; and the edges between them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use thin_vec::ThinVec;
 
 use crate::diff::{SlotDiff, Verdict};
 use crate::model::container::Ownership;
+use crate::model::gate::Gate;
 use crate::model::host::HostState;
 use crate::model::image::{Digest, ImageRef, Resolution};
 use crate::model::name::{HostName, ServiceName, Slot};
@@ -201,6 +203,15 @@ impl<'i> Builder<'i> {
 
     pub(super) fn policy(&self, service: &ServiceName) -> Option<UpdatePolicy> {
         self.service(service).map(|known| known.target.policy)
+    }
+
+    /// What says that a service's replica is up, instead of its health check. What goes back is not asked by the gate of what it
+    /// goes back from: that may ask for what it never had.
+    pub(super) fn asked(&self, service: &ServiceName) -> Option<Arc<Gate>> {
+        if self.input.target.aborted.contains_key(service) {
+            return None;
+        }
+        self.service(service)?.target.gate.clone()
     }
 
     /// Whether a service's replicas write to their hosts: of such there are never two that run, though each writes to its own.

@@ -87,12 +87,18 @@ impl Builder<'_> {
             return Vec::new();
         };
         let (monitor, timeout) = (policy.monitor, policy.timeout);
+        let asked = self.asked(name);
         let (diff, why) = (self.input.diff, "others depend on it".into());
         let unsettled = diff.unsettled.iter().filter(|one| one.service == *name);
         unsettled
             .map(|one| {
                 let name = one.name.as_str().into();
-                let op = Op::Gate(GateOp::Up { name, monitor, timeout });
+                let op = Op::Gate(GateOp::Up {
+                    name,
+                    monitor,
+                    timeout,
+                    gate: asked.clone(),
+                });
                 self.push(&one.host, None, op, &why)
             })
             .collect()
@@ -252,7 +258,8 @@ pub(super) fn unchecked(input: Input<'_>) -> Vec<String> {
             .filter(|(_, link)| healthy(link))
             .map(|(to, _)| to)
         {
-            if let Some(monitor) = input.target.services.get(to).map(|other| other.policy.monitor)
+            let other = input.target.services.get(to).filter(|other| other.gate.is_none());
+            if let Some(monitor) = other.map(|other| other.policy.monitor)
                 && has_no_check(input, to)
             {
                 all.push(format!(

@@ -41,7 +41,12 @@ pub(super) fn notes(input: Input<'_>, steps: &[Step]) -> Vec<Note> {
 fn pulling<'s>(image: &ImageRef, steps: &'s [Step]) -> BTreeSet<&'s HostName> {
     let pulls = steps.iter().filter(|step| match &step.op {
         Op::Image(ImageOp::Pull { image: pulled, .. }) => pulled == image,
-        Op::Container(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => false,
+        Op::Image(ImageOp::Remove { .. })
+        | Op::Container(_)
+        | Op::Volume(_)
+        | Op::File(_)
+        | Op::Network(_)
+        | Op::Gate(_) => false,
     });
     pulls.map(|step| &step.host).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::model::op::{ContainerOp, GateOp, ImageOp, Op};
+use crate::model::op::{ContainerOp, FileOp, GateOp, ImageOp, Op};
 use crate::plan::step::{Action, Plan, Precondition, Step, StepId};
 
 /// What is wrong with a plan.
@@ -29,6 +29,8 @@ pub enum Lint {
     EarlyCleanup(StepId),
     /// A step is done on a host that did not answer.
     Unasked(StepId),
+    /// What earlier versions left is removed before all else was done, or something else is not.
+    Untidy(StepId),
     /// A change is told for which there is no step, or the other way round.
     Untold(String),
 }
@@ -49,6 +51,10 @@ impl fmt::Display for Lint {
             Self::StopBeforePull(id) => write!(f, "step {id} does not wait for its service's pulls"),
             Self::EarlyCleanup(id) => write!(f, "clean-up {id} does not wait for its replica"),
             Self::Unasked(id) => write!(f, "step {id} is on a host that did not answer"),
+            Self::Untidy(id) => write!(
+                f,
+                "step {id} removes an image or a file before all else was done, or comes last without cause"
+            ),
             Self::Untold(slot) => write!(f, "what is told of {slot} and what is done are not the same"),
         }
     }
@@ -62,6 +68,7 @@ pub fn lint(plan: &Plan) -> BTreeSet<Lint> {
     }
     rollouts(plan, &mut found);
     pulls(plan, &mut found);
+    tidy(plan, &mut found);
     told(plan, &mut found);
     found
 }
@@ -176,7 +183,15 @@ fn rollouts(plan: &Plan, found: &mut BTreeSet<Lint>) {
 fn pulls(plan: &Plan, found: &mut BTreeSet<Lint>) {
     let is_pull = |id: &&StepId| match plan.step(**id).map(|step| &step.op) {
         Some(Op::Image(ImageOp::Pull { .. })) => true,
-        Some(Op::Container(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_)) | None => false,
+        Some(
+            Op::Image(ImageOp::Remove { .. })
+            | Op::Container(_)
+            | Op::Volume(_)
+            | Op::File(_)
+            | Op::Network(_)
+            | Op::Gate(_),
+        )
+        | None => false,
     };
     for rollout in &plan.rollouts {
         let all = || {
@@ -197,6 +212,24 @@ fn pulls(plan: &Plan, found: &mut BTreeSet<Lint>) {
             if let Some(step) = first.filter(|step| !pulls.iter().all(|pull| step.settled.contains(pull))) {
                 found.insert(Lint::StopBeforePull(step.id));
             }
+        }
+    }
+}
+
+/// What earlier versions left is removed last, and nothing else is.
+fn tidy(plan: &Plan, found: &mut BTreeSet<Lint>) {
+    for step in &plan.steps {
+        let removes = match &step.op {
+            Op::Image(ImageOp::Remove { .. }) | Op::File(FileOp::Remove { .. }) => true,
+            Op::Image(ImageOp::Pull { .. })
+            | Op::File(FileOp::Write(_))
+            | Op::Container(_)
+            | Op::Volume(_)
+            | Op::Network(_)
+            | Op::Gate(_) => false,
+        };
+        if removes != plan.tidy.contains(&step.id) {
+            found.insert(Lint::Untidy(step.id));
         }
     }
 }

@@ -12,6 +12,7 @@ mod how;
 mod images;
 mod inert;
 mod job;
+mod keep;
 mod network;
 mod number;
 mod ops;
@@ -25,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::Diff;
 use crate::model::host::ObservedHost;
-use crate::model::name::ServiceName;
+use crate::model::name::{HostName, ServiceName};
 use crate::model::order::JobVersion;
 use crate::model::policy::RollbackScope;
 use crate::observe::Observed;
@@ -64,15 +65,22 @@ pub fn plan(input: Input<'_>) -> Plan {
         diff,
         ..
     } = input;
-    let work = Builder::new(input).build();
+    let mut work = Builder::new(input).build();
     let answers = placement
         .hosts
         .iter()
         .filter(|(_, answer)| **answer == HostAnswer::Answers);
     let mut notes = tell::notes(input);
     notes.extend(images::notes(input, &work.steps));
-    let memory = tell::memory(target, placement, observed, &work.rollouts);
+    let hosts: Vec<HostName> = answers
+        .filter(|(host, _)| observed.hosts.get(*host).and_then(ObservedHost::state).is_some())
+        .map(|(host, _)| host.clone())
+        .collect();
+    let digests = tell::digests(target, observed);
+    let memory = tell::memory(input, keep::files(input, &work.steps), &work.rollouts);
+    let tidy = keep::tidy(input, &hosts, &digests, &memory, &mut work.steps);
     Plan {
+        tidy,
         cluster: target.cluster.clone(),
         revision: target.revision.clone(),
         services: tell::services(diff, target, &work.rollouts),
@@ -81,14 +89,11 @@ pub fn plan(input: Input<'_>) -> Plan {
         steps: work.steps,
         rollouts: work.rollouts,
         placement: tell::placement(input),
-        digests: tell::digests(target, observed),
+        digests,
         jobs: placement.jobs.succeeded.clone(),
         depends_on: depends::to_record(input),
         sequence: newest_record(observed).map_or(0, |record| record.sequence) + 1,
-        hosts: answers
-            .filter(|(host, _)| observed.hosts.get(*host).and_then(ObservedHost::state).is_some())
-            .map(|(host, _)| host.clone())
-            .collect(),
+        hosts,
         memory,
         forgets: BTreeSet::new(),
         asked: Asked::default(),

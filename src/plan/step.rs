@@ -266,6 +266,8 @@ pub enum GuardKind {
     Older,
     /// A registry's password is missing.
     Password,
+    /// An image does not fit onto a host's disk.
+    Disk,
     /// What a person asked for can't be: a move to a host that does not fit.
     Asked,
 }
@@ -288,6 +290,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// How the services' replicas are worked through. A step that is in no rollout begins when what it is after allows.
     pub rollouts: Vec<Rollout>,
+    /// Removals of what earlier versions left on the hosts: each when all else was done. One that is refused is no failure.
+    #[serde(default)]
+    pub tidy: Vec<StepId>,
     /// Where every replica will stand: what the journal is told.
     pub placement: BTreeMap<Slot, PlacedSlot>,
     /// The digest of each image reference: what the journal is told.

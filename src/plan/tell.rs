@@ -300,8 +300,9 @@ pub(super) fn digests(target: &Target, observed: &Observed) -> BTreeMap<String, 
 }
 
 /// What later applies must know: the hosts, and what images stood for in earlier versions.
-pub(super) fn memory(target: &Target, placement: &Placement, observed: &Observed, rollouts: &[Rollout]) -> Memory {
-    let versions = versions(target, observed);
+pub(super) fn memory(input: Input<'_>, files: BTreeSet<String>, rollouts: &[Rollout]) -> Memory {
+    let Input { target, observed, .. } = input;
+    let versions = versions(target, observed, &files);
     let halted = newest_record(observed).into_iter().flat_map(|last| &last.memory.halted);
     // What is begun anew is judged anew.
     let halted = halted.filter(|(name, _)| {
@@ -317,7 +318,9 @@ pub(super) fn memory(target: &Target, placement: &Placement, observed: &Observed
         halted: halted.chain(aborted).collect(),
         platforms: platforms(target, observed, &versions),
         versions,
-        ..placement.memory.clone()
+        files,
+        partial: input.diff.narrowed,
+        ..input.placement.memory.clone()
     }
 }
 
@@ -342,7 +345,7 @@ fn platforms(
 }
 
 /// The earlier versions, the newest first; each says only what the next newer one does not.
-fn versions(target: &Target, observed: &Observed) -> Vec<EarlierVersion> {
+fn versions(target: &Target, observed: &Observed, files: &BTreeSet<String>) -> Vec<EarlierVersion> {
     let Some(last) = newest_record(observed) else {
         return Vec::new();
     };
@@ -352,12 +355,14 @@ fn versions(target: &Target, observed: &Observed) -> Vec<EarlierVersion> {
         .iter()
         .filter(|(image, digest)| now.get(*image) != Some(digest));
     let gone: BTreeMap<String, Digest> = gone.map(|(image, digest)| (image.clone(), digest.clone())).collect();
+    let old_files = last.memory.files.difference(files).cloned();
     let mut versions = last.memory.versions.clone();
     if last.revision == target.revision.commit {
         if let Some(newest) = versions.first_mut() {
             for (image, digest) in gone {
                 newest.digests.entry(image).or_insert(digest);
             }
+            newest.files.extend(old_files);
         }
     } else {
         let revision = last.revision.clone();
@@ -366,9 +371,10 @@ fn versions(target: &Target, observed: &Observed) -> Vec<EarlierVersion> {
             EarlierVersion {
                 revision,
                 digests: gone,
+                files: old_files.collect(),
             },
         );
     }
-    versions.truncate(JOURNAL_VERSIONS);
+    versions.truncate(JOURNAL_VERSIONS.max(target.keep));
     versions
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use thin_vec::{ThinVec, thin_vec};
 
 use crate::diff::{SlotDiff, Verdict};
+use crate::model::gate::Gate;
 use crate::model::name::{HostName, Slot, SlotKey, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
-use crate::model::policy::Strategy;
+use crate::model::policy::{Strategy, UpdatePolicy};
 use crate::model::replica::ReplicaSpec;
 use crate::model::setting::{Limits, Restart};
 use crate::model::text::SharedText;
@@ -152,9 +153,9 @@ impl<'i> Builder<'i> {
             | Verdict::Unplaced
             | Verdict::Waits { .. } => return None,
         };
-        let (name, monitor, timeout) = (draft.name.clone(), policy.monitor, policy.timeout);
         if waits {
-            self.gate(&mut draft, GateOp::Up { name, monitor, timeout });
+            let up = up(&draft.name, policy, self.asked(&diff.slot.service));
+            self.gate(&mut draft, up);
             self.leads_back(&draft);
         }
         if !stop_first {
@@ -347,7 +348,8 @@ impl<'i> Builder<'i> {
         let last = draft.steps.last().copied();
         let watch = (waits && monitor > Span::default()).then(|| {
             let name = draft.name.clone();
-            let op = Op::Gate(GateOp::Stays { name, monitor });
+            let gated = self.asked(&draft.slot.service).is_some();
+            let op = Op::Gate(GateOp::Stays { name, monitor, gated });
             let id = self.push(draft.host, Some(draft.slot), op, draft.why);
             self.edit(id, |step| step.after.extend(last));
             id
@@ -374,6 +376,16 @@ impl<'i> Builder<'i> {
             watch,
         };
         (unit, cleanup)
+    }
+}
+
+/// A wait until a container is up.
+pub(super) fn up(name: &SharedText, policy: UpdatePolicy, gate: Option<Arc<Gate>>) -> GateOp {
+    GateOp::Up {
+        name: name.clone(),
+        monitor: policy.monitor,
+        timeout: policy.timeout,
+        gate,
     }
 }
 

@@ -11,6 +11,7 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::model::blob::{Blob, BlobDigest};
 use crate::model::container::ContainerSpec;
+use crate::model::gate::Gate;
 use crate::model::image::ImageRef;
 use crate::model::journal::{Halted, JournalRecord};
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
@@ -47,6 +48,8 @@ pub struct ServiceTarget {
     pub image: ImageRef,
     /// How its replicas are replaced.
     pub policy: UpdatePolicy,
+    /// What says that a replica is up, instead of its health check.
+    pub gate: Option<Arc<Gate>>,
     /// What it waits for of which other services.
     pub depends_on: BTreeMap<ServiceName, Dependency>,
     /// The version that is to run, where it is a job.
@@ -77,6 +80,8 @@ pub struct Target {
     pub blobs: BTreeMap<BlobDigest, Arc<Blob>>,
     /// What files held at earlier revisions, as far as that is known: for show, and for the way back.
     pub past: BTreeMap<BlobDigest, Arc<Blob>>,
+    /// How many versions' images and files stay on the hosts, this one among them.
+    pub keep: usize,
     /// The names on a host of all volumes that git has.
     pub volumes: BTreeSet<String>,
     /// The services that are left alone, because what git wants of them has failed.
@@ -98,6 +103,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         services: BTreeMap::new(),
         blobs: BTreeMap::new(),
         past: BTreeMap::new(),
+        keep: desired.cluster.keep,
         volumes: desired.volumes.values().map(|volume| volume.name.clone()).collect(),
         halted: BTreeMap::new(),
         aborted: BTreeMap::new(),
@@ -118,6 +124,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         let service = ServiceTarget {
             image: service.image.clone(),
             policy: service.update,
+            gate: service.gate.clone(),
             depends_on: service.depends_on.clone(),
             job: placement.jobs.versions.get(name).cloned(),
             reserved: Reserved {

@@ -134,13 +134,14 @@ fn fold(plan: &Plan) -> Vec<Node> {
 fn guess(op: &Op) -> Duration {
     let millis = match op {
         Op::Image(ImageOp::Pull { .. }) => 5000,
+        Op::Image(ImageOp::Remove { .. }) => 300,
         Op::Volume(VolumeOp::Create { .. }) => 100,
         Op::Network(_) => 300,
         Op::Container(ContainerOp::Create { .. } | ContainerOp::Update { .. }) => 200,
         Op::Container(ContainerOp::Start { .. } | ContainerOp::Remove { .. }) => 400,
         Op::Container(ContainerOp::Stop { .. }) => 1000,
         Op::Container(ContainerOp::Rename { .. } | ContainerOp::Signal { .. }) => 50,
-        Op::File(FileOp::Write(_)) => 50,
+        Op::File(FileOp::Write(_) | FileOp::Remove { .. }) => 50,
         Op::Gate(GateOp::Completed { .. }) => 5000,
         Op::Gate(GateOp::Up { monitor, .. } | GateOp::Stays { monitor, .. }) => return monitor.0,
     };

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::model::container::ContainerSpec;
+use crate::model::gate::Gate;
 use crate::model::host::ObservedHost;
-use crate::model::op::{ContainerOp, FileOp, Op};
+use crate::model::op::{ContainerOp, FileOp, GateOp, Op};
 use crate::model::secret::{mask_values, masked_words};
 use crate::observe::Observed;
 use crate::plan::step::Plan;
@@ -54,6 +55,11 @@ pub fn observed(mut observed: Observed) -> Observed {
 fn op(op: &mut Op) {
     match op {
         Op::Container(ContainerOp::Create { spec: wanted, .. }) => *wanted = Arc::new(wanted.changed(spec)),
+        Op::Gate(GateOp::Up { gate: Some(gate), .. }) => {
+            if let Gate::Exec { command } = Arc::make_mut(gate) {
+                *command = masked_words(command);
+            }
+        }
         Op::File(FileOp::Write(write)) => write.blob = Arc::new(write.blob.masked()),
         Op::Container(
             ContainerOp::Start { .. }
@@ -63,10 +69,11 @@ fn op(op: &mut Op) {
             | ContainerOp::Signal { .. }
             | ContainerOp::Remove { .. },
         )
+        | Op::File(FileOp::Remove { .. })
         | Op::Image(_)
         | Op::Volume(_)
         | Op::Network(_)
-        | Op::Gate(_) => {}
+        | Op::Gate(GateOp::Up { .. } | GateOp::Stays { .. } | GateOp::Completed { .. }) => {}
     }
 }
 

@@ -21,4 +21,5 @@ pub mod style;
 pub mod summary;
 pub mod table;
 pub mod terminal;
+pub mod tidy;
 pub mod words;

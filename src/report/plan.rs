@@ -12,6 +12,7 @@ use crate::report::json;
 use crate::report::network;
 use crate::report::style::{Paint, Style, rune};
 use crate::report::summary::{counts, note, summary, tally};
+use crate::report::tidy;
 use crate::report::words::{clean, count, time};
 
 /// More hosts than these are counted, not named.
@@ -28,6 +29,7 @@ pub fn text(plan: &Plan, hosts: usize, observed_in: Duration, style: Style) -> S
     let (same, changed): (Vec<_>, Vec<_>) = plan.services.iter().partition(|change| is_same(change));
     changed.into_iter().for_each(|change| page.service(change));
     page.networks(plan);
+    page.tidy(plan);
     leftovers(plan).into_iter().for_each(|step| page.leftover(step));
     same.into_iter().for_each(|change| page.same(change));
     page.notes(&plan.notes);
@@ -153,6 +155,12 @@ impl Page {
         for it in network::lines(plan) {
             self.row(0, it.action, it.network, &it.said);
             self.fields(4, it.fields);
+        }
+    }
+
+    fn tidy(&mut self, plan: &Plan) {
+        if let Some(said) = tidy::line(plan) {
+            self.row(0, Action::Remove, "old versions", &said);
         }
     }
 

@@ -104,7 +104,8 @@ fn is_long(op: &Op) -> bool {
         | Op::Container(ContainerOp::Stop { .. }) => true,
         Op::Gate(GateOp::Stays { .. })
         | Op::Volume(VolumeOp::Create { .. })
-        | Op::File(FileOp::Write(_))
+        | Op::Image(ImageOp::Remove { .. })
+        | Op::File(FileOp::Write(_) | FileOp::Remove { .. })
         | Op::Network(_)
         | Op::Container(
             ContainerOp::Create { .. }

@@ -24,6 +24,9 @@ use crate::resolve::requirement;
 use crate::resolve::shape::cluster::{ClusterShape, PasswordShape, RegistryShape, RollbackScopeShape, SshShape};
 use crate::source::yaml::{Entry, Kind, Map, Node};
 
+/// How many versions' images and files stay on the hosts unless given.
+const KEPT: usize = 5;
+
 /// What the section `cluster` says.
 pub struct Head {
     /// The cluster's own settings; none where its name is missing or wrong.
@@ -169,7 +172,7 @@ fn cluster(decoded: Decoded<ClusterShape>, key: &Place, problems: &mut Problems)
         parallel,
         ports,
         defaults: _,
-        keep: _,
+        keep,
         rollback,
         hooks: _,
     } = decoded.value;
@@ -186,6 +189,7 @@ fn cluster(decoded: Decoded<ClusterShape>, key: &Place, problems: &mut Problems)
             Some(RollbackScopeShape::All) => RollbackScope::All,
             Some(RollbackScopeShape::Service) | None => RollbackScope::Service,
         },
+        keep: keep.map_or(KEPT, |count| usize::try_from(count.0.0).unwrap_or(usize::MAX)),
     })
 }
 

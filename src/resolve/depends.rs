@@ -193,10 +193,14 @@ fn wrong(link: &Link, services: &BTreeMap<ServiceName, Service>, written: &BTree
             format!("`{to}` is a job: it ends, and is never healthy"),
             "write `condition: service_completed_successfully`".to_owned(),
         ),
-        (Condition::ServiceHealthy, false) if other.healthcheck.as_ref().is_some_and(Healthcheck::is_none) => problem(
-            format!("`{to}` has its health check switched off, so it is never healthy"),
-            format!("give `{to}` a health check, or write `condition: service_started`"),
-        ),
+        (Condition::ServiceHealthy, false)
+            if other.gate.is_none() && other.healthcheck.as_ref().is_some_and(Healthcheck::is_none) =>
+        {
+            problem(
+                format!("`{to}` has its health check switched off, so it is never healthy"),
+                format!("give `{to}` a health check, or write `condition: service_started`"),
+            )
+        }
         (Condition::ServiceHealthy | Condition::ServiceStarted, false)
         | (Condition::ServiceStarted | Condition::ServiceCompletedSuccessfully, true) => None,
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::model::blob::FileKind;
 use crate::model::endpoint::{Address, Ssh};
+use crate::model::gate::Gate;
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, NetworkName, ServiceName, VolumeName};
 use crate::model::network::{NetworkSpec, Networking};
@@ -95,6 +96,8 @@ pub struct Cluster {
     pub ports: PortRange,
     /// What a service that is taken back takes along.
     pub rollback: RollbackScope,
+    /// How many versions' images and files stay on the hosts, the present one among them; 5 unless given.
+    pub keep: usize,
 }
 
 /// Whether a host takes replicas.
@@ -303,6 +306,9 @@ pub struct Service {
     pub placing: Placing,
     /// How replicas are replaced.
     pub update: UpdatePolicy,
+    /// What says that a replica is up, instead of its health check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Arc<Gate>>,
     /// What a replica may do.
     #[serde(skip_serializing_if = "is_default")]
     pub security: Security,

@@ -182,6 +182,7 @@ impl Reading<'_> {
         let has_image = image.is_some();
         let (limits, reserved) = self.amounts(in_force.resources, parts.limits);
         let ports = self.ports(ports.unwrap_or_default());
+        let gate = update::gate(&checked.update, &ports);
         let (mounts, shared) = self.mounts(volumes.unwrap_or_default());
         let files = self.files(configs.unwrap_or_default(), secrets.unwrap_or_default(), &mounts);
         let working_dir = self.folder(working_dir);
@@ -217,6 +218,7 @@ impl Reading<'_> {
             max_replicas_per_node: in_force.max_replicas_per_node,
             placing: self.placing(in_force.wishes),
             update: update::policy(&checked.update, checked.rollback.as_ref(), mode.is_job()),
+            gate,
             security: self.security(parts.security),
             runtime: self.runtime(parts.runtime, reserved.devices),
             // Without one, the rest is checked all the same.

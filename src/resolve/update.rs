@@ -1,11 +1,15 @@
 //! `update_config` and `rollback_config`: what they say, and whether they can mean it.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::model::gate::Gate;
 use crate::model::policy::{
     FailureAction, FailureRatio, Order, RollbackFailure, RollbackPolicy, Strategy, UpdatePolicy,
 };
 use crate::model::setting::Protocol;
 use crate::model::unit::Span;
-use crate::resolve::desired::{Mode, Service};
+use crate::resolve::desired::{Mode, Service, ServicePort};
 use crate::resolve::problems::Segment;
 use crate::resolve::reader::steps;
 use crate::resolve::service::Reading;
@@ -93,6 +97,34 @@ fn back(shape: &RollbackShape) -> RollbackPolicy {
 
 fn ratio(share: Option<&Plain<Ratio>>) -> FailureRatio {
     share.map_or_else(FailureRatio::default, |share| share.0.0.into())
+}
+
+/// What says that a replica is up, instead of its health check. What is wrong with it is told by [`Reading::check_update`].
+pub fn gate(shape: &UpdateShape, ports: &BTreeSet<ServicePort>) -> Option<Arc<Gate>> {
+    let GateShape {
+        http,
+        tcp,
+        exec,
+        port,
+        expect,
+    } = shape.gate.as_ref()?;
+    let mut tcp_ports = ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+    let gate = match (http, tcp, exec) {
+        (Some(path), _, _) => Gate::Http {
+            path: path.clone(),
+            port: port
+                .as_ref()
+                .map(|port| port.0.0)
+                .or_else(|| Some(tcp_ports.next()?.container))?,
+            expect: expect.as_ref().map(|status| status.0.0),
+        },
+        (None, Some(Plain(port)), _) => Gate::Tcp { port: port.0 },
+        (None, None, Some(words)) => Gate::Exec {
+            command: words.0.clone(),
+        },
+        (None, None, None) => return None,
+    };
+    Some(Arc::new(gate))
 }
 
 impl Reading<'_> {
@@ -251,10 +283,13 @@ impl Reading<'_> {
                     .wrong(&at(&steps![key]), format!("`{key}` says nothing without `http`"), None);
             }
         }
-        if let Some(path) = http.as_ref().filter(|path| !path.starts_with('/')) {
+        if let Some(path) = http.as_ref().filter(|path| !is_path(path)) {
             let message = format!("{path:?} is not a path");
-            self.reader()
-                .wrong(&at(&steps!["http"]), message, "a path begins with a slash".to_owned());
+            self.reader().wrong(
+                &at(&steps!["http"]),
+                message,
+                "a path begins with a slash, and has no spaces".to_owned(),
+            );
         }
         if let Some(Plain(port)) = tcp {
             self.check_exposed(service, &at(&steps!["tcp"]), port.0);
@@ -291,6 +326,11 @@ impl Reading<'_> {
             self.check_doubled(service, path, word);
         }
     }
+}
+
+/// Whether it may stand in a request as it is.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && text.chars().all(|c| c.is_ascii_graphic())
 }
 
 /// The TCP ports of a service's containers.

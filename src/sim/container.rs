@@ -85,6 +85,18 @@ impl SimContainer {
         }
     }
 
+    /// How long it has run since it was last started, by itself or not; none where it runs as it was found.
+    pub(super) fn uptime(&self, world: &World) -> Option<Duration> {
+        match self.life {
+            Life::Observed | Life::Stopped => None,
+            Life::Started(at) => {
+                let behaviour = world.behaviour(self.live.owner.image.as_ref());
+                let moment = moment(self.live.spec.as_deref(), &behaviour, at.elapsed());
+                Some(at.elapsed().saturating_sub(moment.started))
+            }
+        }
+    }
+
     /// How it is just now.
     pub(super) fn now(&self, world: &World) -> LiveContainer {
         let mut live = self.live.clone();

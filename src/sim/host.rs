@@ -10,12 +10,14 @@ use tokio::time::sleep;
 
 use crate::host::{Containers, Credentials, Host, HostError, Others};
 use crate::model::blob::{FileFacts, FileRef};
-use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
+use crate::model::container::{ContainerSpec, ContainerState, Health, LiveContainer, Ownership};
+use crate::model::gate::{Gate, Tried};
 use crate::model::host::{HostFacts, HostState, ObservedHost};
 use crate::model::image::{Digest, ImageFacts, ImageRef, RegistryImage};
 use crate::model::name::{ClusterName, HostName};
 use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
+use crate::model::unit::Bytes;
 use crate::model::volume::{LiveVolume, VolumeSpec};
 use crate::sim::state::State;
 use crate::sim::world::{Kill, World};
@@ -155,6 +157,32 @@ impl Host for SimHost {
         .await
     }
 
+    async fn probe(&self, name: &str, gate: &Gate) -> Result<Tried, HostError> {
+        self.read(|state| {
+            let live = state.container(name, &self.world);
+            let live = live.ok_or_else(|| HostError::NotFound(format!("No such container: {name}")))?;
+            let behaviour = self.world.behaviour(live.owner.image.as_ref());
+            let after = behaviour.gate_after.or(behaviour.healthy_after);
+            let up = state.uptime(name, &self.world);
+            Ok(match after.is_some_and(|after| up.is_none_or(|up| up >= after)) {
+                true => Tried::Passed,
+                false => Tried::Not(format!("{gate}: connection refused")),
+            })
+        })
+        .await
+    }
+
+    async fn health(&self, name: &str) -> Result<Option<String>, HostError> {
+        self.read(|state| {
+            let unwell = ContainerState::Running {
+                health: Some(Health::Unhealthy),
+            };
+            let live = state.container(name, &self.world).filter(|live| live.state == unwell);
+            Ok(live.map(|_| "its health check ended with code 1".to_owned()))
+        })
+        .await
+    }
+
     async fn images(&self, _: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError> {
         self.read(|state| Ok(state.images.clone())).await
     }
@@ -190,6 +218,15 @@ impl Host for SimHost {
             Ok(())
         };
         self.change(format!("pull {image}"), takes, pull).await
+    }
+
+    async fn remove_image(&self, id: &str, _: &[String]) -> Result<(), HostError> {
+        let remove = |state: &mut State| state.remove_image(id, &self.world);
+        self.change(format!("remove image {id}"), Duration::ZERO, remove).await
+    }
+
+    async fn free_disk(&self, _: &str) -> Result<Option<Bytes>, HostError> {
+        self.read(|state| Ok(state.free_disk)).await
     }
 
     async fn create_volume(&self, name: &str, spec: &VolumeSpec, _: &ClusterName) -> Result<(), HostError> {
@@ -270,7 +307,7 @@ impl Host for SimHost {
         paths: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, Option<FileFacts>>, HostError> {
         self.read(|state| {
-            let facts = |path: &String| (path.clone(), state.configs.get(path).copied());
+            let facts = |path: &String| (path.clone(), state.lies(path));
             Ok(paths.iter().map(facts).collect())
         })
         .await
@@ -286,6 +323,14 @@ impl Host for SimHost {
             Ok(())
         };
         self.change(format!("write {path}"), Duration::ZERO, write).await
+    }
+
+    async fn remove_config(&self, _: &ClusterName, path: &str) -> Result<(), HostError> {
+        let remove = |state: &mut State| {
+            state.remove_config(path);
+            Ok(())
+        };
+        self.change(format!("remove {path}"), Duration::ZERO, remove).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), HostError> {

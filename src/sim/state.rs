@@ -1,6 +1,7 @@
 //! What a simulated host holds, and what each of Docker's verbs does to it, at once. Time and faults are `host`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -13,7 +14,7 @@ use crate::model::journal::{JournalRecord, journal_path};
 use crate::model::name::{ClusterName, container_name};
 use crate::model::network::{LiveNetwork, Route};
 use crate::model::setting::{Limits, MountSource, Restart};
-use crate::model::unit::Reserved;
+use crate::model::unit::{Bytes, Reserved};
 use crate::model::volume::LiveVolume;
 use crate::sim::container::SimContainer;
 use crate::sim::world::World;
@@ -26,6 +27,7 @@ pub(super) struct State {
     pub(super) volumes: BTreeMap<String, LiveVolume>,
     pub(super) networks: BTreeMap<String, LiveNetwork>,
     pub(super) routes: Option<Vec<Route>>,
+    pub(super) free_disk: Option<Bytes>,
     foreign: Foreign,
     held_ports: BTreeSet<HeldPort>,
     other_containers: u32,
@@ -57,6 +59,7 @@ impl State {
             volumes: state.volumes,
             networks: state.networks,
             routes: state.routes,
+            free_disk: state.free_disk,
             foreign: state.foreign,
             held_ports: state.held_ports,
             other_containers: state.other_containers,
@@ -78,10 +81,14 @@ impl State {
             .collect();
         journal.sort_by_key(|record| record.sequence);
         let own = self.own(world);
-        let wanted = own.iter().flat_map(LiveContainer::files);
+        let own = own.iter().flat_map(LiveContainer::files);
+        // Old ones are looked at as far as the newest record knows them.
+        let versions = journal.last().into_iter().flat_map(|record| &record.memory.versions);
+        let wanted: BTreeSet<String> = own.chain(versions.flat_map(|version| version.files.clone())).collect();
         HostState {
             files: wanted
-                .map(|path| (path.clone(), self.configs.get(&path).copied()))
+                .into_iter()
+                .map(|path| (path.clone(), self.lies(&path)))
                 .collect(),
             facts: self.facts.clone(),
             containers: self.own(world),
@@ -89,6 +96,7 @@ impl State {
             volumes: self.volumes.clone(),
             networks: self.networks.clone(),
             routes: self.routes.clone(),
+            free_disk: self.free_disk,
             foreign: self.foreign.clone(),
             held_ports: self.held_ports.clone(),
             other_containers: self.other_containers,
@@ -103,7 +111,12 @@ impl State {
     }
 
     pub(super) fn all(&self, world: &World) -> Containers {
-        let Foreign { volumes, networks } = &self.foreign;
+        let Foreign {
+            volumes,
+            networks,
+            images,
+            digests: _,
+        } = &self.foreign;
         // Which of them has what does not matter, so the first has it all.
         let mut first = Some(ForeignContainer {
             name: volumes
@@ -115,6 +128,7 @@ impl State {
             ports: self.held_ports.iter().copied().collect(),
             volumes: volumes.keys().cloned().collect(),
             networks: networks.keys().cloned().collect(),
+            image: images.first().cloned().unwrap_or_default(),
             replica: None,
             reserved: self.reserved,
         });
@@ -128,6 +142,13 @@ impl State {
     pub(super) fn container(&self, name: &str, world: &World) -> Option<LiveContainer> {
         let found = self.containers.get(name).map(|container| container.now(world));
         found.or_else(|| self.own(world).into_iter().find(|container| container.id == name))
+    }
+
+    /// How long a container has run since it was last started; none where it runs as it was found.
+    pub(super) fn uptime(&self, name: &str, world: &World) -> Option<Duration> {
+        let found = self.containers.get(name);
+        let found = found.or_else(|| self.containers.values().find(|one| one.now(world).id == name));
+        found?.uptime(world)
     }
 
     pub(super) fn existing(&mut self, name: &str) -> Result<&mut SimContainer, HostError> {
@@ -242,6 +263,29 @@ impl State {
     pub(super) fn remove(&mut self, name: &str) -> Result<(), HostError> {
         self.existing(name)?;
         self.containers.remove(name);
+        Ok(())
+    }
+
+    /// What a file looks like, or a folder that holds some.
+    pub(super) fn lies(&self, path: &str) -> Option<FileFacts> {
+        let inside = format!("{path}/");
+        let folder = self.configs.iter().find(|(name, _)| name.starts_with(&inside));
+        self.configs.get(path).or_else(|| Some(folder?.1)).copied()
+    }
+
+    pub(super) fn remove_config(&mut self, path: &str) {
+        let inside = format!("{path}/");
+        self.configs
+            .retain(|name, _| name != path && !name.starts_with(&inside));
+    }
+
+    pub(super) fn remove_image(&mut self, id: &str, world: &World) -> Result<(), HostError> {
+        let own = self.own(world);
+        if self.foreign.images.contains(id) || own.iter().any(|live| *live.image_id == *id) {
+            let words = format!("conflict: unable to delete {id} (cannot be forced) - image is being used");
+            return Err(HostError::Refused(words));
+        }
+        self.images.remove(id);
         Ok(())
     }
 

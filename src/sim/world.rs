@@ -21,6 +21,8 @@ pub struct Behaviour {
     pub healthy_after: Option<Duration>,
     /// From start to unhealthy, where it is not healthy before; none is never.
     pub unhealthy_after: Option<Duration>,
+    /// From start to where its gate lets it pass, where it has one; none is as `healthy_after`.
+    pub gate_after: Option<Duration>,
     /// From each start to its end, and the exit code; none runs on.
     pub exits: Option<(Duration, i64)>,
     /// From the stop signal to the end; the container's grace cuts it short.
@@ -36,6 +38,7 @@ impl Default for Behaviour {
             pull: Duration::from_secs(3),
             healthy_after: Some(Duration::from_secs(2)),
             unhealthy_after: None,
+            gate_after: None,
             exits: None,
             stops_after: Duration::from_millis(200),
             logs: Vec::new(),

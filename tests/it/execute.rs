@@ -5,6 +5,8 @@
 mod failures;
 #[path = "execute/fixture.rs"]
 mod fixture;
+#[path = "execute/gates.rs"]
+mod gates;
 #[path = "execute/hosts.rs"]
 mod hosts;
 #[path = "execute/interrupts.rs"]

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use cdk::host::{Containers, Credentials, ForeignContainer, Host, HostError, Hosts, Others};
 use cdk::model::blob::{FileFacts, FileRef};
 use cdk::model::container::{ContainerSpec, LiveContainer, Ownership};
+use cdk::model::gate::{Gate, Tried};
 use cdk::model::host::{HostFacts, ObservedHost};
 use cdk::model::image::{Digest, ImageFacts, ImageRef, RegistryImage, Resolution};
 use cdk::model::journal::{EarlierVersion, JOURNAL_RECORDS, journal_path};
@@ -159,6 +160,12 @@ impl Host for Scripted {
     async fn logs(&self, _: &str, _: usize) -> Result<Vec<String>, HostError> {
         unreachable!("observe reads no logs")
     }
+    async fn probe(&self, _: &str, _: &Gate) -> Result<Tried, HostError> {
+        unreachable!("observe tries no gates")
+    }
+    async fn health(&self, _: &str) -> Result<Option<String>, HostError> {
+        unreachable!("observe asks for no health checks")
+    }
     async fn images(&self, _: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError> {
         Ok(self.images.clone())
     }
@@ -179,6 +186,15 @@ impl Host for Scripted {
     }
     async fn pull(&self, _: &ImageRef, _: Option<&Digest>, _: Option<&Credentials>) -> Result<(), HostError> {
         unreachable!("observe changes nothing")
+    }
+    async fn remove_image(&self, _: &str, _: &[String]) -> Result<(), HostError> {
+        unreachable!("observe changes nothing")
+    }
+    async fn remove_config(&self, _: &ClusterName, _: &str) -> Result<(), HostError> {
+        unreachable!("observe changes nothing")
+    }
+    async fn free_disk(&self, _: &str) -> Result<Option<Bytes>, HostError> {
+        unreachable!("nobody asked for the disk")
     }
     async fn create_volume(&self, _: &str, _: &VolumeSpec, _: &ClusterName) -> Result<(), HostError> {
         unreachable!("observe changes nothing")
@@ -259,6 +275,7 @@ fn seen_by(
         images: images.collect(),
         revision: revision.map(str::to_owned),
         others: Others::Listed,
+        keep: 5,
     };
     let observed = look(&hosts, &wanted);
     let asked = scripted
@@ -389,6 +406,7 @@ fn a_version_by_its_name_uses_what_was_recorded_for_it() {
             .iter()
             .map(|(image, digest)| ((*image).to_owned(), digest.clone()))
             .collect(),
+        files: Default::default(),
     };
     let host = || {
         Scripted::new("h1").running(WEB, digest('c')).with_versions(

@@ -12,6 +12,8 @@ mod files;
 mod hosts;
 #[path = "planner/images.rs"]
 mod images;
+#[path = "planner/keep.rs"]
+mod keep;
 #[path = "planner/lints.rs"]
 mod lints;
 #[path = "planner/moves.rs"]

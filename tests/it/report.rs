@@ -16,6 +16,8 @@ use cdk::report::{mask, plan};
 
 #[path = "report/asked.rs"]
 mod asked;
+#[path = "report/back.rs"]
+mod back;
 #[path = "report/line.rs"]
 mod line;
 #[path = "report/made.rs"]
@@ -117,6 +119,7 @@ fn waves_follow_workers_delays_and_edges() {
         let stays = Op::Gate(GateOp::Stays {
             name: name.as_str().into(),
             monitor,
+            gated: false,
         });
         steps.push(step(watch, "bj-01", Some(&name), stays, &[first], ""));
         units.push(Unit {

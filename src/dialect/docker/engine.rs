@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bollard::models::{DistributionInspect, ImageInspect, ImageSummary, SystemInfo};
 
-use crate::dialect::docker::{Unreadable, container, label};
+use crate::dialect::docker::{Unreadable, container, label, natural};
 use crate::model::host::HostFacts;
 use crate::model::image::{ImageDefaults, ImageFacts, RegistryImage};
 use crate::model::platform::Platform;
@@ -68,7 +68,6 @@ impl fmt::Display for ApiVersion {
 
 /// The engine and its machine; `api` is the newest version that it speaks.
 pub fn facts(info: SystemInfo, api: ApiVersion) -> HostFacts {
-    let natural = |number: Option<i64>| u64::try_from(number.unwrap_or(0)).unwrap_or(0);
     let labels = info
         .labels
         .unwrap_or_default()
@@ -84,6 +83,7 @@ pub fn facts(info: SystemInfo, api: ApiVersion) -> HostFacts {
         arch: info.architecture.unwrap_or_default(),
         engine: info.server_version.unwrap_or_default(),
         api: api.to_string(),
+        root: info.docker_root_dir.unwrap_or_default(),
         cpus: natural(info.ncpu),
         memory: Bytes(natural(info.mem_total)),
         cgroups: info
@@ -99,12 +99,15 @@ pub fn listed(summary: &ImageSummary) -> ImageFacts {
     ImageFacts {
         tags: named(&summary.repo_tags),
         digests: named(&summary.repo_digests),
+        parent: summary.parent_id.clone(),
+        size: Bytes(natural(Some(summary.size))),
+        created: summary.created,
         platform: None,
         defaults: Arc::default(),
     }
 }
 
-/// An image, its defaults included. Labels of cdk's own (an image committed from one of its containers has them) are
+/// An image, its defaults included; what a list says besides is not here. Labels of cdk's own (an image committed from one of its containers has them) are
 /// not among them: they say nothing of a container made from it.
 pub fn image(answer: ImageInspect) -> ImageFacts {
     let config = answer.config.unwrap_or_default();
@@ -124,6 +127,7 @@ pub fn image(answer: ImageInspect) -> ImageFacts {
             healthcheck: config.healthcheck.map(container::healthcheck),
             stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
         }),
+        ..ImageFacts::default()
     }
 }
 

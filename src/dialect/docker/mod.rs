@@ -5,6 +5,7 @@ pub mod container;
 pub mod create;
 pub mod engine;
 pub mod file;
+pub mod gate;
 pub mod label;
 pub mod network;
 pub mod volume;

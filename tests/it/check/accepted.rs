@@ -120,10 +120,10 @@ const PLAIN: [(&str, &str); 3] = [
       replicas: 6
       placement:
         constraints: [node.platform.os == linux, node.platform.arch != arm64, node.ip == 10.0.0.0/24, engine.labels.gpu != a]
-      update_config: {strategy: canary, max_failure_ratio: 0.1, canary: {replicas: 1}}
+      update_config: {strategy: canary, max_failure_ratio: 0.1, canary: {replicas: 1}, gate: {http: /healthz, port: 8080, expect: 200}}
       rollback_config: {parallelism: 0, delay: 0s, failure_action: continue, monitor: 1s, max_failure_ratio: 0, order: stop-first}
   cache: {image: 'cache:1'}
-  db: {image: 'db:1', ports: ['5432', '9000'], deploy: {update_config: {strategy: blue-green, failure_action: pause}}}
+  db: {image: 'db:1', ports: ['5432', '9000'], deploy: {update_config: {gate: {tcp: 5432}, strategy: blue-green, failure_action: pause}}}
 ",
     ),
 ];
@@ -135,12 +135,10 @@ fn what_has_no_effect_yet_is_told_and_changes_nothing() {
 shop: 3 services, 2 hosts, no problem found
 Not in force yet in this version of cdk:
   cluster.hooks                              cdk.yaml:8:3
-  cluster.keep                               cdk.yaml:4:3
   deploy.autoscale (cache, web)              services/data.yaml:2:38
   deploy.update_config.canary.abort (web)    services/web.yaml:13:69
   deploy.update_config.canary.every (web)    services/web.yaml:13:58
   deploy.update_config.canary.weights (web)  services/web.yaml:13:31
-  deploy.update_config.gate (db, web)        services/data.yaml:3:73
   firewall                                   firewall.yaml:1:1
   hosts.*.public_addresses (bj-01, bj-02)    hosts.yaml:2:65
   ingress                                    ingress.yaml:1:1
@@ -148,7 +146,7 @@ Not in force yet in this version of cdk:
     assert_eq!(check::text(&whole), expected);
     let paths: Vec<&str> = whole.not_in_force.iter().map(|told| told.path.as_str()).collect();
     assert!(
-        paths.is_sorted() && paths.contains(&"services.web.deploy.update_config.gate"),
+        paths.is_sorted() && paths.contains(&"services.web.deploy.update_config.canary.abort"),
         "{paths:?}"
     );
     let plain = desired(&PLAIN);

@@ -1,9 +1,11 @@
 //! The built binary against real hosts: what a person would see. Every test has a cluster of its own, so that all run at once.
 
+mod back;
 mod drift;
 mod environments;
 mod faults;
 mod fleet;
+mod gates;
 mod guards;
 mod images;
 mod interrupted;

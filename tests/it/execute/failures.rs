@@ -107,7 +107,11 @@ async fn a_gate_tells_how_a_replica_failed() {
     };
     for (behaviour, error, at) in [
         (never, "shop.web.1 is not healthy within 2m", 120),
-        (unhealthy, "shop.web.1 is unhealthy", 9),
+        (
+            unhealthy,
+            "shop.web.1 is unhealthy: its health check ended with code 1",
+            9,
+        ),
         (exits(0, 0), "shop.web.1 exited and is being restarted", 0),
     ] {
         let (lab, maker) = three(1);

@@ -11,6 +11,7 @@ use cdk::execute::stop::Stop;
 use cdk::execute::{Options, execute};
 use cdk::host::Host;
 use cdk::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
+use cdk::model::gate::Gate;
 use cdk::model::host::{HostState, ObservedHost};
 use cdk::model::image::ImageFacts;
 use cdk::model::journal::{JournalRecord, Memory, PlacedSlot};
@@ -215,6 +216,7 @@ pub struct Maker {
     pub image: &'static str,
     pub order: Order,
     pub monitor: Span,
+    pub gate: Option<Arc<Gate>>,
 }
 
 impl Maker {
@@ -237,6 +239,7 @@ impl Maker {
             slots: Vec::new(),
         };
         let plan = Plan {
+            tidy: Vec::new(),
             cluster: cluster(),
             revision: Revision::default(),
             services: vec![change],
@@ -261,6 +264,7 @@ impl Maker {
             image: "web:2",
             order: Order::StopFirst,
             monitor: Span::seconds(5),
+            gate: None,
         }
     }
 
@@ -343,6 +347,7 @@ impl Maker {
             name: name.clone(),
             monitor: self.monitor,
             timeout: Span::seconds(120),
+            gate: self.gate.clone(),
         };
         let start = ContainerOp::Start { name: name.clone() };
         let stop = ContainerOp::Stop { name: name.clone() };
@@ -373,7 +378,9 @@ impl Maker {
         }
         let name = container_name(&cluster(), &slot(of)).into();
         let monitor = self.monitor;
-        let watch = self.step(on, Some(of), Op::Gate(GateOp::Stays { name, monitor }), Vec::new());
+        let gated = self.gate.is_some();
+        let watch = Op::Gate(GateOp::Stays { name, monitor, gated });
+        let watch = self.step(on, Some(of), watch, Vec::new());
         watch.after = gate.into_iter().collect();
         let watch = Some(watch.id);
         let unit = Unit {

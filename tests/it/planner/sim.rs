@@ -51,7 +51,12 @@ fn may_begin(plan: &Plan, step: &Step, done: &BTreeSet<StepId>) -> bool {
             .flat_map(|unit| unit.steps.iter().chain(&unit.watch));
         all.all(|id| done.contains(id))
     });
-    !done.contains(&step.id) && waits && ended
+    let last = !plan.tidy.contains(&step.id)
+        || plan
+            .steps
+            .iter()
+            .all(|other| done.contains(&other.id) || plan.tidy.contains(&other.id));
+    !done.contains(&step.id) && waits && ended && last
 }
 
 fn journal(observed: &mut Observed, plan: &Plan, end: JournalEnd, done: &BTreeSet<StepId>) {
@@ -124,6 +129,18 @@ fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
                 .insert(write.path.clone(), Some(FileFacts { mode, changed }));
             Ok(())
         }
+        Op::Image(ImageOp::Remove { id, .. }) => {
+            let used = state.containers.iter().any(|live| live.image_id == *id);
+            match state.images.remove(&**id) {
+                Some(_) if !used => Ok(()),
+                Some(_) => Err(format!("{id} is used")),
+                None => Err(format!("there is no image {id}")),
+            }
+        }
+        Op::File(FileOp::Remove { path }) => match state.files.insert(path.to_string(), None) {
+            Some(Some(_)) => Ok(()),
+            Some(None) | None => Err(format!("there is no file {path}")),
+        },
         Op::Network(op) => network(state, op, fresh),
         Op::Gate(GateOp::Up { name, .. } | GateOp::Stays { name, .. }) => {
             let container = get(state, name)?;

@@ -84,6 +84,7 @@ pub fn service(image: &str, replicas: u32) -> Service {
         max_replicas_per_node: None,
         placing: Default::default(),
         update: UpdatePolicy::default(),
+        gate: None,
         security: Default::default(),
         runtime: Default::default(),
     }
@@ -185,6 +186,7 @@ pub fn desired(hosts: &[&str], services: Vec<(&str, Service)>) -> Desired {
             parallel: 16,
             ports: "20000-29999".parse().unwrap(),
             rollback: RollbackScope::Service,
+            keep: 5,
         },
         hosts: hosts.iter().map(|name| (host_name(name), host(&[]))).collect(),
         services: services.collect::<BTreeMap<ServiceName, Service>>(),

@@ -95,11 +95,13 @@ pub fn up(name: &str) -> Op {
         name: name.into(),
         monitor: Span::seconds(5),
         timeout: Span::seconds(120),
+        gate: None,
     })
 }
 
 pub fn empty() -> Plan {
     Plan {
+        tidy: Vec::new(),
         networks: Vec::new(),
         cluster: "shop".parse().unwrap(),
         revision: Revision {

@@ -71,6 +71,7 @@ fn web() -> Service {
         placing: Default::default(),
         max_replicas_per_node: None,
         update: UpdatePolicy::default(),
+        gate: None,
         security: Default::default(),
         runtime: Default::default(),
     }
@@ -87,6 +88,7 @@ fn desired() -> Desired {
             parallel: 16,
             ports: "20000-29999".parse().unwrap(),
             rollback: RollbackScope::Service,
+            keep: 5,
         },
         hosts: BTreeMap::from([
             (

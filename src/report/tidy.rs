@@ -1,0 +1,31 @@
+//! What goes of earlier versions, as a line of a plan.
+
+use std::collections::BTreeSet;
+
+use crate::model::op::{ImageOp, Op};
+use crate::plan::step::{Plan, Step};
+use crate::report::words::{clean, count};
+
+/// More hosts than these are counted, not named.
+const HOSTS_NAMED: usize = 8;
+
+/// How many images and files go, from which hosts, and why; none where nothing does.
+pub fn line(plan: &Plan) -> Option<String> {
+    let steps: Vec<&Step> = plan.tidy.iter().filter_map(|id| plan.step(*id)).collect();
+    let first = steps.first()?;
+    let is_image = |step: &&&Step| matches!(step.op, Op::Image(ImageOp::Remove { .. }));
+    let images = steps.iter().filter(is_image).count();
+    let parts = [(images, "image"), (steps.len() - images, "file")];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let what: Vec<String> = parts.map(|(number, noun)| count(number, noun)).collect();
+    let hosts: BTreeSet<&str> = steps.iter().map(|step| step.host.as_str()).collect();
+    let hosts = match hosts.len() {
+        1..=HOSTS_NAMED => hosts.into_iter().collect::<Vec<_>>().join(", "),
+        number => count(number, "host"),
+    };
+    Some(format!(
+        "{} removed from {hosts}: {}",
+        what.join(" and "),
+        clean(&first.why)
+    ))
+}
