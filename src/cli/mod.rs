@@ -14,6 +14,7 @@ mod edit;
 pub mod exit;
 mod init;
 mod moves;
+mod rehearse;
 mod runtime;
 pub mod schema;
 mod secret;
@@ -81,6 +82,7 @@ fn one(command: Command, context: &Context) -> Result<ExitCode, Ended> {
         Command::Observe => commands::observe(context),
         Command::Plan(args) => commands::plan(context, args),
         Command::Apply(args) => apply::apply(context, args),
+        Command::Rehearse(args) => rehearse::rehearse(context, args),
         Command::Scale(args) => edit::scale(context, args),
         Command::Bump(args) => edit::bump(context, args),
         Command::Drain(args) => edit::drain(context, args),

@@ -5,6 +5,8 @@ pub mod container;
 pub mod edit;
 pub mod effective;
 pub mod endpoint;
+pub mod fault;
+pub mod hook;
 pub mod host;
 pub mod image;
 pub mod journal;

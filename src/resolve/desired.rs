@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::model::blob::FileKind;
 use crate::model::endpoint::{Address, Ssh};
+use crate::model::hook::Hooks;
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, NetworkName, ServiceName, VolumeName};
 use crate::model::network::{NetworkSpec, Networking};
@@ -95,6 +96,9 @@ pub struct Cluster {
     pub ports: PortRange,
     /// What a service that is taken back takes along.
     pub rollback: RollbackScope,
+    /// The programs that run before and after an apply.
+    #[serde(skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
 }
 
 /// Whether a host takes replicas.

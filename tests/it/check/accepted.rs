@@ -99,6 +99,7 @@ const PLAIN: [(&str, &str); 3] = [
         "cluster:
   name: shop
   include: [hosts.yaml, services.yaml]
+  hooks: {before_apply: ./hooks/announce, after_apply: [./hooks/announce, --done]}
   defaults: {update_config: {monitor: 7s}}
 ",
     ),

@@ -85,6 +85,7 @@ fn desired() -> Desired {
         cluster: Cluster {
             name: "shop".parse().unwrap(),
             parallel: 16,
+            hooks: Default::default(),
             ports: "20000-29999".parse().unwrap(),
             rollback: RollbackScope::Service,
         },
