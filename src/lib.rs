@@ -24,15 +24,15 @@
 //! | [`source`] | the YAML as written, with places | model | files, git |
 //! | [`resolve`] | [`resolve::desired::Desired`]: defaults, templates; all problems at once | model, source | none |
 //! | [`observe`] | [`observe::Observed`]: what is, or *unreachable* and why | model, dialect, host | through `Host` |
-//! | [`sim`] | simulated hosts, which the executor's tests run on | model, dialect, host, observe | virtual clock |
+//! | [`sim`] | simulated hosts, which rehearsals and the executor's tests run on | model, dialect, host, observe | virtual clock |
 //! | [`scale`] | a count per service | model, resolve, observe | none |
 //! | [`place`] | slot → host and ports, with the reason of each and of each refusal | + scale | none |
 //! | [`render`] | per host the containers that should be there | + dialect, place | none |
 //! | [`diff`] | keep, update in place, replace, create, remove, move; by field, with the reason | model, observe, place, render | none |
 //! | [`plan`] | [`plan::step::Plan`]: steps with edges; per service a rollout and its way back | + diff | none |
 //! | [`execute`] | [`execute::outcome::Outcome`], and events while it goes | model, dialect, host, plan | through `Host` |
-//! | [`report`] | text, JSON, progress | all above | a given `Write` |
-//! | [`flow`] | one function per use: check, observe, plan, apply | all above | signals, passwords |
+//! | [`report`] | text, JSON, pictures, progress | all above | a given `Write` |
+//! | [`flow`] | one function per use: check, observe, plan, apply, rehearse; hooks | all above | signals, passwords, hooks |
 //! | [`cli`] | the exit code | all | args, env, stdout |
 //!
 //! A domain (image, container, …) is one file of the same name on each floor that knows it. A new Compose key begins in
@@ -58,6 +58,8 @@
 //! - **spec**: what a container is to be; **fingerprint**: its digest, kept in a label; **digest**: the registry's name for an image's content.
 //! - **drift**: the live container differs from git though nobody changed git; **orphan**: a container of the cluster that git knows no more.
 //! - **journal**: what each apply wrote to the hosts about what it meant to do, what it did, and where every replica stands.
+//! - **hook**: a program of the repository that runs where cdk runs, before or after an apply; **rehearsal**: an apply on simulated hosts,
+//!   by the same executor, on a virtual clock.
 //! - **step**: one thing to do on one host; **rollout**: how a service's steps are worked through; **unit**: the steps of one replica in it;
 //!   **gate**: a step that waits until something is so; **watch**: a gate that nothing but the clean-up waits for.
 

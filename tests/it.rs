@@ -17,6 +17,8 @@ mod e2e;
 mod edit;
 #[path = "it/execute.rs"]
 mod execute;
+#[path = "it/hooks.rs"]
+mod hooks;
 #[path = "it/observe.rs"]
 mod observe;
 #[path = "it/placing/mod.rs"]
@@ -25,6 +27,8 @@ mod placing;
 mod planner;
 #[path = "it/readme.rs"]
 mod readme;
+#[path = "it/rehearse.rs"]
+mod rehearse;
 #[path = "it/report.rs"]
 mod report;
 mod tidy;

@@ -12,13 +12,13 @@ use crate::cli::commands::text;
 use crate::cli::context::{Context, complain};
 use crate::cli::exit::{Ended, ExitCode, of_apply};
 use crate::cli::runtime::{Signals, block_on};
-use crate::execute::outcome::{Event, Outcome};
+use crate::execute::outcome::Outcome;
 use crate::execute::stop::Stopper;
-use crate::flow::{self, Allowed, Failure, Session, Settings};
+use crate::flow::{self, Allowed, Failure, Runner, Session, Settings, Told};
 use crate::plan::step::{PLAN_VERSION, Plan, PlanDocument};
 use crate::report::progress::{Detail, Lines, Reporter};
 use crate::report::terminal::Terminal;
-use crate::report::{mask, outcome};
+use crate::report::{hook, mask, outcome};
 
 /// `cdk apply [FILE]`.
 pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ended> {
@@ -28,29 +28,13 @@ pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ende
     }
     let saved = args.file.as_deref().map(read).transpose()?;
     let mut settings = context.settings.clone();
-    settings.revision = match &saved {
-        // What was not committed can only be read where it stands.
-        Some(saved) if saved.revision.dirty => None,
-        Some(saved) => saved.revision.commit.clone(),
-        None => args.rev.clone(),
-    };
-    settings.pinned = match &saved {
-        Some(saved) => saved.pinned,
-        None => args.rev.is_some(),
-    };
-    match &saved {
-        Some(saved) => settings.asked = saved.asked.clone(),
-        None => {
-            settings.asked.failover = args.failover;
-            settings.asked.retry = args.retry.into_iter().collect();
-        }
-    }
-    settings.forget = match &saved {
-        Some(saved) => saved.forgets.iter().cloned().chain(args.forget).collect(),
-        None => args.forget,
-    };
+    settings.pinned = args.rev.is_some();
+    settings.revision = args.rev;
+    settings.asked.failover = args.failover;
+    settings.asked.retry = args.retry.into_iter().collect();
+    settings.forget = args.forget;
     if let Some(saved) = &saved {
-        settings.environment = environment(settings.environment, saved)?;
+        as_saved(&mut settings, saved)?;
     }
     let allowed = Allowed {
         dirty: args.dirty,
@@ -71,7 +55,7 @@ pub(super) fn carry_out(
     block_on(async |signals| {
         let mut session = signals.unless(flow::begin_apply(settings)).await?;
         match agreed(context, signals, &mut session, saved, allowed, asks).await {
-            Ok(true) => execute(context, signals, session).await,
+            Ok(true) => execute(context, signals, settings, session).await,
             Ok(false) => {
                 session.close().await;
                 complain("Nothing was changed.\n");
@@ -83,6 +67,18 @@ pub(super) fn carry_out(
             }
         }
     })
+}
+
+/// What a saved plan was made from, over what the command line says.
+pub(super) fn as_saved(settings: &mut Settings, saved: &Plan) -> Result<(), Failure> {
+    // What was not committed can only be read where it stands.
+    settings.revision = saved.revision.commit.clone().filter(|_| !saved.revision.dirty);
+    settings.pinned = saved.pinned;
+    settings.asked = saved.asked.clone();
+    let given = std::mem::take(&mut settings.forget);
+    settings.forget = saved.forgets.iter().cloned().chain(given).collect();
+    settings.environment = environment(settings.environment.take(), saved)?;
+    Ok(())
 }
 
 /// The environment of a saved plan; what the command line says must be the same.
@@ -136,17 +132,30 @@ async fn agreed(
 }
 
 /// Does the steps; the first signal lets what is in hand be finished, the second leaves at once.
-async fn execute(context: &Context, signals: &mut Signals, session: Session) -> Result<ExitCode, Ended> {
+async fn execute(
+    context: &Context,
+    signals: &mut Signals,
+    settings: &Settings,
+    session: Session,
+) -> Result<ExitCode, Ended> {
     let plan = session.planned().plan.clone();
     if plan.is_empty() {
         session.close().await;
         return tell(context, &plan, &Outcome::default());
     }
     let mut reporter = reporter(context, &plan);
+    let mut told = |told: Told<'_>| tell_of(context, &plan, reporter.as_mut(), &told);
+    let hooks = match before(signals, settings, &session, &mut told).await {
+        Ok(hooks) => hooks,
+        Err(ended) => {
+            reporter.finish();
+            session.close().await;
+            return Err(ended);
+        }
+    };
     let (stopper, stop) = Stopper::new();
     let outcome = {
-        let mut events = |event: Event| reporter.event(&plan, &event);
-        let mut work = pin!(session.apply(&stop, &mut events));
+        let mut work = pin!(hooks.apply(&session, &stop, &mut told));
         loop {
             tokio::select! {
                 biased;
@@ -158,6 +167,29 @@ async fn execute(context: &Context, signals: &mut Signals, session: Session) -> 
     reporter.finish();
     session.close().await;
     tell(context, &plan, &outcome)
+}
+
+/// Runs what comes before the first step.
+async fn before(
+    signals: &mut Signals,
+    settings: &Settings,
+    session: &Session,
+    told: &mut dyn FnMut(Told<'_>),
+) -> Result<Runner, Ended> {
+    let hooks = Runner::new(settings, session.planned())?;
+    signals
+        .unless(hooks.before_apply(&session.planned().plan, told))
+        .await?;
+    Ok(hooks)
+}
+
+fn tell_of(context: &Context, plan: &Plan, reporter: &mut dyn Reporter, told: &Told<'_>) {
+    match told {
+        Told::Event(event) => reporter.event(plan, event),
+        Told::Line(..) if context.quiet => {}
+        Told::Line(moment, line) => reporter.line(&hook::line(*moment, line, context.error_style)),
+        Told::Failed(moment, why) => reporter.line(&hook::failed(*moment, why, context.error_style)),
+    }
 }
 
 /// The answer: how it ended. Where there was nothing to do, the plan has said so already.
@@ -185,7 +217,7 @@ fn reporter(context: &Context, plan: &Plan) -> Box<dyn Reporter> {
 }
 
 /// A saved plan. Its version is looked at first, for a newer one may not even read as a plan.
-fn read(file: &Path) -> Result<Plan, Ended> {
+pub(super) fn read(file: &Path) -> Result<Plan, Ended> {
     #[derive(Deserialize)]
     struct Version {
         version: u32,

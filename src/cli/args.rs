@@ -1,10 +1,13 @@
 //! The command line's form, and its help. No behaviour.
 
+mod rehearse;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::rehearse::RehearseArgs;
 use crate::model::edit::{Bump, Scale};
 use crate::model::name::{ClusterName, FileName, HostName, ServiceName, Slot};
 
@@ -130,6 +133,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Go back to the last version that ended well, or to another one
     Rollback(RollbackArgs),
+    /// Play an apply on simulated hosts and a virtual clock: how long it takes, what a failure would do
+    Rehearse(RehearseArgs),
     /// Change how many replicas services have, in the YAML, and show the plan
     Scale(ScaleArgs),
     /// Change the images of services, in the YAML, and show the plan

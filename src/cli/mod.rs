@@ -14,6 +14,7 @@ mod edit;
 pub mod exit;
 mod init;
 mod moves;
+mod rehearse;
 mod rollback;
 mod runtime;
 pub mod schema;
@@ -83,6 +84,7 @@ fn one(command: Command, context: &Context) -> Result<ExitCode, Ended> {
         Command::Plan(args) => commands::plan(context, args),
         Command::Apply(args) => apply::apply(context, args),
         Command::Rollback(args) => rollback::rollback(context, args),
+        Command::Rehearse(args) => rehearse::rehearse(context, args),
         Command::Scale(args) => edit::scale(context, args),
         Command::Bump(args) => edit::bump(context, args),
         Command::Drain(args) => edit::drain(context, args),

@@ -14,6 +14,7 @@ use crate::model::journal::JournalRecord;
 use crate::observe::ObservationDocument;
 use crate::plan::step::PlanDocument;
 use crate::report;
+use crate::report::rehearsal::RehearsalDocument;
 use crate::resolve::schema::documents;
 
 /// Every schema by the name of its file in `schemas/`.
@@ -23,6 +24,7 @@ pub fn schemas() -> BTreeMap<&'static str, Value> {
         ("journal.schema.json", schema_for!(JournalRecord).to_value()),
         ("observation.schema.json", schema_for!(ObservationDocument).to_value()),
         ("plan.schema.json", schema_for!(PlanDocument).to_value()),
+        ("rehearsal.schema.json", schema_for!(RehearsalDocument).to_value()),
     ]);
     schemas
 }

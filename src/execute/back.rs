@@ -124,6 +124,7 @@ impl<'a> Run<'a> {
             }
         };
         self.ended.borrow_mut().insert(rollout.service.clone(), end);
+        self.emit(Event::Rolled(rollout.service.clone(), end));
     }
 
     /// Removes what was replaced, but for what replicas that failed have gone back to.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::name::{HostName, ServiceName, Slot};
@@ -53,6 +54,8 @@ pub enum Event {
         /// What its container last wrote, where it is not up.
         logs: Vec<String>,
     },
+    /// A service's rollout is at its end, well or not: nothing more happens to it.
+    Rolled(ServiceName, ServiceEnd),
     /// A signal came: what is in hand is finished, nothing else begins.
     Stopping,
     /// The journal could not be written on this host, and why.
@@ -74,7 +77,7 @@ pub enum StepEnd {
 }
 
 /// How a service's rollout ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceEnd {
     /// Every replica is as it is to be.

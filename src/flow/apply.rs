@@ -157,31 +157,7 @@ impl Session {
     /// # Errors
     /// Where a step differs.
     pub fn expect_same(&self, saved: &Plan) -> Result<(), Failure> {
-        let now = &self.planned.plan;
-        if now.steps == saved.steps && now.rollouts == saved.rollouts && now.forgets == saved.forgets {
-            return Ok(());
-        }
-        let first = self
-            .planned
-            .plan
-            .steps
-            .iter()
-            .zip(&saved.steps)
-            .find(|(now, then)| now != then);
-        let difference = match first {
-            Some((now, then)) => format!(
-                "step {} was \"{} on {}\" and would now be \"{} on {}\"",
-                then.id, then.op, then.host, now.op, now.host
-            ),
-            None => format!(
-                "it had {} steps and would now have {}",
-                saved.steps.len(),
-                self.planned.plan.steps.len()
-            ),
-        };
-        Err(Failure::Stale(format!(
-            "the saved plan is stale, the repository or the hosts have moved since: {difference}; plan again"
-        )))
+        expect_same(&self.planned.plan, saved)
     }
 
     /// Does the plan. How it went, the failures of steps too, is in the outcome.
@@ -208,6 +184,31 @@ impl Session {
         self.connections.close().await;
         self.planned
     }
+}
+
+/// Whether a saved plan is still what would be done now.
+///
+/// # Errors
+/// Where a step differs.
+pub fn expect_same(now: &Plan, saved: &Plan) -> Result<(), Failure> {
+    if now.steps == saved.steps && now.rollouts == saved.rollouts && now.forgets == saved.forgets {
+        return Ok(());
+    }
+    let first = now.steps.iter().zip(&saved.steps).find(|(now, then)| now != then);
+    let difference = match first {
+        Some((now, then)) => format!(
+            "step {} was \"{} on {}\" and would now be \"{} on {}\"",
+            then.id, then.op, then.host, now.op, now.host
+        ),
+        None => format!(
+            "it had {} steps and would now have {}",
+            saved.steps.len(),
+            now.steps.len()
+        ),
+    };
+    Err(Failure::Stale(format!(
+        "the saved plan is stale, the repository or the hosts have moved since: {difference}; plan again"
+    )))
 }
 
 /// The time, RFC 3339 in UTC, to the second.

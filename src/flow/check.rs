@@ -1,14 +1,16 @@
 //! `check`: one environment, or all of them, whose problems are told once. Reads the repository, and asks no host.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use crate::flow::Settings;
 use crate::flow::failure::Failure;
+use crate::flow::{Settings, hooks};
 use crate::model::problem::{Problem, Rejected};
 use crate::resolve::desired::Desired;
 use crate::resolve::environment::cluster_name;
 use crate::resolve::resolve;
 use crate::source::environment::FOLDER;
+use crate::source::manifest::Manifest;
 use crate::source::yaml::Node;
 use crate::source::{ReadError, Repository};
 
@@ -17,11 +19,29 @@ use crate::source::{ReadError, Repository};
 /// # Errors
 /// Every problem of the repository at once, or why it could not be read.
 pub fn check(settings: &Settings) -> Result<Desired, Failure> {
+    read(settings).map(|(desired, _)| desired)
+}
+
+fn read(settings: &Settings) -> Result<(Desired, Manifest), Failure> {
     let repository = Repository::find(&settings.directory)?.in_environment(settings.environment.clone());
     let manifest = repository.read(settings.revision.as_deref())?;
     let desired = resolve(&manifest)?;
     known_hosts(settings, &desired)?;
-    Ok(desired)
+    Ok((desired, manifest))
+}
+
+/// The same, and that the hooks' programs are there: they run from the work tree, and `check` is asked before it is pushed.
+fn check_with_hooks(settings: &Settings, root: &Path) -> Result<Desired, Failure> {
+    let (desired, manifest) = read(settings)?;
+    let problems = hooks::problems(root, &desired);
+    match problems.is_empty() {
+        true => Ok(desired),
+        false => Err(Rejected {
+            problems,
+            texts: manifest.texts,
+        }
+        .into()),
+    }
 }
 
 /// Refuses hosts that the caller names and the repository does not.
@@ -42,12 +62,13 @@ pub(super) fn known_hosts(settings: &Settings, desired: &Desired) -> Result<(), 
 /// Every problem of every environment, each once, or why they could not be read.
 pub fn check_all(settings: &Settings) -> Result<Vec<Desired>, Failure> {
     let repository = Repository::find(&settings.directory)?;
+    let root = repository.root().to_owned();
     let names = match settings.environment {
         Some(_) => Vec::new(),
         None => repository.environments()?,
     };
     if names.is_empty() {
-        return Ok(vec![check(settings)?]);
+        return Ok(vec![check_with_hooks(settings, &root)?]);
     }
     let mut found = Found::default();
     let mut all = Vec::new();
@@ -62,9 +83,10 @@ pub fn check_all(settings: &Settings) -> Result<Vec<Desired>, Failure> {
                 found.clusters.extend(cluster.map(|node| (name.clone(), node.clone())));
                 match resolve(&manifest) {
                     Ok(desired) => {
+                        let problems = hooks::problems(&root, &desired);
                         all.push(desired);
                         Rejected {
-                            problems: Vec::new(),
+                            problems,
                             texts: manifest.texts,
                         }
                     }

@@ -1,4 +1,4 @@
-//! One function per use, over all floors: check, observe, plan, apply. What is printed is `report`'s, what is asked is `cli`'s.
+//! One function per use, over all floors: check, observe, plan, apply, rehearse. What is printed is `report`'s, what is asked is `cli`'s.
 
 mod apply;
 mod asked;
@@ -9,10 +9,12 @@ mod draft;
 mod edit;
 mod failure;
 mod guard;
+mod hooks;
 mod init;
 mod past;
 mod plan;
 mod put;
+mod rehearse;
 mod rollback;
 mod routes;
 mod secret;
@@ -27,13 +29,15 @@ use crate::observe::{Observed, read_document};
 use crate::place::asked::Asked;
 use crate::resolve::desired::Desired;
 
-pub use apply::Session;
+pub use apply::{Session, expect_same};
 pub use check::{check, check_all};
 pub use edit::{Edited, edit};
 pub use failure::Failure;
 pub use guard::{Allowed, possible};
+pub use hooks::{Runner, Told};
 pub use init::{Made, init_from};
 pub use plan::{Planned, plan_from};
+pub use rehearse::rehearse;
 pub use rollback::{Earlier, earlier};
 pub use secret::{NewKey, Written, make_key, set as set_secret};
 

@@ -45,6 +45,11 @@ impl Stamp {
         Some(Self(pieces))
     }
 
+    /// A text, with marks in it or without.
+    pub fn of(text: &str) -> Self {
+        Self::read(text).unwrap_or_else(|| Self(vec![Piece::Text(text.to_owned())]))
+    }
+
     /// The variables that it names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|piece| match piece {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::name::Slot;
-use crate::model::op::{ContainerOp, FileOp, GateOp, ImageOp, Op, VolumeOp};
+use crate::model::op::{GateOp, Op};
 use crate::plan::step::{Plan, StepId};
+use crate::sim::pace::pace;
 
 /// How a plan will go where nothing fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -115,7 +116,7 @@ fn fold(plan: &Plan) -> Vec<Node> {
     }
     for step in &plan.steps {
         let Some(&node) = node_of.get(&step.id) else { continue };
-        nodes[node].lasts += guess(&step.op);
+        nodes[node].lasts += pace(&step.op);
         for before in step
             .after
             .iter()
@@ -128,22 +129,4 @@ fn fold(plan: &Plan) -> Vec<Node> {
         }
     }
     nodes
-}
-
-/// What an operation takes where nothing is in its way, as seen on small hosts.
-fn guess(op: &Op) -> Duration {
-    let millis = match op {
-        Op::Image(ImageOp::Pull { .. }) => 5000,
-        Op::Image(ImageOp::Remove { .. }) => 300,
-        Op::Volume(VolumeOp::Create { .. }) => 100,
-        Op::Network(_) => 300,
-        Op::Container(ContainerOp::Create { .. } | ContainerOp::Update { .. }) => 200,
-        Op::Container(ContainerOp::Start { .. } | ContainerOp::Remove { .. }) => 400,
-        Op::Container(ContainerOp::Stop { .. }) => 1000,
-        Op::Container(ContainerOp::Rename { .. } | ContainerOp::Signal { .. }) => 50,
-        Op::File(FileOp::Write(_) | FileOp::Remove { .. }) => 50,
-        Op::Gate(GateOp::Completed { .. }) => 5000,
-        Op::Gate(GateOp::Up { monitor, .. } | GateOp::Stays { monitor, .. }) => return monitor.0,
-    };
-    Duration::from_millis(millis)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::execute::outcome::{Outcome, ServiceEnd, StepEnd};
@@ -17,7 +18,7 @@ use crate::report::words::{clean, time};
 pub const OUTCOME_VERSION: u32 = 1;
 
 /// How an apply ended, as data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OutcomeDocument {
     /// The format's version, [`OUTCOME_VERSION`].
     pub version: u32,
@@ -44,7 +45,7 @@ pub struct OutcomeDocument {
 }
 
 /// A step that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FailedStep {
     /// Its number in the plan.
     pub step: StepId,
@@ -175,6 +176,32 @@ fn ended(service: &ServiceName, end: ServiceEnd) -> Option<String> {
         )),
         ServiceEnd::Stuck => Some(format!("{service} failed, and not all of it could be rolled back")),
     }
+}
+
+/// An apply as far as it is, and the service whose rollout has just ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServiceDocument {
+    /// The service.
+    pub service: ServiceName,
+    /// How its rollout ended.
+    pub end: ServiceEnd,
+    /// The apply so far.
+    #[serde(flatten)]
+    pub outcome: OutcomeDocument,
+}
+
+/// The JSON text of an apply so far, and how one of its rollouts ended.
+///
+/// # Errors
+/// Where a value does not fit into JSON.
+pub fn service_json(
+    plan: &Plan,
+    outcome: &Outcome,
+    service: ServiceName,
+    end: ServiceEnd,
+) -> Result<String, serde_json::Error> {
+    let outcome = document(plan, outcome);
+    json::pretty(&ServiceDocument { service, end, outcome })
 }
 
 /// The outcome as JSON text.

@@ -12,6 +12,8 @@ use crate::report::words::{clean, short_time};
 pub trait Reporter {
     /// One thing happened.
     fn event(&mut self, plan: &Plan, event: &Event);
+    /// A line that is none of the executor's: what a hook says.
+    fn line(&mut self, text: &str);
     /// Nothing more happens: what was drawn is taken away.
     fn finish(&mut self);
 }
@@ -61,7 +63,7 @@ impl<W: Write> Reporter for Lines<W> {
             | Event::Stopping
             | Event::Journal(..) => Detail::Failures,
             Event::Started(step) if !plan.step(*step).is_some_and(|step| is_long(&step.op)) => Detail::All,
-            Event::Skipped(_) => Detail::All,
+            Event::Skipped(_) | Event::Rolled(..) => Detail::All,
             Event::Started(_)
             | Event::Done(..)
             | Event::Undone { error: None, .. }
@@ -73,6 +75,11 @@ impl<W: Write> Reporter for Lines<W> {
             // Nobody reads any more: the work goes on all the same, and the exit code tells how it ended.
             let _: io::Result<()> = writeln!(self.out, "{text}");
         }
+    }
+
+    fn line(&mut self, text: &str) {
+        // As above.
+        let _: io::Result<()> = writeln!(self.out, "{text}");
     }
 
     fn finish(&mut self) {
@@ -91,6 +98,7 @@ pub fn ends(event: &Event) -> bool {
         | Event::Paused(_)
         | Event::RollingBack(_)
         | Event::Back { .. }
+        | Event::Rolled(..)
         | Event::Stopping
         | Event::Journal(..) => false,
     }
@@ -177,6 +185,7 @@ pub fn words(plan: &Plan, event: &Event, ended: usize, style: Style) -> String {
             }
             text
         }
+        Event::Rolled(service, _) => format!("{service}  rolled out as far as it goes"),
         Event::Stopping => {
             "Stopping: what is in hand is finished, nothing else begins. Interrupt again to leave at once.".to_owned()
         }

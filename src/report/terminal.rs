@@ -91,6 +91,7 @@ impl Reporter for Terminal {
             | Event::Paused(_)
             | Event::RollingBack(_)
             | Event::Back { .. }
+            | Event::Rolled(..)
             | Event::Stopping
             | Event::Journal(..) => {}
         }
@@ -104,12 +105,16 @@ impl Reporter for Terminal {
             | Event::Left(_)
             | Event::Stopping
             | Event::Journal(..) => true,
-            Event::Started(_) | Event::Skipped(_) | Event::Delay(..) => false,
+            Event::Started(_) | Event::Skipped(_) | Event::Delay(..) | Event::Rolled(..) => false,
             Event::Done(..) => self.style.verbose,
         };
         if aloud {
             self.say(&words(plan, event, self.ended, self.style));
         }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.say(text);
     }
 
     fn finish(&mut self) {

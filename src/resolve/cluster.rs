@@ -17,6 +17,7 @@ use crate::resolve::accepted::{self, Owner};
 use crate::resolve::decode::{Decoded, decode, entries, is_map};
 use crate::resolve::desired::{Cluster, PasswordSource, Registry};
 use crate::resolve::file::{Files, need_secret};
+use crate::resolve::hook;
 use crate::resolve::layers::problems_of_number;
 use crate::resolve::problems::{Problems, Segment, locate};
 use crate::resolve::render::{Names, is_template, render};
@@ -174,13 +175,14 @@ fn cluster(decoded: Decoded<ClusterShape>, key: &Place, problems: &mut Problems)
         defaults: _,
         keep,
         rollback,
-        hooks: _,
+        hooks,
     } = decoded.value;
     if name.is_none() && !lost {
         let problem = Problem::at(Some(key.clone()), "the cluster has no `name`");
         problems.push(problem.hint("write `name: shop`; it names every container that cdk makes"));
     }
     let name: ClusterName = name?;
+    let hooks = hooks.map(|shape| hook::hooks(shape, &decoded.node, &decoded.lost, problems));
     Some(Cluster {
         name,
         parallel: parallel.map_or(16, |count| usize::try_from(count.0.0).unwrap_or(usize::MAX)),
@@ -190,6 +192,7 @@ fn cluster(decoded: Decoded<ClusterShape>, key: &Place, problems: &mut Problems)
             Some(RollbackScopeShape::Service) | None => RollbackScope::Service,
         },
         keep: keep.map_or(KEPT, |count| usize::try_from(count.0.0).unwrap_or(usize::MAX)),
+        hooks: hooks.unwrap_or_default(),
     })
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::model::blob::FileKind;
 use crate::model::endpoint::{Address, Ssh};
 use crate::model::gate::Gate;
+use crate::model::hook::Hooks;
 use crate::model::image::ImageRef;
 use crate::model::name::{ClusterName, HostName, NetworkName, ServiceName, VolumeName};
 use crate::model::network::{NetworkSpec, Networking};
@@ -98,6 +99,9 @@ pub struct Cluster {
     pub rollback: RollbackScope,
     /// How many versions' images and files stay on the hosts, the present one among them; 5 unless given.
     pub keep: usize,
+    /// The programs that run before and after an apply.
+    #[serde(skip_serializing_if = "Hooks::is_empty")]
+    pub hooks: Hooks,
 }
 
 /// Whether a host takes replicas.

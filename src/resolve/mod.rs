@@ -19,6 +19,7 @@ pub mod file;
 pub mod file_use;
 pub mod firewall;
 pub mod fitness;
+pub mod hook;
 pub mod hosts;
 pub mod ingress;
 pub mod layers;

@@ -218,8 +218,13 @@ impl Renderer<'_> {
     /// Whether the environment of whoever applies may be named here, and is named as it may be.
     fn stamp(&self, source: &str, name: &str, replica: Option<&String>, place: &Place) -> Result<(), Box<Problem>> {
         let in_labels = matches!(self.path.as_slice(), [Segment::Key(key), Segment::Key(_)] if key == "labels");
-        if !in_labels || self.sample.is_none() {
-            let message = format!("`{name}` may stand in the labels of services only");
+        let in_hooks = matches!(self.path.first(), Some(Segment::Key(key)) if key == "hooks");
+        let may_stand = match self.sample {
+            Some(_) => in_labels,
+            None => in_hooks,
+        };
+        if !may_stand {
+            let message = format!("`{name}` may stand in the labels of services and in hooks only");
             let hint = "it is not in git, so that no `git revert` would bring it back: write the value under `vars`";
             return Err(at(place, message, hint.to_owned()));
         }

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 
 use crate::model::container::{ContainerState, Health, LiveContainer};
 use crate::model::effective::EffectiveSpec;
+use crate::model::name::HostName;
 use crate::model::setting::Restart;
-use crate::sim::world::{Behaviour, World};
+use crate::sim::world::{Behaviour, Served, World};
 
 /// From a container's end to the engine's next start of it.
 const BACKOFF: Duration = Duration::from_secs(1);
@@ -30,6 +31,10 @@ pub(super) struct SimContainer {
     /// As it was observed or made; what changes with time is worked out by [`SimContainer::now`].
     live: LiveContainer,
     life: Life,
+    /// Whether it was made here, and not found.
+    made: bool,
+    /// How it behaves, where its image alone does not say.
+    manner: Option<Behaviour>,
 }
 
 /// A started container at one moment.
@@ -41,7 +46,7 @@ struct Moment {
 
 impl SimContainer {
     /// A container as it was found, or as it was just made. What was starting then goes on from there.
-    pub(super) fn new(live: LiveContainer) -> Self {
+    pub(super) fn new(live: LiveContainer, host: &HostName, made: bool, world: &World) -> Self {
         let starting = ContainerState::Running {
             health: Some(Health::Starting),
         };
@@ -50,7 +55,60 @@ impl SimContainer {
         } else {
             Life::Observed
         };
-        Self { live, life }
+        let manner = world.manner(&live, host, made);
+        let container = Self {
+            live,
+            life,
+            made,
+            manner,
+        };
+        container.tell(host, world);
+        container
+    }
+
+    /// How it behaves.
+    pub(super) fn behaviour(&self, world: &World) -> Behaviour {
+        let known = self.manner.clone();
+        known.unwrap_or_else(|| world.behaviour(self.live.owner.image.as_ref()))
+    }
+
+    /// Tells the world from when on it serves, where it runs.
+    fn tell(&self, host: &HostName, world: &World) {
+        let Some(at) = self.started(world) else { return };
+        let behaviour = self.behaviour(world);
+        let from = match self.live.state {
+            ContainerState::Running {
+                health: None | Some(Health::Healthy),
+            } if matches!(self.life, Life::Observed) => Some(Duration::ZERO),
+            _ if matches!(self.life, Life::Observed) => None,
+            _ if self.is_checked() => behaviour.healthy_after.map(|after| at + after),
+            _ => Some(at),
+        };
+        let lives = behaviour.exits.map(|(lives, _)| at + lives);
+        let ends = behaviour.exits_at.map(|ends| ends.max(at));
+        world.serves(Served {
+            host: host.clone(),
+            slot: self.live.owner.slot.clone(),
+            id: self.live.id.clone(),
+            made: self.made,
+            started: at,
+            from,
+            until: lives.into_iter().chain(ends).min(),
+        });
+    }
+
+    /// When it was started; none where it does not run.
+    fn started(&self, world: &World) -> Option<Duration> {
+        match self.life {
+            Life::Observed if self.live.state.is_running() => Some(Duration::ZERO),
+            Life::Observed | Life::Stopped => None,
+            Life::Started(at) => Some(world.since_begin(at)),
+        }
+    }
+
+    fn is_checked(&self) -> bool {
+        let checked = self.live.spec.as_deref().and_then(|spec| (*spec.healthcheck).as_ref());
+        checked.is_some_and(|check| !check.is_none())
     }
 
     /// What it is made of; none where it is as git wants it, whatever that is.
@@ -67,9 +125,10 @@ impl SimContainer {
         name.clone_into(&mut self.live.name);
     }
 
-    pub(super) fn start(&mut self, at: Instant) {
+    pub(super) fn start(&mut self, at: Instant, host: &HostName, world: &World) {
         self.live.restarts = 0;
         self.life = Life::Started(at);
+        self.tell(host, world);
     }
 
     /// Stops it; what never ran, or has ended already, stays as it is.
@@ -90,7 +149,7 @@ impl SimContainer {
         match self.life {
             Life::Observed | Life::Stopped => None,
             Life::Started(at) => {
-                let behaviour = world.behaviour(self.live.owner.image.as_ref());
+                let behaviour = self.behaviour(world);
                 let moment = moment(self.live.spec.as_deref(), &behaviour, at.elapsed());
                 Some(at.elapsed().saturating_sub(moment.started))
             }
@@ -103,7 +162,12 @@ impl SimContainer {
         match self.life {
             Life::Observed | Life::Stopped => {}
             Life::Started(at) => {
-                let behaviour = world.behaviour(live.owner.image.as_ref());
+                let mut behaviour = self.behaviour(world);
+                if let Some(ends) = behaviour.exits_at {
+                    let lives = ends.saturating_sub(world.since_begin(at));
+                    let sooner = behaviour.exits.is_none_or(|(other, _)| lives < other);
+                    behaviour.exits = if sooner { Some((lives, 1)) } else { behaviour.exits };
+                }
                 let moment = moment(live.spec.as_deref(), &behaviour, at.elapsed());
                 live.state = moment.state;
                 live.restarts += moment.restarts;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::host::{Containers, Credentials, Host, HostError, Others};
 use crate::model::blob::{FileFacts, FileRef};
@@ -24,6 +24,8 @@ use crate::sim::world::{Kill, World};
 
 /// Until a stopping container is killed, where it has no grace of its own.
 const GRACE: Duration = Duration::from_secs(10);
+/// Until ssh's own beats notice that a host fell silent.
+const NOTICED: Duration = Duration::from_secs(15);
 
 /// A simulated host. It shows the containers of its world's one cluster as the cluster's own.
 pub struct SimHost {
@@ -33,6 +35,8 @@ pub struct SimHost {
     calls: Cell<u64>,
     down: RefCell<Option<(u64, String)>>,
     refused: RefCell<BTreeMap<String, String>>,
+    /// From when on it is silent, by the world's time.
+    silent: Cell<Option<Duration>>,
 }
 
 impl SimHost {
@@ -45,10 +49,11 @@ impl SimHost {
         Self {
             name: name.clone(),
             world: Rc::clone(world),
-            state: RefCell::new(State::new(state, world)),
+            state: RefCell::new(State::new(name, state, world)),
             calls: Cell::new(0),
             down: RefCell::new(down),
             refused: RefCell::default(),
+            silent: Cell::default(),
         }
     }
 
@@ -63,9 +68,15 @@ impl SimHost {
         self.down.replace(Some((call, why)));
     }
 
+    /// From this moment of the world on the host says nothing any more, to calls that are under way neither.
+    pub fn fall_silent(&self, at: Duration) {
+        self.silent.set(Some(at));
+    }
+
     /// The host answers again.
     pub fn revive(&self) {
         self.down.replace(None);
+        self.silent.set(None);
     }
 
     /// The engine refuses this change, as the world's log would write it (`create shop.web.2`), in these words.
@@ -106,8 +117,8 @@ impl SimHost {
         self.calls.set(self.calls.get() + 1);
         let down = self.down.borrow().clone().filter(|(from, _)| self.calls.get() >= *from);
         self.world.pass(Kill::Before(number)).await;
-        sleep(self.world.latency() + takes).await;
-        let result = match down {
+        let silent = self.take(self.world.latency() + takes).await.map(|why| (0, why));
+        let result = match down.or(silent) {
             Some((_, why)) => Err(HostError::Unreachable(why)),
             None => effect(&mut self.state.borrow_mut()),
         };
@@ -115,7 +126,23 @@ impl SimHost {
         result
     }
 
-    /// How long a container takes to stop.
+    /// Lets a call take its time; says why it has no answer, where the host falls silent before it is over.
+    async fn take(&self, takes: Duration) -> Option<String> {
+        let now = || self.world.since_begin(Instant::now());
+        let noticed = |silent: Duration| silent + NOTICED;
+        match self.silent.get().filter(|silent| *silent < now() + takes) {
+            Some(silent) => {
+                sleep(noticed(silent).saturating_sub(now())).await;
+                Some(format!("{}: it does not answer any more", self.name))
+            }
+            None => {
+                sleep(takes).await;
+                None
+            }
+        }
+    }
+
+    /// How long a container takes to stop. It serves no longer from the signal on.
     fn stopping(&self, name: &str) -> Duration {
         let Some(live) = self.state.borrow().container(name, &self.world) else {
             return Duration::ZERO;
@@ -124,7 +151,8 @@ impl SimHost {
             return Duration::ZERO;
         }
         let grace = live.spec.as_ref().and_then(|spec| spec.stop_grace_period);
-        let behaviour = self.world.behaviour(live.owner.image.as_ref());
+        let behaviour = self.state.borrow().behaviour(name, &self.world);
+        self.world.ends(&live.id);
         behaviour.stops_after.min(grace.map_or(GRACE, |grace| grace.0))
     }
 }
@@ -151,7 +179,7 @@ impl Host for SimHost {
         self.read(|state| {
             let live = state.container(name, &self.world);
             let live = live.ok_or_else(|| HostError::NotFound(format!("No such container: {name}")))?;
-            let mut logs = self.world.behaviour(live.owner.image.as_ref()).logs;
+            let mut logs = state.behaviour(&live.name, &self.world).logs;
             Ok(logs.split_off(logs.len().saturating_sub(lines)))
         })
         .await
@@ -235,32 +263,32 @@ impl Host for SimHost {
             state.volumes.entry(name.to_owned()).or_insert(LiveVolume { spec, own });
             Ok(())
         };
-        self.change(format!("create volume {name}"), Duration::ZERO, create)
-            .await
+        let what = format!("create volume {name}");
+        self.change(what, self.world.pace().volume, create).await
     }
 
     async fn create_network(&self, name: &str, spec: &NetworkSpec, _: &ClusterName) -> Result<(), HostError> {
         let create = |state: &mut State| state.create_network(name, spec, &self.world);
         let what = format!("create network {name}");
-        self.change(what, Duration::ZERO, create).await
+        self.change(what, self.world.pace().network, create).await
     }
 
     async fn remove_network(&self, name: &str) -> Result<(), HostError> {
         let remove = |state: &mut State| state.remove_network(name, &self.world);
         let what = format!("remove network {name}");
-        self.change(what, Duration::ZERO, remove).await
+        self.change(what, self.world.pace().network, remove).await
     }
 
     async fn connect(&self, network: &str, container: &str, how: &Attachment) -> Result<(), HostError> {
         let connect = |state: &mut State| state.connect(network, container, how);
         let what = format!("connect {container} to {network}");
-        self.change(what, Duration::ZERO, connect).await
+        self.change(what, self.world.pace().network, connect).await
     }
 
     async fn disconnect(&self, network: &str, container: &str) -> Result<(), HostError> {
         let disconnect = |state: &mut State| state.disconnect(network, container);
         let what = format!("disconnect {container} from {network}");
-        self.change(what, Duration::ZERO, disconnect).await
+        self.change(what, self.world.pace().network, disconnect).await
     }
 
     async fn create(
@@ -271,12 +299,14 @@ impl Host for SimHost {
         _: &ClusterName,
     ) -> Result<(), HostError> {
         let create = |state: &mut State| state.create(name, spec, owner, &self.world);
-        self.change(format!("create {name}"), Duration::ZERO, create).await
+        let what = format!("create {name}");
+        self.change(what, self.world.pace().create, create).await
     }
 
     async fn start(&self, name: &str) -> Result<(), HostError> {
         let start = |state: &mut State| state.start(name, &self.world);
-        self.change(format!("start {name}"), Duration::ZERO, start).await
+        let what = format!("start {name}");
+        self.change(what, self.world.pace().start, start).await
     }
 
     async fn stop(&self, name: &str) -> Result<(), HostError> {
@@ -286,19 +316,20 @@ impl Host for SimHost {
 
     async fn rename(&self, name: &str, to: &str) -> Result<(), HostError> {
         let rename = |state: &mut State| state.rename(name, to);
-        self.change(format!("rename {name} to {to}"), Duration::ZERO, rename)
-            .await
+        let what = format!("rename {name} to {to}");
+        self.change(what, self.world.pace().touch, rename).await
     }
 
     async fn update(&self, name: &str, limits: &Limits, restart: Restart) -> Result<(), HostError> {
         let update = |state: &mut State| state.update(name, limits, restart);
-        self.change(format!("update {name}"), Duration::ZERO, update).await
+        let what = format!("update {name}");
+        self.change(what, self.world.pace().update, update).await
     }
 
     async fn signal(&self, name: &str, signal: &str) -> Result<(), HostError> {
         let signalled = |state: &mut State| state.signal(name, &self.world);
-        self.change(format!("send {signal} to {name}"), Duration::ZERO, signalled)
-            .await
+        let what = format!("send {signal} to {name}");
+        self.change(what, self.world.pace().touch, signalled).await
     }
 
     async fn look_at(
@@ -322,7 +353,8 @@ impl Host for SimHost {
             state.configs.insert(path.to_owned(), facts);
             Ok(())
         };
-        self.change(format!("write {path}"), Duration::ZERO, write).await
+        let what = format!("write {path}");
+        self.change(what, self.world.pace().file, write).await
     }
 
     async fn remove_config(&self, _: &ClusterName, path: &str) -> Result<(), HostError> {
@@ -334,8 +366,9 @@ impl Host for SimHost {
     }
 
     async fn remove(&self, name: &str) -> Result<(), HostError> {
-        let remove = |state: &mut State| state.remove(name);
-        self.change(format!("remove {name}"), Duration::ZERO, remove).await
+        let remove = |state: &mut State| state.remove(name, &self.world);
+        let what = format!("remove {name}");
+        self.change(what, self.world.pace().remove, remove).await
     }
 
     async fn read_files(&self, _: &ClusterName) -> Result<BTreeMap<String, Vec<u8>>, HostError> {
@@ -347,6 +380,7 @@ impl Host for SimHost {
             state.files.insert(path.to_owned(), content.to_owned());
             Ok(())
         };
-        self.change(format!("write {path}"), Duration::ZERO, write).await
+        let what = format!("write {path}");
+        self.change(what, self.world.pace().file, write).await
     }
 }

@@ -11,16 +11,17 @@ use crate::model::container::{ContainerSpec, ContainerState, LiveContainer, Owne
 use crate::model::host::{Foreign, HeldPort, HostFacts, HostState, OtherCluster};
 use crate::model::image::{Digest, ImageFacts, ImageRef};
 use crate::model::journal::{JournalRecord, journal_path};
-use crate::model::name::{ClusterName, container_name};
+use crate::model::name::{ClusterName, HostName, container_name};
 use crate::model::network::{LiveNetwork, Route};
 use crate::model::setting::{Limits, MountSource, Restart};
 use crate::model::unit::{Bytes, Reserved};
 use crate::model::volume::LiveVolume;
 use crate::sim::container::SimContainer;
-use crate::sim::world::World;
+use crate::sim::world::{Behaviour, World};
 
 /// What a simulated host holds.
 pub(super) struct State {
+    name: HostName,
     pub(super) facts: HostFacts,
     containers: BTreeMap<String, SimContainer>,
     pub(super) images: BTreeMap<String, ImageFacts>,
@@ -39,7 +40,7 @@ pub(super) struct State {
 
 impl State {
     /// A host as it was observed. What a file written by hand leaves out is filled in: ids, and the slots' own names.
-    pub(super) fn new(state: HostState, world: &World) -> Self {
+    pub(super) fn new(name: &HostName, state: HostState, world: &World) -> Self {
         let containers = state.containers.into_iter().map(|mut live| {
             if live.id.is_empty() {
                 live.id = world.next_id();
@@ -47,12 +48,13 @@ impl State {
             if live.name.is_empty() {
                 live.name = container_name(world.cluster(), &live.owner.slot);
             }
-            (live.name.clone(), SimContainer::new(live))
+            (live.name.clone(), SimContainer::new(live, name, false, world))
         });
         let journal = state.journal.iter();
         let files =
             journal.filter_map(|record| Some((journal_path(record.sequence), serde_json::to_vec(record).ok()?)));
         Self {
+            name: name.clone(),
             facts: state.facts,
             containers: containers.collect(),
             images: state.images,
@@ -151,6 +153,12 @@ impl State {
         found?.uptime(world)
     }
 
+    /// How a container behaves; as any does where there is none.
+    pub(super) fn behaviour(&self, name: &str, world: &World) -> Behaviour {
+        let found = self.containers.get(name).map(|container| container.behaviour(world));
+        found.unwrap_or_default()
+    }
+
     pub(super) fn existing(&mut self, name: &str) -> Result<&mut SimContainer, HostError> {
         let found = self.containers.get_mut(name);
         found.ok_or_else(|| HostError::NotFound(format!("No such container: {name}")))
@@ -193,7 +201,8 @@ impl State {
         });
         let volumes: Vec<_> = volumes.collect();
         self.volumes.extend(volumes);
-        self.containers.insert(name.to_owned(), SimContainer::new(live));
+        self.containers
+            .insert(name.to_owned(), SimContainer::new(live, &self.name, true, world));
         Ok(())
     }
 
@@ -226,7 +235,8 @@ impl State {
             return Err(HostError::Refused(words));
         }
         self.join_networks(name, world)?;
-        self.existing(name)?.start(Instant::now());
+        let host = self.name.clone();
+        self.existing(name)?.start(Instant::now(), &host, world);
         Ok(())
     }
 
@@ -260,8 +270,9 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, name: &str) -> Result<(), HostError> {
-        self.existing(name)?;
+    pub(super) fn remove(&mut self, name: &str, world: &World) -> Result<(), HostError> {
+        let live = self.existing(name)?.now(world);
+        world.ends(&live.id);
         self.containers.remove(name);
         Ok(())
     }

@@ -9,8 +9,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::model::container::LiveContainer;
 use crate::model::image::{Digest, ImageDefaults, ImageRef};
-use crate::model::name::{ClusterName, HostName};
+use crate::model::name::{ClusterName, HostName, Slot};
+use crate::sim::pace::Pace;
 
 /// How containers of an image behave, and what it takes to get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct Behaviour {
     pub gate_after: Option<Duration>,
     /// From each start to its end, and the exit code; none runs on.
     pub exits: Option<(Duration, i64)>,
+    /// From the world's beginning to its end with code 1; what is started later ends at once. None runs on.
+    pub exits_at: Option<Duration>,
     /// From the stop signal to the end; the container's grace cuts it short.
     pub stops_after: Duration,
     /// What it writes.
@@ -40,6 +44,7 @@ impl Default for Behaviour {
             unhealthy_after: None,
             gate_after: None,
             exits: None,
+            exits_at: None,
             stops_after: Duration::from_millis(200),
             logs: Vec::new(),
         }
@@ -73,6 +78,29 @@ pub(super) struct Published {
     pub(super) defaults: Arc<ImageDefaults>,
 }
 
+/// How one container behaves, where the image alone does not say: the container, its host, and whether it was made here and not
+/// found.
+pub type Manner = Box<dyn Fn(&LiveContainer, &HostName, bool) -> Behaviour>;
+
+/// When a container served: was healthy, or ran where it has no health check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The host.
+    pub host: HostName,
+    /// The replica that it is.
+    pub slot: Slot,
+    /// The engine's id of it.
+    pub id: String,
+    /// Whether it was made here, and not found.
+    pub made: bool,
+    /// When it was started, from the world's beginning; zero for what ran then.
+    pub started: Duration,
+    /// From when on it served; none where it would never have.
+    pub from: Option<Duration>,
+    /// When it was stopped or ended by itself; none where it ran on.
+    pub until: Option<Duration>,
+}
+
 /// What simulated hosts share.
 pub struct World {
     cluster: ClusterName,
@@ -80,6 +108,9 @@ pub struct World {
     registry: RefCell<BTreeMap<String, Published>>,
     behaviours: RefCell<BTreeMap<String, Behaviour>>,
     latency: Cell<Duration>,
+    pace: Cell<Pace>,
+    manner: RefCell<Option<Manner>>,
+    served: RefCell<Vec<Served>>,
     calls: Cell<u64>,
     kill: Cell<Option<Kill>>,
     killed: watch::Sender<bool>,
@@ -96,6 +127,9 @@ impl World {
             registry: RefCell::default(),
             behaviours: RefCell::default(),
             latency: Cell::new(Duration::from_millis(2)),
+            pace: Cell::default(),
+            manner: RefCell::default(),
+            served: RefCell::default(),
             calls: Cell::new(0),
             kill: Cell::new(None),
             killed: watch::Sender::new(false),
@@ -107,6 +141,21 @@ impl World {
     /// Sets how long every call takes.
     pub fn set_latency(&self, latency: Duration) {
         self.latency.set(latency);
+    }
+
+    /// Sets how long each change takes beside.
+    pub fn set_pace(&self, pace: Pace) {
+        self.pace.set(pace);
+    }
+
+    /// Sets how each container behaves, whatever its image; before there are hosts.
+    pub fn set_manner(&self, manner: Manner) {
+        self.manner.replace(Some(manner));
+    }
+
+    /// When each container served, in the order in which they were found or started.
+    pub fn served(&self) -> Vec<Served> {
+        self.served.borrow().clone()
     }
 
     /// Pushes an image: its tag means this digest from now on. An image that was never pushed can be pulled all the same, and
@@ -151,6 +200,29 @@ impl World {
 
     pub(super) fn cluster(&self) -> &ClusterName {
         &self.cluster
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        self.pace.get()
+    }
+
+    pub(super) fn manner(&self, live: &LiveContainer, host: &HostName, made: bool) -> Option<Behaviour> {
+        let manner = self.manner.borrow();
+        manner.as_ref().map(|manner| manner(live, host, made))
+    }
+
+    pub(super) fn serves(&self, served: Served) {
+        self.served.borrow_mut().push(served);
+    }
+
+    /// A container serves no longer, from now on.
+    pub(super) fn ends(&self, id: &str) {
+        let now = self.since_begin(Instant::now());
+        let mut served = self.served.borrow_mut();
+        let last = served.iter_mut().rev().find(|served| served.id == id);
+        if let Some(last) = last.filter(|last| last.until.is_none_or(|until| until > now)) {
+            last.until = Some(now);
+        }
     }
 
     pub(super) fn since_begin(&self, at: Instant) -> Duration {

@@ -18,7 +18,7 @@ mod rollback;
 #[path = "execute/updates.rs"]
 mod updates;
 
-use cdk::execute::outcome::Event;
+use cdk::execute::outcome::{Event, ServiceEnd};
 use cdk::execute::stop::Stop;
 use cdk::model::journal::JournalEnd;
 use cdk::model::policy::Order;
@@ -212,4 +212,30 @@ async fn a_plan_without_steps_touches_nothing() {
     let lab = Lab::new(&FIVE);
     let outcome = lab.run(&Maker::new(1, 0).plan, &Stop::never()).await;
     assert_eq!((outcome.steps.len(), lab.world.calls()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_rollout_is_told_once_when_nothing_more_happens_to_it() {
+    let sick = Behaviour {
+        healthy_after: None,
+        unhealthy_after: Some(secs(3)),
+        ..Behaviour::default()
+    };
+    for (behaviour, end) in [(Behaviour::default(), ServiceEnd::Done), (sick, ServiceEnd::Left)] {
+        let (lab, maker) = five(2, 0);
+        lab.behave("web:2", behaviour);
+        lab.run(&maker.plan, &Stop::never()).await;
+        let events = lab.events.borrow();
+        let told: Vec<&Event> = events
+            .iter()
+            .map(|(_, event)| event)
+            .filter(|event| matches!(event, Event::Rolled(..)))
+            .collect();
+        assert_eq!(told, [&Event::Rolled("web".parse().unwrap(), end)]);
+        assert_eq!(
+            events.last().map(|(_, event)| event),
+            Some(told[0]),
+            "what failed is taken back by then"
+        );
+    }
 }

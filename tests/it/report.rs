@@ -145,10 +145,10 @@ fn waves_follow_workers_delays_and_edges() {
         rollouts: vec![rollout],
         ..empty()
     };
-    let time = Duration::from_millis(5000 + 5000 + 10_000 + 5000 + 5000 + 400);
+    let time = Duration::from_millis(5000 + 5000 + 10_000 + 5000 + 5000 + 200);
     assert_eq!(estimate(&rolling), Estimate { waves: 4, time });
     rolling.rollouts[0].parallelism = 0;
-    let time = Duration::from_millis(5000 + 5000 + 5000 + 400);
+    let time = Duration::from_millis(5000 + 5000 + 5000 + 200);
     assert_eq!(estimate(&rolling), Estimate { waves: 3, time });
 }
 

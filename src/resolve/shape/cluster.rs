@@ -13,7 +13,8 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use crate::model::name::ClusterName;
 use crate::model::unit::{PortRange, Span};
 use crate::resolve::decode;
-use crate::resolve::shape::plain::{Count, Plain, Port, Positive, VariableName, Words, pairs_schema};
+use crate::resolve::shape::hook::HooksShape;
+use crate::resolve::shape::plain::{Count, Plain, Port, Positive, VariableName, pairs_schema};
 use crate::resolve::shape::service::DefaultsShape;
 
 /// The cluster itself.
@@ -42,7 +43,7 @@ pub struct ClusterShape {
     pub keep: Option<Plain<Count<1>>>,
     /// What a failed service takes back: itself, or everything that this apply touched; `service` unless given.
     pub rollback: Option<RollbackScopeShape>,
-    /// Commands that run where cdk runs.
+    /// Programs that run where cdk runs, before and after an apply.
     pub hooks: Option<HooksShape>,
 }
 
@@ -54,17 +55,6 @@ pub enum RollbackScopeShape {
     Service,
     /// Everything that this apply touched.
     All,
-}
-
-/// Commands that run where cdk runs.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-#[schemars(deny_unknown_fields)]
-pub struct HooksShape {
-    /// Before anything is touched.
-    pub before_apply: Option<Words>,
-    /// When all is done, or failed.
-    pub after_apply: Option<Words>,
 }
 
 /// How ssh gets to a host; what is left out comes from `~/.ssh/config`.

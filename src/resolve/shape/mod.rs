@@ -9,6 +9,7 @@ pub mod device;
 pub mod env_file;
 pub mod file;
 pub mod firewall;
+pub mod hook;
 pub mod ingress;
 mod long_mount;
 pub mod mount;

@@ -100,6 +100,7 @@ const PLAIN: [(&str, &str); 3] = [
   name: shop
   include: [hosts.yaml, services.yaml]
   rollback: all
+  hooks: {before_apply: ./hooks/announce, after_apply: [./hooks/announce, --done]}
   defaults: {update_config: {failure_action: rollback, monitor: 7s}}
 ",
     ),
@@ -134,7 +135,6 @@ fn what_has_no_effect_yet_is_told_and_changes_nothing() {
     let expected = "\
 shop: 3 services, 2 hosts, no problem found
 Not in force yet in this version of cdk:
-  cluster.hooks                              cdk.yaml:8:3
   deploy.autoscale (cache, web)              services/data.yaml:2:38
   deploy.update_config.canary.abort (web)    services/web.yaml:13:69
   deploy.update_config.canary.every (web)    services/web.yaml:13:58

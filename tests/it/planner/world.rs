@@ -184,6 +184,7 @@ pub fn desired(hosts: &[&str], services: Vec<(&str, Service)>) -> Desired {
         cluster: Cluster {
             name: "shop".parse().unwrap(),
             parallel: 16,
+            hooks: Default::default(),
             ports: "20000-29999".parse().unwrap(),
             rollback: RollbackScope::Service,
             keep: 5,

@@ -86,6 +86,7 @@ fn desired() -> Desired {
         cluster: Cluster {
             name: "shop".parse().unwrap(),
             parallel: 16,
+            hooks: Default::default(),
             ports: "20000-29999".parse().unwrap(),
             rollback: RollbackScope::Service,
             keep: 5,
