@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::edit::{Bump, Scale};
 use crate::model::name::{ClusterName, FileName, HostName, ServiceName, Slot};
+use crate::model::unit::Span;
 
 /// Declarative deploys for Docker hosts: git says what should be; plan shows the way, apply goes it
 #[derive(Debug, Parser)]
@@ -240,6 +241,17 @@ pub struct ApplyArgs {
     /// Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake
     #[arg(long)]
     pub new_cluster: bool,
+    /// How the lock is waited for.
+    #[command(flatten)]
+    pub lock: LockArgs,
+}
+
+/// Of every command that applies.
+#[derive(Debug, Args)]
+pub struct LockArgs {
+    /// Wait so long for another run to end, which has the cluster's lock
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub lock_timeout: Span,
 }
 
 /// Of `scale`.
@@ -332,6 +344,9 @@ pub struct MovingArgs {
     /// Only show the plan, against this saved observation
     #[arg(long, value_name = "FILE")]
     pub live: Option<PathBuf>,
+    /// How the lock is waited for.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 /// Of `promote` and `abort`.

@@ -161,6 +161,7 @@ impl<'a> Run<'a> {
     async fn write_one(&self, name: &HostName, path: &str, content: &Result<Vec<u8>, String>) -> Result<(), String> {
         let content = content.as_ref().map_err(String::clone)?;
         let host = self.host(name).map_err(|failure| failure.error)?;
+        self.leased(name).map_err(|failure| failure.error)?;
         let result = host.write_file(&self.plan.cluster, path, content).await;
         result.map_err(|error| error.to_string())
     }

@@ -44,6 +44,8 @@ pub struct Options {
     pub secrets: Opened,
     /// The time for the journal, RFC 3339 in UTC: it has no clock of its own.
     pub at: Box<dyn Fn() -> String>,
+    /// Whether the cluster's lock is ours on a host, by an answer fresh enough for something to begin there; else why not.
+    pub lease: Box<dyn Fn(&HostName) -> Result<(), String>>,
 }
 
 /// Does a plan. It ends when nothing more can be done, when `stop` says so, and leaves a record on every host.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod asked;
+mod author;
 mod check;
 mod credentials;
 mod draft;
@@ -9,11 +10,13 @@ mod edit;
 mod failure;
 mod guard;
 mod init;
+mod lock;
 mod past;
 mod plan;
 mod put;
 mod routes;
 mod secret;
+mod stale;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -31,6 +34,7 @@ pub use edit::{Edited, edit};
 pub use failure::Failure;
 pub use guard::{Allowed, possible};
 pub use init::{Made, init_from};
+pub use lock::{Locks, Wish, this_run};
 pub use plan::{Planned, plan_from};
 pub use secret::{NewKey, Written, make_key, set as set_secret};
 
@@ -76,9 +80,10 @@ pub struct Seen {
 /// As [`check`]; a host that does not answer is no error but part of what was seen.
 pub async fn observe(settings: &Settings) -> Result<Seen, Failure> {
     let desired = check(settings)?;
-    let (seen, connections) = apply::look(settings, desired).await?;
+    let mut connections = apply::Connections::open(settings, &desired).await;
+    let seen = connections.look(settings, desired).await;
     connections.close().await;
-    Ok(seen)
+    seen
 }
 
 /// Says what apply would do: against the hosts, or against an observation in a file.
@@ -87,7 +92,7 @@ pub async fn observe(settings: &Settings) -> Result<Seen, Failure> {
 /// As [`check`]; and where the file is no observation.
 pub async fn plan(settings: &Settings, live: Option<&Path>) -> Result<Planned, Failure> {
     let Some(path) = live else {
-        let session = begin_apply(settings).await?;
+        let session = begin_apply(settings, None).await?;
         return Ok(session.close().await);
     };
     let desired = check(settings)?;
@@ -111,10 +116,10 @@ pub fn saved(path: &Path) -> Result<Observed, Failure> {
     Ok(document.observed)
 }
 
-/// Plans against the hosts and keeps their connections, so that the plan can be applied.
+/// Plans against the hosts and keeps their connections, so that the plan can be applied; under the cluster's lock where that is wished.
 ///
 /// # Errors
-/// As [`plan`].
-pub async fn begin_apply(settings: &Settings) -> Result<Session, Failure> {
-    Session::open(settings).await
+/// As [`plan`]; and where another run has the lock.
+pub async fn begin_apply(settings: &Settings, wish: Option<&Wish<'_>>) -> Result<Session, Failure> {
+    Session::open(settings, wish).await
 }

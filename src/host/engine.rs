@@ -19,7 +19,9 @@ use crate::dialect::docker::{Unreadable, container, create, file, label, volume}
 use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
-use crate::host::{Containers, Credentials, Host, HostError, Others, configs, files, foreign, images, networks};
+use crate::host::{
+    Containers, Credentials, Host, HostError, Lock, Others, configs, files, foreign, images, lock, networks,
+};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::HostFacts;
@@ -346,6 +348,13 @@ impl Host for Engine {
         // The first of them makes the store.
         let _one_at_a_time = self.configs.lock().await;
         configs::write(self.docker(), cluster, path, file, content).await
+    }
+
+    async fn lock(&self, cluster: &ClusterName) -> Result<Box<dyn Lock>, HostError> {
+        Ok(Box::new(match &self.session {
+            Some(session) => session.lock(cluster).await?,
+            None => lock::local(cluster).await?,
+        }))
     }
 
     async fn remove(&self, name: &str) -> Result<(), HostError> {

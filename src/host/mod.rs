@@ -8,6 +8,7 @@ mod engine;
 mod files;
 mod foreign;
 mod images;
+mod lock;
 mod networks;
 mod relay;
 mod run;
@@ -31,6 +32,7 @@ use crate::model::unit::Reserved;
 use crate::model::volume::{LiveVolume, VolumeSpec};
 
 pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
+pub use lock::{Evicted, Found, Lock, SILENCE};
 
 /// Why a call to a host came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -215,6 +217,9 @@ pub trait Host {
     ) -> Result<(BTreeMap<String, LiveVolume>, BTreeMap<String, Vec<u8>>), HostError> {
         Ok((self.volumes(cluster).await?, self.read_files(cluster).await?))
     }
+
+    /// Opens the cluster's lock there, which one run of cdk has at a time; it is not taken yet.
+    async fn lock(&self, cluster: &ClusterName) -> Result<Box<dyn Lock>, HostError>;
 
     /// Parts from the host. What was called before has been done; nothing may be called after.
     async fn close(&self) {}

@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod host;
 pub mod image;
 pub mod journal;
+pub mod lock;
 pub mod name;
 pub mod network;
 pub mod op;

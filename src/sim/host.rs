@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::sleep;
 
-use crate::host::{Containers, Credentials, Host, HostError, Others};
+use crate::host::{Containers, Credentials, Host, HostError, Lock, Others};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
 use crate::model::host::{HostFacts, HostState, ObservedHost};
@@ -17,6 +17,7 @@ use crate::model::name::{ClusterName, HostName};
 use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
 use crate::model::volume::{LiveVolume, VolumeSpec};
+use crate::sim::lock::{Latch, SimLock};
 use crate::sim::state::State;
 use crate::sim::world::{Kill, World};
 
@@ -31,6 +32,7 @@ pub struct SimHost {
     calls: Cell<u64>,
     down: RefCell<Option<(u64, String)>>,
     refused: RefCell<BTreeMap<String, String>>,
+    lock: Rc<Latch>,
 }
 
 impl SimHost {
@@ -47,6 +49,7 @@ impl SimHost {
             calls: Cell::new(0),
             down: RefCell::new(down),
             refused: RefCell::default(),
+            lock: Rc::default(),
         }
     }
 
@@ -74,6 +77,11 @@ impl SimHost {
     /// How many calls it was sent.
     pub fn calls(&self) -> u64 {
         self.calls.get()
+    }
+
+    /// From now on nothing is heard of the lock there, though all else still gets through; or it is again.
+    pub fn lock_is_silent(&self, silent: bool) {
+        self.lock.set_silent(silent);
     }
 
     async fn read<T>(&self, effect: impl FnOnce(&State) -> Result<T, HostError>) -> Result<T, HostError> {
@@ -286,6 +294,11 @@ impl Host for SimHost {
             Ok(())
         };
         self.change(format!("write {path}"), Duration::ZERO, write).await
+    }
+
+    async fn lock(&self, _: &ClusterName) -> Result<Box<dyn Lock>, HostError> {
+        let open = || Box::new(SimLock::open(&self.lock)) as Box<dyn Lock>;
+        self.read(|_| Ok(open())).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), HostError> {

@@ -4,5 +4,6 @@ pub mod host;
 pub mod world;
 
 mod container;
+mod lock;
 mod network;
 mod state;

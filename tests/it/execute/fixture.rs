@@ -85,6 +85,9 @@ fn owner(of: &Slot, image: &str) -> Ownership {
     }
 }
 
+/// Whether the lock is ours on a host.
+pub type Lease = Box<dyn Fn(&HostName) -> Result<(), String>>;
+
 /// Hosts, each with one running replica of `web:1` for each of its slots.
 pub struct Lab {
     pub world: Rc<World>,
@@ -143,6 +146,11 @@ impl Lab {
     }
 
     pub async fn run_with(&self, plan: &Plan, stop: &Stop, parallel: usize) -> Outcome {
+        self.run_leased(plan, stop, parallel, Box::new(|_| Ok(()))).await
+    }
+
+    /// Does a plan where something may begin on a host only while `lease` says so.
+    pub async fn run_leased(&self, plan: &Plan, stop: &Stop, parallel: usize, lease: Lease) -> Outcome {
         let as_host = |(name, sim): (&HostName, &Rc<SimHost>)| (name.clone(), Rc::clone(sim) as Rc<dyn Host>);
         let hosts = self.hosts.iter().map(as_host).collect();
         let options = Options {
@@ -151,6 +159,7 @@ impl Lab {
             by: "ann@desk".to_owned(),
             secrets: Default::default(),
             at: Box::new(|| "2026-01-02T03:04:05Z".to_owned()),
+            lease,
         };
         let begin = Instant::now();
         let mut events = |event| self.events.borrow_mut().push((begin.elapsed(), event));
