@@ -180,15 +180,21 @@ fn show(context: &Context, session: &Session, how: &How) -> Result<(), Ended> {
 
 /// Asks a person, who may take as long as they like: the lock is kept meanwhile, where it is ours.
 async fn ask(signals: &mut Signals, session: &Session, question: &str) -> Result<bool, Ended> {
+    signals.unless(session.holding(says_yes(question))).await
+}
+
+/// Asks a person.
+pub(super) async fn says_yes(question: &str) -> Result<bool, Ended> {
     complain(&format!("\n{question} [y/N] "));
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).map(|_| line)
     });
     let unread = |error: &dyn std::fmt::Display| Ended::Io(format!("the answer could not be read: {error}"));
-    let answer = session.holding(async { answer.await.map_err(|error| unread(&error)) });
-    let answer = signals.unless(answer).await?;
-    let answer = answer.map_err(|error| unread(&error))?;
+    let answer = answer
+        .await
+        .map_err(|error| unread(&error))?
+        .map_err(|error| unread(&error))?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 

@@ -147,6 +147,10 @@ pub enum Command {
     Promote(StoppedArgs),
     /// Take a service's canary, or its paused update, back to what was before
     Abort(StoppedArgs),
+    /// Who applied what, when, from which commit, and how it ended
+    History(HistoryArgs),
+    /// Who holds the cluster's lock
+    Lock(LockCommandArgs),
     /// Secrets: encrypt a value into the repository, make a key
     Secret(SecretArgs),
     /// The JSON Schemas of cdk's files
@@ -358,6 +362,39 @@ pub struct StoppedArgs {
     /// How it is done.
     #[command(flatten)]
     pub how: MovingArgs,
+}
+
+/// Of `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Only the last so many
+    #[arg(short, value_name = "N")]
+    pub number: Option<NonZeroUsize>,
+}
+
+/// Of `lock`.
+#[derive(Debug, Args)]
+pub struct LockCommandArgs {
+    /// What to do with it; `show` unless given.
+    #[command(subcommand)]
+    pub command: Option<LockCommand>,
+}
+
+/// What to do with the lock.
+#[derive(Debug, Clone, Subcommand)]
+pub enum LockCommand {
+    /// Who holds it, since when, from where
+    Show,
+    /// End the processes on the hosts that hold it: the run that they are of begins nothing any more
+    Release(ReleaseArgs),
+}
+
+/// Of `lock release`.
+#[derive(Debug, Clone, Args)]
+pub struct ReleaseArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// Of `secret`.

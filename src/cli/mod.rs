@@ -13,6 +13,7 @@ mod context;
 mod edit;
 pub mod exit;
 mod init;
+mod lock;
 mod moves;
 mod runtime;
 pub mod schema;
@@ -90,6 +91,8 @@ fn one(command: Command, context: &Context) -> Result<ExitCode, Ended> {
         Command::Rebalance(args) => moves::rebalance(context, &args),
         Command::Promote(args) => moves::promote(context, args),
         Command::Abort(args) => moves::abort(context, args),
+        Command::History(args) => commands::history(context, &args),
+        Command::Lock(args) => lock::lock(context, args),
         Command::Secret(args) => secret::secret(context, args),
         Command::Schema(args) => schema::schema(context, &args),
         Command::Completions(args) => {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::execute::outcome::{Event, Outcome};
 use crate::execute::stop::Stop;
 use crate::execute::{Options, execute};
-use crate::flow::author::{author, now};
+use crate::flow::author::{author, build, now};
 use crate::flow::credentials::{Passwords, passwords, variables};
 use crate::flow::failure::Failure;
 use crate::flow::guard::{Allowed, guard};
@@ -56,12 +56,28 @@ impl Connections {
         }
     }
 
+    /// The hosts, each with its connection or the reason why there is none.
+    pub(super) fn links(&self) -> &Hosts {
+        &self.links
+    }
+
+    /// How many hosts are asked at once.
+    pub(super) fn parallel(&self) -> usize {
+        self.options.parallel.max(1)
+    }
+
     /// Takes the cluster's lock on every host that answers.
     async fn lock(&mut self, desired: &Desired, wish: &Wish<'_>) -> Result<(), Failure> {
         let (cluster, parallel) = (&desired.cluster.name, self.options.parallel);
         let locks = Locks::take(&mut self.links, cluster, wish, parallel, this_run()).await?;
         self.locks = Some(Rc::new(locks));
         Ok(())
+    }
+
+    /// Which run this is.
+    fn run(&self) -> String {
+        let id = self.locks.as_ref().map(|locks| locks.id().to_owned());
+        id.unwrap_or_default()
     }
 
     /// What the executor asks before it begins something. Without the lock nothing begins.
@@ -232,6 +248,8 @@ impl Session {
             parallel: self.connections.options.parallel,
             variables: variables(&self.planned.plan).0,
             by: author(),
+            run: self.connections.run(),
+            build: build(),
             secrets: self.opened.clone(),
             at: Box::new(now),
             lease: self.connections.lease(),

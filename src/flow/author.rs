@@ -26,7 +26,10 @@ pub(super) fn build() -> Option<String> {
     let given = |name: &str| var(name).ok().filter(|value| !value.is_empty());
     let github = || {
         let (server, repository) = (given("GITHUB_SERVER_URL")?, given("GITHUB_REPOSITORY")?);
-        Some(format!("{server}/{repository}/actions/runs/{}", given("GITHUB_RUN_ID")?))
+        Some(format!(
+            "{server}/{repository}/actions/runs/{}",
+            given("GITHUB_RUN_ID")?
+        ))
     };
     let address = given("BUILD_URL").or_else(|| given("CI_JOB_URL")).or_else(github)?;
     Some(without_secrets(&address))
@@ -52,7 +55,10 @@ mod tests {
     #[test]
     fn an_address_loses_what_may_be_secret() {
         for (given, kept) in [
-            ("https://ci.example.com/job/shop/41/", "https://ci.example.com/job/shop/41/"),
+            (
+                "https://ci.example.com/job/shop/41/",
+                "https://ci.example.com/job/shop/41/",
+            ),
             ("https://ann:s3cret@ci/job/41?token=x#y", "https://ci/job/41"),
             ("https://ci", "https://ci/"),
         ] {

@@ -1,5 +1,6 @@
 //! The cluster's lock over all its hosts: taken in the order of names, kept by beats, given back. What holds it on one host is `host`'s.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::pending;
@@ -7,7 +8,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
-use std::cell::RefCell;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -162,7 +162,9 @@ impl Locks {
     }
 
     async fn open(links: &mut Hosts, cluster: &ClusterName, parallel: usize, holder: Holder) -> Self {
-        let hosts = links.iter().filter_map(|(name, link)| Some((name, link.as_ref().ok()?)));
+        let hosts = links
+            .iter()
+            .filter_map(|(name, link)| Some((name, link.as_ref().ok()?)));
         let opened = stream::iter(hosts).map(|(name, host)| async move { (name.clone(), host.lock(cluster).await) });
         let opened: Vec<_> = opened.buffer_unordered(parallel.max(1)).collect().await;
         let mut latches = BTreeMap::new();
@@ -184,10 +186,7 @@ impl Locks {
     /// some see other hosts, two runs may meet further on. Then all behind the first busy one are given back, and the rest is taken one
     /// after the other. So nobody waits for a lock while holding one of a later name, no circle can come about, and of those that meet
     /// the one that waits for the latest name goes on.
-    async fn take_all(
-        &self,
-        wish: &Wish<'_>,
-    ) -> Result<BTreeMap<HostName, HostError>, (HostName, Option<Holder>)> {
+    async fn take_all(&self, wish: &Wish<'_>) -> Result<BTreeMap<HostName, HostError>, (HostName, Option<Holder>)> {
         let mut silent = BTreeMap::new();
         let mut hosts = self.latches.iter();
         for (name, latch) in hosts.by_ref() {
@@ -207,7 +206,12 @@ impl Locks {
         }
         let behind = first_busy.and_then(|first| rest.get(first..)).unwrap_or_default();
         join_all(behind.iter().map(|(_, latch)| latch.give_back())).await;
-        for (name, latch) in behind.iter().filter(|(name, _)| !silent.contains_key(*name)).copied().collect::<Vec<_>>() {
+        for (name, latch) in behind
+            .iter()
+            .filter(|(name, _)| !silent.contains_key(*name))
+            .copied()
+            .collect::<Vec<_>>()
+        {
             match self.wait_for(latch, wish, GRACE).await {
                 Ok(()) => {}
                 Err(Not::Busy(by)) => return Err((name.clone(), by)),
@@ -265,8 +269,12 @@ impl Locks {
                 "nothing is begun on {host}: nothing was heard of the cluster's lock there for {} s",
                 heard.elapsed().as_secs()
             )),
-            State::Lost(why) => Err(format!("nothing is begun on {host}: the cluster's lock there is lost ({why})")),
-            State::Open => Err(format!("nothing is begun on {host}: the cluster's lock there is not ours")),
+            State::Lost(why) => Err(format!(
+                "nothing is begun on {host}: the cluster's lock there is lost ({why})"
+            )),
+            State::Open => Err(format!(
+                "nothing is begun on {host}: the cluster's lock there is not ours"
+            )),
         }
     }
 
@@ -279,18 +287,15 @@ impl Locks {
     ///
     /// # Errors
     /// As [`Locks::take`].
-    pub async fn extend(
-        &mut self,
-        links: &mut Hosts,
-        cluster: &ClusterName,
-        parallel: usize,
-    ) -> Result<(), Failure> {
+    pub async fn extend(&mut self, links: &mut Hosts, cluster: &ClusterName, parallel: usize) -> Result<(), Failure> {
         let waits = |_: &str| {};
         let wish = Wish {
             patience: Duration::ZERO,
             waits: &waits,
         };
-        let more = self.during(Self::take(links, cluster, &wish, parallel, self.holder.clone())).await?;
+        let more = self
+            .during(Self::take(links, cluster, &wish, parallel, self.holder.clone()))
+            .await?;
         self.latches.extend(more.latches);
         Ok(())
     }

@@ -24,7 +24,10 @@ pub fn difference(saved: &Plan, now: &Plan) -> String {
     // The same is to be done to others: containers that were made anew meanwhile.
     let mut differing = saved.steps.iter().zip(&now.steps).filter(|(then, now)| then != now);
     differing.next().map_or_else(String::new, |(step, _)| {
-        format!("step {}, `{}` on {}: what it was planned for is not what is there now", step.id, step.op, step.host)
+        format!(
+            "step {}, `{}` on {}: what it was planned for is not what is there now",
+            step.id, step.op, step.host
+        )
     })
 }
 
@@ -37,5 +40,8 @@ fn text(plan: &Plan, verbose: bool) -> String {
 fn unified(saved: &str, now: &str) -> String {
     let diff = TextDiff::from_lines(saved, now);
     let mut shown = diff.unified_diff();
-    shown.context_radius(AROUND).header("the saved plan", "the plan now").to_string()
+    shown
+        .context_radius(AROUND)
+        .header("the saved plan", "the plan now")
+        .to_string()
 }

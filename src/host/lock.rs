@@ -126,7 +126,10 @@ pub async fn local(cluster: &ClusterName) -> Result<Keeper, HostError> {
 /// # Errors
 /// As [`local`].
 pub async fn of(mut command: Command) -> Result<Keeper, HostError> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let began = command.spawn();
     let mut child = began.map_err(|error| HostError::Denied(format!("the lock's process does not begin: {error}")))?;
     match (child.stdin.take(), child.stdout.take()) {
@@ -156,7 +159,9 @@ impl Keeper {
             owed: true,
             _process: process,
         };
-        let said = timeout(SMALL, keeper.answer()).await.map_err(|_| late("open the lock"))??;
+        let said = timeout(SMALL, keeper.answer())
+            .await
+            .map_err(|_| late("open the lock"))??;
         match (said.as_str(), said.split_once(' ')) {
             ("ready", _) => Ok(keeper),
             ("missing", _) => Err(HostError::Denied(

@@ -1,11 +1,12 @@
 //! Who holds a cluster's lock: the words that stand in its file on every host. The format only; how it is held is the hosts'.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::name::ClusterName;
+use crate::model::name::{ClusterName, HostName};
 
 /// The version of these words that this cdk writes. Of a newer one it shows nothing: that somebody holds the lock is all it needs.
 pub const LOCK_VERSION: u32 = 1;
@@ -65,6 +66,26 @@ impl fmt::Display for Holder {
             None => Ok(()),
         }
     }
+}
+
+/// The lock of one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnHost {
+    /// Nobody has it.
+    Free,
+    /// A run has it; which one, where its words can be read.
+    Held(Option<Holder>),
+    /// The host does not answer, or does not say; why.
+    Unknown(String),
+}
+
+/// The cluster's lock as its hosts tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockState {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Host by host.
+    pub hosts: BTreeMap<HostName, OnHost>,
 }
 
 #[cfg(test)]

@@ -114,8 +114,14 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         ..
     } = input;
     let mut notes = Vec::new();
-    if let Some(record) = newest_record(observed).filter(|record| record.end == JournalEnd::Begun) {
-        notes.push(Note::Interrupted { steps: record.steps });
+    if let Some(record) = newest_record(observed).filter(|record| record.end != JournalEnd::Done) {
+        notes.push(Note::Interrupted {
+            by: record.by.clone(),
+            at: record.at.clone(),
+            end: record.end,
+            done: record.done,
+            steps: record.steps,
+        });
     }
     for (host, answer) in &placement.hosts {
         match answer {

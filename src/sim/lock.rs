@@ -1,10 +1,10 @@
 //! The lock of a simulated host: who has it, when it last heard of them, and the silence after which it is free again.
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
 use std::rc::Rc;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::host::{Evicted, Found, HostError, Lock, SILENCE};
@@ -23,12 +23,12 @@ struct Held {
 pub(super) struct Latch {
     held: RefCell<Option<Held>>,
     opened: Cell<u64>,
-    silent: Cell<bool>,
+    silent: watch::Sender<bool>,
 }
 
 impl Latch {
     pub(super) fn set_silent(&self, silent: bool) {
-        self.silent.set(silent);
+        self.silent.send_replace(silent);
     }
 
     /// Frees it where its holder was silent for too long.
@@ -65,11 +65,10 @@ impl SimLock {
         }
     }
 
-    /// Only who is heard gets an answer.
+    /// Only who is heard gets an answer, and when that is.
     async fn heard(&self) {
-        if self.latch.silent.get() {
-            pending::<()>().await;
-        }
+        // The sender lives as long as `self`, so this ends only when something is heard again.
+        let _ = self.latch.silent.subscribe().wait_for(|silent| !*silent).await;
     }
 
     fn is_ours(&self) -> bool {
@@ -137,7 +136,8 @@ impl Lock for SimLock {
 impl Drop for SimLock {
     fn drop(&mut self) {
         // The end of the connection is heard, but where nothing is.
-        if !self.latch.silent.get() {
+        let is_silent = *self.latch.silent.borrow();
+        if !is_silent {
             self.give_back();
         }
     }

@@ -157,6 +157,8 @@ impl Lab {
             parallel,
             variables: BTreeMap::new(),
             by: "ann@desk".to_owned(),
+            run: "one".to_owned(),
+            build: None,
             secrets: Default::default(),
             at: Box::new(|| "2026-01-02T03:04:05Z".to_owned()),
             lease,
