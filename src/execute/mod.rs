@@ -34,6 +34,9 @@ use crate::model::blob::Opened;
 use crate::model::name::HostName;
 use crate::plan::step::{Plan, StepId};
 
+/// Answers whether something may begin on a host, else why not.
+pub type Lease = Box<dyn Fn(&HostName) -> Result<(), String>>;
+
 /// What an apply goes by besides its plan.
 pub struct Options {
     /// How many steps are in work at once over all hosts, at most; waits for a container do not count.
@@ -51,7 +54,7 @@ pub struct Options {
     /// The time for the journal, RFC 3339 in UTC: it has no clock of its own.
     pub at: Box<dyn Fn() -> String>,
     /// Whether the cluster's lock is ours on a host, by an answer fresh enough for something to begin there; else why not.
-    pub lease: Box<dyn Fn(&HostName) -> Result<(), String>>,
+    pub lease: Lease,
 }
 
 /// Does a plan. It ends when nothing more can be done, when `stop` says so, and leaves a record on every host.

@@ -7,11 +7,11 @@ use std::rc::Rc;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::execute::Options;
 use crate::execute::board::{Board, Cause, Verdict};
 use crate::execute::gate::Seen;
 use crate::execute::outcome::{Event, ServiceEnd, StepEnd};
 use crate::execute::stop::Stop;
+use crate::execute::{Lease, Options};
 use crate::host::{Credentials, Host, HostError};
 use crate::model::blob::Opened;
 use crate::model::name::{HostName, ServiceName};
@@ -86,7 +86,7 @@ pub(super) struct Run<'a> {
     pub(super) variables: &'a BTreeMap<String, String>,
     pub(super) secrets: &'a Opened,
     pub(super) stop: &'a Stop,
-    lease: &'a dyn Fn(&HostName) -> Result<(), String>,
+    lease: &'a Lease,
     pub(super) board: Board,
     /// How the containers that were started or found up looked then, by host and name.
     pub(super) seen: RefCell<BTreeMap<(HostName, String), Seen>>,
@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
             variables: &options.variables,
             secrets: &options.secrets,
             stop,
-            lease: options.lease.as_ref(),
+            lease: &options.lease,
             board: Board::new(plan),
             seen: RefCell::default(),
             ended: RefCell::default(),

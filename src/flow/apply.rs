@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::execute::outcome::{Event, Outcome};
 use crate::execute::stop::Stop;
-use crate::execute::{Options, execute};
+use crate::execute::{Lease, Options, execute};
 use crate::flow::author::{author, build, now};
 use crate::flow::credentials::{Passwords, passwords, variables};
 use crate::flow::failure::Failure;
@@ -81,7 +81,7 @@ impl Connections {
     }
 
     /// What the executor asks before it begins something. Without the lock nothing begins.
-    fn lease(&self) -> Box<dyn Fn(&HostName) -> Result<(), String>> {
+    fn lease(&self) -> Lease {
         let locks = self.locks.clone();
         Box::new(move |host| match &locks {
             Some(locks) => locks.lease(host),

@@ -63,10 +63,13 @@ pub struct Apply {
     pub contradicted: bool,
 }
 
+/// A record, and the host that remembers it.
+type Told<'a> = (&'a HostName, &'a JournalRecord);
+
 /// Merges what the hosts remember; only the last `number` of them, where one is given.
 pub fn document(past: &Past, number: Option<usize>) -> History {
     // The same apply stands on many hosts; which run it was tells it from another one of the same number.
-    let mut all: BTreeMap<(u64, &str, &str, Option<&str>), Vec<(&HostName, &JournalRecord)>> = BTreeMap::new();
+    let mut all: BTreeMap<(u64, &str, &str, Option<&str>), Vec<Told<'_>>> = BTreeMap::new();
     for (host, records) in &past.hosts {
         for record in records.iter().flatten() {
             let JournalRecord { sequence, by, .. } = record;
@@ -96,7 +99,7 @@ pub fn document(past: &Past, number: Option<usize>) -> History {
 }
 
 /// One apply by what the hosts say of it: an end counts before a beginning, and who knows of more steps before who knows of less.
-fn apply(told: &[(&HostName, &JournalRecord)], past: &Past, numbers: &BTreeMap<u64, usize>) -> Option<Apply> {
+fn apply(told: &[Told<'_>], past: &Past, numbers: &BTreeMap<u64, usize>) -> Option<Apply> {
     let ended = |record: &JournalRecord| record.end != JournalEnd::Begun;
     let (_, record) = told.iter().max_by_key(|(_, record)| (ended(record), record.done))?;
     let subject = record

@@ -16,6 +16,8 @@ use cdk::report::{mask, plan};
 
 #[path = "report/asked.rs"]
 mod asked;
+#[path = "report/history.rs"]
+mod history;
 #[path = "report/line.rs"]
 mod line;
 #[path = "report/made.rs"]

@@ -1,8 +1,9 @@
 //! Two applies at once: one is inside, the other waits or ends with 7 and names it. That no two were is read from the engines' own events.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -243,14 +244,27 @@ fn two_users_and_plans_that_share_no_host_exclude_each_other_too() {
     never_two_inside(&spans);
 }
 
-/// A cluster whose update takes so long that others can come meanwhile: six replicas on two hosts, one after the other.
+/// How six replicas roll so slowly that others can come meanwhile, and all at once.
+const SLOWLY: &str = "parallelism: 1, delay: 3s, monitor: 1s";
+const AT_ONCE: &str = "parallelism: 0, monitor: 1s";
+
+/// A cluster whose next update takes long.
 fn slow(name: &str, hosts: &[&'static str]) -> Scene {
     let scene = Scene::new(name, hosts);
-    let deploy = "replicas: 6, update_config: {parallelism: 1, delay: 3s, monitor: 1s}";
-    scene.write("services/web.yaml", &labelled("web", "", deploy));
+    let deploy = format!("replicas: 6, update_config: {{{AT_ONCE}}}");
+    scene.write("services/web.yaml", &labelled("web", "", &deploy));
     scene.commit("web");
     scene.apply();
+    scene.edit("services/web.yaml", AT_ONCE, SLOWLY);
+    scene.commit("slowly");
     scene
+}
+
+/// Another update, which is done at once.
+fn another(scene: &Scene, was: &str, run: &str) {
+    scene.edit("services/web.yaml", &format!("run: {was}"), &format!("run: {run}"));
+    scene.edit("services/web.yaml", SLOWLY, AT_ONCE);
+    scene.commit(run);
 }
 
 /// Begins an update that bears this name, and waits until the first replica is being replaced.
@@ -327,6 +341,7 @@ fn after_kill_9_the_next_gets_in_and_knows_of_it() {
     let plan = scene.something_to_do();
     plan.says("the last apply (ann@").says("was cut off at step ");
     scene.cdk(&["history"]).ended(0).says("cut off or still going");
+    another(&scene, "ann", "ben");
     scene.cdk(&["apply", "--yes", "--lock-timeout", "20s"]).ended(0);
     scene.runs("web", 6, &lab::app(1));
     scene.nothing_to_do();
@@ -338,8 +353,7 @@ fn a_holder_that_was_stopped_for_long_does_nothing_when_it_goes_on() {
     let events = Events::new(&scene);
     let holder = begin(&scene, &events, "ann");
     holder.signal("STOP");
-    scene.edit("services/web.yaml", "run: ann", "run: ben");
-    scene.commit("ben");
+    another(&scene, "ann", "ben");
     scene.cdk(&["apply", "--yes", "--lock-timeout", "20s"]).ended(0);
     holder.signal("CONT");
     let holder = holder.end();
@@ -392,7 +406,8 @@ fn a_signal_gives_the_lock_back_and_says_what_is_left() {
     again.signal("INT");
     let code = again.end().code;
     assert!([Some(4), Some(130)].contains(&code), "{code:?}");
-    scene.cdk(&["apply", "--yes"]).ended(0);
+    another(&scene, "ann", "ben");
+    scene.apply();
     scene.runs("web", 6, &lab::app(1));
     scene.nothing_to_do();
 }
@@ -433,7 +448,8 @@ fn a_holder_whose_network_is_cut_is_followed_within_20_s_and_never_comes_back() 
     scene.edit("services/web.yaml", "run: nobody", "run: ann");
     scene.commit("ann");
     move_to(&scene, "h7");
-    let away = "cd /root/away/away && CI=1 USER=ann HOME=/root ../cdk apply --yes >../out 2>&1; echo $? >../code";
+    let away =
+        "cd /root/away/away && CI=1 USER=ann HOME=/root ../cdk apply --yes --dirty >../out 2>&1; echo $? >../code";
     lab::lab(&[
         "exec",
         "h7",
@@ -445,8 +461,7 @@ fn a_holder_whose_network_is_cut_is_followed_within_20_s_and_never_comes_back() 
     for host in ["h5", "h6"] {
         lab::lab(&["fault", "partition", "h7", host]);
     }
-    scene.edit("services/web.yaml", "run: ann", "run: ben");
-    scene.commit("ben");
+    another(&scene, "ann", "ben");
     scene
         .cdk(&["apply", "--yes", "--lock-timeout", "20s"])
         .ended(0)
@@ -508,4 +523,58 @@ fn a_lock_file_that_cannot_be_used_is_told_with_its_cure() {
     scene.cdk(&["apply", "--yes"]).ended(10).says("remove it");
     lab::lab(&["exec", "h1", "rm", "-f", file]);
     scene.apply();
+}
+
+/// Starts cdk on a terminal, which it can ask; all that it says goes to a file.
+fn on_a_terminal(scene: &Scene, file: &str, line: &str) -> std::process::Child {
+    let line = format!("{} {line}", env!("CARGO_BIN_EXE_cdk"));
+    Command::new("script")
+        .args(["-qefc", &line, "/dev/null"])
+        .current_dir(scene.path())
+        .env("CI", "true")
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(std::fs::File::create(file).unwrap())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_plan_that_changed_while_a_person_thought_is_shown_and_asked_for_again() {
+    let scene = Scene::new("lock-asks", &TWO);
+    scene.write(
+        "services/web.yaml",
+        &labelled("web", "", "replicas: 2, update_config: {parallelism: 0, monitor: 0s}"),
+    );
+    scene.commit("web");
+    scene.apply();
+    let events = Events::new(&scene);
+    let other = copy(&scene, "other");
+    scene.edit("services/web.yaml", "run: nobody", "run: ann");
+    scene.commit("ann");
+    let said = scene.beside("said");
+    let mut asked = on_a_terminal(&scene, &said, "apply --color never");
+    let words = || std::fs::read_to_string(&said).unwrap();
+    lab::until("it asks", Duration::from_secs(20), || {
+        words().contains("Apply these changes? [y/N]")
+    });
+    // It has no lock while it asks.
+    replace(&other, "services/web.yaml", "run: nobody", "run: ben");
+    scene.cdk(&["-C", &other, "apply", "--yes", "--dirty"]).ended(0);
+    let input = asked.stdin.as_mut().unwrap();
+    input.write_all(b"y\n").unwrap();
+    lab::until("it asks again", Duration::from_secs(20), || {
+        words().contains("Apply these changes instead? [y/N]")
+    });
+    assert!(
+        words().contains("have changed meanwhile") && words().contains("ben → ann"),
+        "{}",
+        words()
+    );
+    // Now it has.
+    scene.cdk(&["-C", &other, "apply", "--yes", "--dirty"]).ended(7);
+    input.write_all(b"y\n").unwrap();
+    assert!(asked.wait().unwrap().success(), "{}", words());
+    never_two_inside(&events.spans());
+    scene.nothing_to_do();
 }

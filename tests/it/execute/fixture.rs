@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cdk::execute::outcome::{Event, Outcome, StepEnd};
 use cdk::execute::stop::Stop;
-use cdk::execute::{Options, execute};
+use cdk::execute::{Lease, Options, execute};
 use cdk::host::Host;
 use cdk::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
 use cdk::model::host::{HostState, ObservedHost};
@@ -84,9 +84,6 @@ fn owner(of: &Slot, image: &str) -> Ownership {
         reserved: Default::default(),
     }
 }
-
-/// Whether the lock is ours on a host.
-pub type Lease = Box<dyn Fn(&HostName) -> Result<(), String>>;
 
 /// Hosts, each with one running replica of `web:1` for each of its slots.
 pub struct Lab {
