@@ -271,5 +271,6 @@ fn record(plan: &Plan) -> JournalRecord {
         memory: plan.memory.clone(),
         jobs: BTreeMap::new(),
         depends_on: BTreeMap::new(),
+        account: Default::default(),
     }
 }

@@ -55,7 +55,7 @@ fn changed(change: &ServiceChange, missed: &BTreeSet<&Slot>) -> Changed {
     for slot in &change.slots {
         let (is_missed, counts) = (missed.contains(&slot.slot), &mut changed);
         let number = match slot.action {
-            Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait => continue,
+            Action::Keep | Action::Unknown | Action::Unplaced | Action::Wait | Action::Hold => continue,
             Action::Create => &mut counts.created,
             Action::Update => &mut counts.updated,
             Action::Start => &mut counts.started,

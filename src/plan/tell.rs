@@ -6,7 +6,9 @@ use crate::diff::field::Difference;
 use crate::diff::{Diff, ServiceDiff, SlotDiff, Verdict};
 use crate::model::host::ObservedHost;
 use crate::model::image::Digest;
-use crate::model::journal::{EarlierVersion, Halt, Halted, JOURNAL_VERSIONS, JournalEnd, Memory, PlacedSlot};
+use crate::model::journal::{
+    EarlierVersion, Halt, Halted, JOURNAL_VERSIONS, JournalEnd, JournalRecord, Memory, PlacedSlot,
+};
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::platform::Platform;
 use crate::observe::Observed;
@@ -114,7 +116,11 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         ..
     } = input;
     let mut notes = Vec::new();
-    if let Some(record) = newest_record(observed).filter(|record| record.end != JournalEnd::Done) {
+    let cut_short = |record: &&JournalRecord| match record.end {
+        JournalEnd::Begun | JournalEnd::Failed | JournalEnd::Interrupted => true,
+        JournalEnd::Done | JournalEnd::RolledBack | JournalEnd::Paused => false,
+    };
+    if let Some(record) = newest_record(observed).filter(cut_short) {
         notes.push(Note::Interrupted {
             by: record.by.clone(),
             at: record.at.clone(),

@@ -175,6 +175,14 @@ fn lines(apply: &Apply, style: Style) -> Vec<String> {
             format!("failed, {} of {} steps done", apply.done, apply.steps),
             Paint::Remove,
         ),
+        JournalEnd::RolledBack => (
+            format!("rolled back, {} of {} steps done", apply.done, apply.steps),
+            Paint::Warn,
+        ),
+        JournalEnd::Paused => (
+            format!("paused, {} of {} steps done", apply.done, apply.steps),
+            Paint::Warn,
+        ),
         JournalEnd::Interrupted => (
             format!("interrupted, {} of {} steps done", apply.done, apply.steps),
             Paint::Warn,

@@ -448,15 +448,7 @@ fn a_holder_whose_network_is_cut_is_followed_within_20_s_and_never_comes_back() 
     scene.edit("services/web.yaml", "run: nobody", "run: ann");
     scene.commit("ann");
     move_to(&scene, "h7");
-    let away =
-        "cd /root/away/away && CI=1 USER=ann HOME=/root ../cdk apply --yes --dirty >../out 2>&1; echo $? >../code";
-    lab::lab(&[
-        "exec",
-        "h7",
-        "sh",
-        "-c",
-        &format!("setsid sh -c '{away}' >/dev/null 2>&1 </dev/null &"),
-    ]);
+    apply_away("h7");
     events.until_inside("ann");
     for host in ["h5", "h6"] {
         lab::lab(&["fault", "partition", "h7", host]);
@@ -468,13 +460,71 @@ fn a_holder_whose_network_is_cut_is_followed_within_20_s_and_never_comes_back() 
         .says("which ann@h7 since");
     // What was under way to the hosts may arrive now.
     lab::lab(&["fault", "heal"]);
-    let code = || lab::lab(&["exec", "h7", "sh", "-c", "cat /root/away/code 2>/dev/null || true"]);
-    lab::until("the holder ends", Duration::from_secs(60), || !code().is_empty());
-    let said = lab::lab(&["exec", "h7", "cat", "/root/away/out"]);
-    assert_eq!(code(), "4", "{said}");
+    let (code, said) = ended_away("h7");
+    assert_eq!(code, "4", "{said}");
     never_two_inside(&events.spans());
     scene.runs("web", 6, &lab::app(1));
     scene.nothing_to_do();
+    lab::lab(&["exec", "h7", "rm", "-rf", "/root/away"]);
+}
+
+/// Waits until the run on a lab's host has ended; its exit code and what it said.
+fn ended_away(host: &str) -> (String, String) {
+    let read = |name: &str| {
+        lab::lab(&[
+            "exec",
+            host,
+            "sh",
+            "-c",
+            &format!("cat /root/away/{name} 2>/dev/null || true"),
+        ])
+    };
+    lab::until("the run ends", Duration::from_secs(60), || !read("code").is_empty());
+    (read("code"), read("out"))
+}
+
+/// Begins an apply on a lab's host, where [`move_to`] has put all that it takes.
+fn apply_away(host: &str) {
+    let away =
+        "cd /root/away/away && CI=1 USER=ann HOME=/root ../cdk apply --yes --dirty >../out 2>&1; echo $? >../code";
+    let begin = format!("rm -f /root/away/code; setsid sh -c '{away}' >/dev/null 2>&1 </dev/null &");
+    lab::lab(&["exec", host, "sh", "-c", &begin]);
+}
+
+/// Who works on the host itself, over its socket, and who comes over SSH have one lock.
+#[test]
+fn a_run_on_the_host_itself_and_one_over_ssh_exclude_each_other() {
+    let _faults = lab::faulty();
+    let scene = slow("lock-local", &["h7"]);
+    let events = Events::new(&scene);
+    scene.edit("services/web.yaml", "run: nobody", "run: ann");
+    scene.edit("hosts.yaml", "address: h7", "address: local");
+    scene.commit("ann");
+    move_to(&scene, "h7");
+    apply_away("h7");
+    events.until_inside("ann");
+    scene.edit("hosts.yaml", "address: local", "address: h7");
+    another(&scene, "ann", "ben");
+    scene.cdk(&["apply", "--yes"]).ended(7).says("is locked by ann@h7");
+    scene
+        .cdk(&["lock", "release", "--yes"])
+        .ended(10)
+        .says("held by another user's process");
+    // Killed there, it is gone at once.
+    lab::lab(&["exec", "h7", "sh", "-c", "kill -9 $(pgrep -x cdk)"]);
+    scene.cdk(&["apply", "--yes", "--lock-timeout", "5s"]).ended(0);
+    // And the other way round.
+    scene.edit("services/web.yaml", "run: ben", "run: eve");
+    scene.edit("services/web.yaml", AT_ONCE, SLOWLY);
+    scene.commit("eve");
+    let holder = scene.start_with(&[("USER", "eve")], &["apply", "--yes"]);
+    events.until_inside("eve");
+    apply_away("h7");
+    let (code, said) = ended_away("h7");
+    assert!(code == "7" && said.contains("is locked by eve@"), "{code}: {said}");
+    holder.signal("TERM");
+    holder.end().ended(130);
+    never_two_inside(&events.spans());
     lab::lab(&["exec", "h7", "rm", "-rf", "/root/away"]);
 }
 

@@ -144,9 +144,9 @@ async fn with_silence(at: Duration, long: Duration) -> (Lab, Maker, Outcome) {
     let lab = Lab::new(&[("h1", &slots[0]), ("h2", &slots[1])]);
     let mut maker = Maker::new(2, 8);
     maker.order = Order::StopFirst;
-    for turn in 0..5 {
-        maker.replace("h1", slots[0][turn]);
-        maker.replace("h2", slots[1][turn]);
+    for (one, other) in slots[0].iter().zip(slots[1]) {
+        maker.replace("h1", one);
+        maker.replace("h2", other);
     }
     let locks = Rc::new(lock(&lab, &["h1", "h2"], Duration::ZERO).await.ok().unwrap());
     let lease = Rc::clone(&locks);
