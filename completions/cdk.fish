@@ -171,6 +171,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand plan" -l out -d 'Save the plan h
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l live -d 'Plan against this saved observation, not against the hosts' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l rev -d 'Take the repository as it was at this git revision' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l forget -d 'Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again' -r
+complete -c cdk -n "__fish_cdk_using_subcommand plan" -l retry -d 'Try the update of this service again, which failed and is paused or held since' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l host -d 'Only this host; may be given several times' -r
@@ -190,6 +191,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand plan" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l rev -d 'Take the repository as it was at this git revision' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l forget -d 'Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again' -r
+complete -c cdk -n "__fish_cdk_using_subcommand apply" -l retry -d 'Try the update of this service again, which failed and is paused or held since' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l lock-timeout -d 'Wait so long for another run to end, which has the cluster\'s lock' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
