@@ -1,13 +1,15 @@
 //! The command line's form, and its help. No behaviour.
 
+pub mod lock;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::cli::args::lock::{HistoryArgs, LockArgs, LockCommandArgs};
 use crate::model::edit::{Bump, Scale};
 use crate::model::name::{ClusterName, FileName, HostName, ServiceName, Slot};
-use crate::model::unit::Span;
 
 /// Declarative deploys for Docker hosts: git says what should be; plan shows the way, apply goes it
 #[derive(Debug, Parser)]
@@ -250,14 +252,6 @@ pub struct ApplyArgs {
     pub lock: LockArgs,
 }
 
-/// Of every command that applies.
-#[derive(Debug, Args)]
-pub struct LockArgs {
-    /// Wait so long for another run to end, which has the cluster's lock
-    #[arg(long, value_name = "TIME", default_value = "0s")]
-    pub lock_timeout: Span,
-}
-
 /// Of `scale`.
 #[derive(Debug, Args)]
 pub struct ScaleArgs {
@@ -362,39 +356,6 @@ pub struct StoppedArgs {
     /// How it is done.
     #[command(flatten)]
     pub how: MovingArgs,
-}
-
-/// Of `history`.
-#[derive(Debug, Args)]
-pub struct HistoryArgs {
-    /// Only the last so many
-    #[arg(short, value_name = "N")]
-    pub number: Option<NonZeroUsize>,
-}
-
-/// Of `lock`.
-#[derive(Debug, Args)]
-pub struct LockCommandArgs {
-    /// What to do with it; `show` unless given.
-    #[command(subcommand)]
-    pub command: Option<LockCommand>,
-}
-
-/// What to do with the lock.
-#[derive(Debug, Clone, Subcommand)]
-pub enum LockCommand {
-    /// Who holds it, since when, from where
-    Show,
-    /// End the processes on the hosts that hold it: the run that they are of begins nothing any more
-    Release(ReleaseArgs),
-}
-
-/// Of `lock release`.
-#[derive(Debug, Clone, Args)]
-pub struct ReleaseArgs {
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
 }
 
 /// Of `secret`.

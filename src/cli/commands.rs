@@ -4,7 +4,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::cli::args::{HistoryArgs, Output, PlanArgs, PsArgs, ShowArgs};
+use crate::cli::args::lock::HistoryArgs;
+use crate::cli::args::{Output, PlanArgs, PsArgs, ShowArgs};
 use crate::cli::context::{Context, now};
 use crate::cli::exit::{Ended, ExitCode, of_plan, of_status};
 use crate::cli::runtime::block_on;

@@ -1,7 +1,7 @@
 //! `cdk lock`: shows who holds the cluster's lock, and ends a holder that nobody waits for any more.
 
 use crate::cli::apply::says_yes;
-use crate::cli::args::{LockCommand, LockCommandArgs};
+use crate::cli::args::lock::{LockCommand, LockCommandArgs};
 use crate::cli::context::{Context, complain};
 use crate::cli::exit::{Ended, ExitCode};
 use crate::cli::runtime::block_on;

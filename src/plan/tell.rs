@@ -107,6 +107,20 @@ impl From<&Difference> for FieldChange {
     }
 }
 
+/// That an apply did not come to its end.
+fn interrupted(record: &JournalRecord) -> Option<Note> {
+    match record.end {
+        JournalEnd::Begun | JournalEnd::Failed | JournalEnd::Interrupted => Some(Note::Interrupted {
+            by: record.by.clone(),
+            at: record.at.clone(),
+            end: record.end,
+            done: record.done,
+            steps: record.steps,
+        }),
+        JournalEnd::Done | JournalEnd::RolledBack | JournalEnd::Paused => None,
+    }
+}
+
 pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     let Input {
         placement,
@@ -116,19 +130,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         ..
     } = input;
     let mut notes = Vec::new();
-    let cut_short = |record: &&JournalRecord| match record.end {
-        JournalEnd::Begun | JournalEnd::Failed | JournalEnd::Interrupted => true,
-        JournalEnd::Done | JournalEnd::RolledBack | JournalEnd::Paused => false,
-    };
-    if let Some(record) = newest_record(observed).filter(cut_short) {
-        notes.push(Note::Interrupted {
-            by: record.by.clone(),
-            at: record.at.clone(),
-            end: record.end,
-            done: record.done,
-            steps: record.steps,
-        });
-    }
+    notes.extend(newest_record(observed).and_then(interrupted));
     for (host, answer) in &placement.hosts {
         match answer {
             HostAnswer::Answers | HostAnswer::Down => {}
