@@ -117,7 +117,7 @@ fn interrupted(record: &JournalRecord) -> Option<Note> {
             done: record.done,
             steps: record.steps,
         }),
-        JournalEnd::Done | JournalEnd::RolledBack | JournalEnd::Paused => None,
+        JournalEnd::Done | JournalEnd::RolledBack | JournalEnd::Paused | JournalEnd::Waiting => None,
     }
 }
 

@@ -165,28 +165,15 @@ fn lines(apply: &Apply, style: Style) -> Vec<String> {
         .as_ref()
         .map(|name| format!(" in {}", clean(name)))
         .unwrap_or_default();
+    let of = format!("{} of {} steps", apply.done, apply.steps);
     let (end, paint) = match apply.end {
         JournalEnd::Done => (format!("done, {}", count(apply.steps, "step")), Paint::Add),
-        JournalEnd::Begun => (
-            format!("cut off or still going, {} of {} steps", apply.done, apply.steps),
-            Paint::Warn,
-        ),
-        JournalEnd::Failed => (
-            format!("failed, {} of {} steps done", apply.done, apply.steps),
-            Paint::Remove,
-        ),
-        JournalEnd::RolledBack => (
-            format!("rolled back, {} of {} steps done", apply.done, apply.steps),
-            Paint::Warn,
-        ),
-        JournalEnd::Paused => (
-            format!("paused, {} of {} steps done", apply.done, apply.steps),
-            Paint::Warn,
-        ),
-        JournalEnd::Interrupted => (
-            format!("interrupted, {} of {} steps done", apply.done, apply.steps),
-            Paint::Warn,
-        ),
+        JournalEnd::Begun => (format!("cut off or still going, {of}"), Paint::Warn),
+        JournalEnd::Failed => (format!("failed, {of} done"), Paint::Remove),
+        JournalEnd::RolledBack => (format!("rolled back, {of} done"), Paint::Warn),
+        JournalEnd::Paused => (format!("paused, {of} done"), Paint::Warn),
+        JournalEnd::Waiting => (format!("waits for promote or abort, {of} done"), Paint::Warn),
+        JournalEnd::Interrupted => (format!("interrupted, {of} done"), Paint::Warn),
     };
     let head = format!(
         "{}  {}  {short}{subject}{environment}",

@@ -138,7 +138,7 @@ fn interrupted(end: JournalEnd, done: usize, steps: usize) -> String {
         (JournalEnd::Begun, done) => format!("was cut off at step {done} of {steps} or soon after"),
         (JournalEnd::Interrupted, done) => format!("was interrupted at step {done} of {steps}"),
         (JournalEnd::Failed, done) => format!("failed with {done} of {steps} steps done"),
-        (JournalEnd::Done | JournalEnd::RolledBack | JournalEnd::Paused, _) => "ended".to_owned(),
+        (JournalEnd::Done | JournalEnd::RolledBack | JournalEnd::Paused | JournalEnd::Waiting, _) => "ended".to_owned(),
     }
 }
 
