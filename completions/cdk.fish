@@ -56,6 +56,8 @@ complete -c cdk -n "__fish_cdk_needs_command" -f -a "activate" -d 'Let hosts tak
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "status" -d 'Is the cluster healthy, and as git says?'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "move" -d 'Move one replica to another host'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "rebalance" -d 'Even the cluster out, with the fewest moves'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "promote" -d 'Let the other replicas follow a service\'s canary'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "abort" -d 'Take a service\'s canary, or its paused update, back to what was before'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "history" -d 'Who applied what, when, from which commit, and how it ended'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "lock" -d 'Who holds the cluster\'s lock'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "secret" -d 'Secrets: encrypt a value into the repository, make a key'
@@ -340,6 +342,48 @@ complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s v -l verbose -d 'T
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l out -d 'Only save the plan here, for `cdk apply FILE`, and show it' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l live -d 'Only show the plan, against this saved observation' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l lock-timeout -d 'Wait so long for another run to end, which has the cluster\'s lock' -r
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -s y -l yes -d 'Do not ask'
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l dirty -d 'Do it in spite of uncommitted changes'
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l dry-run -d 'Only show the plan'
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l out -d 'Only save the plan here, for `cdk apply FILE`, and show it' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l live -d 'Only show the plan, against this saved observation' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l lock-timeout -d 'Wait so long for another run to end, which has the cluster\'s lock' -r
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -s y -l yes -d 'Do not ask'
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l dirty -d 'Do it in spite of uncommitted changes'
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l dry-run -d 'Only show the plan'
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand history" -s n -d 'Only the last so many' -r
 complete -c cdk -n "__fish_cdk_using_subcommand history" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand history" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
