@@ -59,6 +59,8 @@ complete -c cdk -n "__fish_cdk_needs_command" -f -a "move" -d 'Move one replica 
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "rebalance" -d 'Even the cluster out, with the fewest moves'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "promote" -d 'Let the other replicas follow a service\'s canary'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "abort" -d 'Take a service\'s canary, or its paused update, back to what was before'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "history" -d 'Who applied what, when, from which commit, and how it ended'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "lock" -d 'Who holds the cluster\'s lock'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "secret" -d 'Secrets: encrypt a value into the repository, make a key'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "schema" -d 'The JSON Schemas of cdk\'s files'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "completions" -d 'The completion script for a shell'
@@ -193,6 +195,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand plan" -s h -l help -d 'Print hel
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l rev -d 'Take the repository as it was at this git revision' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l forget -d 'Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l retry -d 'Try the update of this service again, which failed and is paused or held since' -r
+complete -c cdk -n "__fish_cdk_using_subcommand apply" -l lock-timeout -d 'Wait so long for another run to end, which has the cluster\'s lock' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l host -d 'Only this host; may be given several times' -r
@@ -318,6 +321,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand status" -l no-input -d 'Never as
 complete -c cdk -n "__fish_cdk_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand move" -l out -d 'Only save the plan here, for `cdk apply FILE`, and show it' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand move" -l live -d 'Only show the plan, against this saved observation' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l lock-timeout -d 'Wait so long for another run to end, which has the cluster\'s lock' -r
 complete -c cdk -n "__fish_cdk_using_subcommand move" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand move" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand move" -l host -d 'Only this host; may be given several times' -r
@@ -340,6 +344,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand move" -s h -l help -d 'Print hel
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l moves -d 'Make so many moves at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l out -d 'Only save the plan here, for `cdk apply FILE`, and show it' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l live -d 'Only show the plan, against this saved observation' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l lock-timeout -d 'Wait so long for another run to end, which has the cluster\'s lock' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l host -d 'Only this host; may be given several times' -r
@@ -360,6 +365,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l no-input -d 'Never
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand promote" -l out -d 'Only save the plan here, for `cdk apply FILE`, and show it' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand promote" -l live -d 'Only show the plan, against this saved observation' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l lock-timeout -d 'Wait so long for another run to end, which has the cluster\'s lock' -r
 complete -c cdk -n "__fish_cdk_using_subcommand promote" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand promote" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand promote" -l host -d 'Only this host; may be given several times' -r
@@ -380,6 +386,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand promote" -l no-input -d 'Never a
 complete -c cdk -n "__fish_cdk_using_subcommand promote" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -l out -d 'Only save the plan here, for `cdk apply FILE`, and show it' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -l live -d 'Only show the plan, against this saved observation' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l lock-timeout -d 'Wait so long for another run to end, which has the cluster\'s lock' -r
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -l host -d 'Only this host; may be given several times' -r
@@ -398,6 +405,70 @@ complete -c cdk -n "__fish_cdk_using_subcommand abort" -s v -l verbose -d 'Tell 
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand history" -s n -d 'Only the last so many' -r
+complete -c cdk -n "__fish_cdk_using_subcommand history" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand history" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand history" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand history" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand history" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand history" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand history" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand history" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand history" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand history" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand history" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -f -a "show" -d 'Who holds it, since when, from where'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -f -a "release" -d 'End the processes on the hosts that hold it: the run that they are of begins nothing any more'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s y -l yes -d 'Do not ask'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l host -d 'Only this host; may be given several times' -r

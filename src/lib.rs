@@ -32,7 +32,7 @@
 //! | [`plan`] | [`plan::step::Plan`]: steps with edges; per service a rollout and its way back | + diff | none |
 //! | [`execute`] | [`execute::outcome::Outcome`], and events while it goes | model, dialect, host, plan | through `Host` |
 //! | [`report`] | text, JSON, pictures, progress | all above | a given `Write` |
-//! | [`flow`] | one function per use: check, observe, plan, apply, rehearse; hooks | all above | signals, passwords, hooks |
+//! | [`flow`] | one function per use: check, observe, plan, apply, rehearse; the lock, hooks | all above | signals, passwords, hooks |
 //! | [`cli`] | the exit code | all | args, env, stdout |
 //!
 //! A domain (image, container, …) is one file of the same name on each floor that knows it. A new Compose key begins in
@@ -57,6 +57,7 @@
 //!   `web.3`, or `agent.bj-01` where there is one on each host.
 //! - **spec**: what a container is to be; **fingerprint**: its digest, kept in a label; **digest**: the registry's name for an image's content.
 //! - **drift**: the live container differs from git though nobody changed git; **orphan**: a container of the cluster that git knows no more.
+//! - **lock**: what one apply at a time holds on every host that answers; **beat**: what keeps it; **lease**: that a beat was answered lately.
 //! - **journal**: what each apply wrote to the hosts about what it meant to do, what it did, and where every replica stands.
 //! - **hook**: a program of the repository that runs where cdk runs, before or after an apply; **rehearsal**: an apply on simulated hosts,
 //!   by the same executor, on a virtual clock.

@@ -251,6 +251,7 @@ fn image((image, resolution): (&String, &Resolution)) -> Option<(String, (String
         tags: vec![image.clone()],
         digests: vec![format!("{name}@{digest}")],
         defaults: defaults.into(),
+        ..ImageFacts::default()
     };
     Some((image.clone(), (hashed(name), facts)))
 }
@@ -271,5 +272,6 @@ fn record(plan: &Plan) -> JournalRecord {
         memory: plan.memory.clone(),
         jobs: BTreeMap::new(),
         depends_on: BTreeMap::new(),
+        account: Default::default(),
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead};
 use std::path::Path;
 use std::pin::pin;
+use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
 use serde::Deserialize;
@@ -14,7 +15,7 @@ use crate::cli::exit::{Ended, ExitCode, of_apply};
 use crate::cli::runtime::{Signals, block_on};
 use crate::execute::outcome::Outcome;
 use crate::execute::stop::Stopper;
-use crate::flow::{self, Allowed, Failure, Runner, Session, Settings, Told};
+use crate::flow::{self, Allowed, Failure, Runner, Session, Settings, Told, Wish};
 use crate::plan::step::{PLAN_VERSION, Plan, PlanDocument};
 use crate::report::progress::{Detail, Lines, Reporter};
 use crate::report::terminal::Terminal;
@@ -41,28 +42,52 @@ pub(super) fn apply(context: &Context, args: ApplyArgs) -> Result<ExitCode, Ende
         removals: args.allow_removals,
         new_cluster: args.new_cluster,
     };
-    carry_out(context, &settings, saved, allowed, asks)
+    let how = How {
+        saved,
+        allowed,
+        asks,
+        patience: args.lock.lock_timeout.0,
+    };
+    carry_out(context, &settings, how)
 }
 
-/// Plans, shows it, asks where that is wanted, and does it.
-pub(super) fn carry_out(
-    context: &Context,
-    settings: &Settings,
-    saved: Option<Plan>,
-    allowed: Allowed,
-    asks: bool,
-) -> Result<ExitCode, Ended> {
+/// How something is applied.
+pub(super) struct How {
+    /// The plan that must still be it.
+    pub saved: Option<Plan>,
+    /// What the guards let pass.
+    pub allowed: Allowed,
+    /// Whether a person is asked.
+    pub asks: bool,
+    /// How long another run may keep the lock.
+    pub patience: Duration,
+}
+
+/// Plans, shows it, asks where that is wanted, and does it. Where nobody is asked the lock comes first. A person may think for long:
+/// then the lock comes after, with another plan, which is asked for again where it differs.
+pub(super) fn carry_out(context: &Context, settings: &Settings, how: How) -> Result<ExitCode, Ended> {
+    let waits = |by: &str| {
+        if !context.quiet {
+            complain(&format!("Waiting for the lock, which {by} has.\n"));
+        }
+    };
+    let wish = Wish {
+        patience: how.patience,
+        waits: &waits,
+    };
     block_on(async |signals| {
-        let mut session = signals.unless(flow::begin_apply(settings)).await?;
-        match agreed(context, signals, &mut session, saved, allowed, asks).await {
+        let first = (!how.asks).then_some(&wish);
+        let mut session = signals.unless(flow::begin_apply(settings, first)).await?;
+        let agreed = agreed(context, signals, &mut session, settings, &how, &wish).await;
+        match agreed {
             Ok(true) => execute(context, signals, settings, session).await,
             Ok(false) => {
-                session.close().await;
+                part(signals, session).await;
                 complain("Nothing was changed.\n");
                 Ok(ExitCode::Error)
             }
             Err(ended) => {
-                session.close().await;
+                part(signals, session).await;
                 Err(ended)
             }
         }
@@ -79,6 +104,15 @@ pub(super) fn as_saved(settings: &mut Settings, saved: &Plan) -> Result<(), Fail
     settings.forget = saved.forgets.iter().cloned().chain(given).collect();
     settings.environment = environment(settings.environment.take(), saved)?;
     Ok(())
+}
+
+/// Parts from the hosts; a signal ends that too, and then the end of the process does it.
+async fn part(signals: &mut Signals, session: Session) {
+    tokio::select! {
+        biased;
+        _ = session.close() => {}
+        () = signals.next() => {}
+    }
 }
 
 /// The environment of a saved plan; what the command line says must be the same.
@@ -98,36 +132,65 @@ async fn agreed(
     context: &Context,
     signals: &mut Signals,
     session: &mut Session,
-    saved: Option<Plan>,
-    allowed: Allowed,
-    asks: bool,
+    settings: &Settings,
+    how: &How,
+    wish: &Wish<'_>,
 ) -> Result<bool, Ended> {
-    let planned = session.planned();
-    if let Some(saved) = saved {
+    if let Some(saved) = &how.saved {
         // A saved plan has its secrets masked, which makes no difference.
-        let saved = mask::unmask(saved, &planned.plan);
+        let saved = mask::unmask(saved.clone(), &session.planned().plan);
         session.expect_same(&saved)?;
     }
-    session.guard(allowed)?;
-    let planned = session.planned();
-    match context.output {
-        Output::Text => context.answer(&text(planned, context.style))?,
-        Output::Json if context.quiet && !asks => {}
-        Output::Json => complain(&text(planned, context.error_style)),
-    }
-    if !asks || planned.plan.is_empty() {
+    session.guard(how.allowed)?;
+    show(context, session, how)?;
+    if !how.asks || session.planned().plan.is_empty() {
         return Ok(true);
     }
-    complain("\nApply these changes? [y/N] ");
+    if !ask(signals, session, "Apply these changes?").await? {
+        return Ok(false);
+    }
+    let same = signals.unless(session.lock(settings, wish)).await?;
+    session.guard(how.allowed)?;
+    if same {
+        return Ok(true);
+    }
+    complain("\nThe repository or the hosts have changed meanwhile. This is the plan now:\n\n");
+    show(context, session, how)?;
+    match session.planned().plan.is_empty() {
+        true => Ok(true),
+        false => ask(signals, session, "Apply these changes instead?").await,
+    }
+}
+
+fn show(context: &Context, session: &Session, how: &How) -> Result<(), Ended> {
+    let planned = session.planned();
+    match context.output {
+        Output::Text => context.answer(&text(planned, context.style)),
+        Output::Json if context.quiet && !how.asks => Ok(()),
+        Output::Json => {
+            complain(&text(planned, context.error_style));
+            Ok(())
+        }
+    }
+}
+
+/// Asks a person, who may take as long as they like: the lock is kept meanwhile, where it is ours.
+async fn ask(signals: &mut Signals, session: &Session, question: &str) -> Result<bool, Ended> {
+    signals.unless(session.holding(says_yes(question))).await
+}
+
+/// Asks a person.
+pub(super) async fn says_yes(question: &str) -> Result<bool, Ended> {
+    complain(&format!("\n{question} [y/N] "));
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).map(|_| line)
     });
     let unread = |error: &dyn std::fmt::Display| Ended::Io(format!("the answer could not be read: {error}"));
-    let answer = signals
-        .unless(async { answer.await.map_err(|error| unread(&error)) })
-        .await?;
-    let answer = answer.map_err(|error| unread(&error))?;
+    let answer = answer
+        .await
+        .map_err(|error| unread(&error))?
+        .map_err(|error| unread(&error))?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
@@ -140,7 +203,7 @@ async fn execute(
 ) -> Result<ExitCode, Ended> {
     let plan = session.planned().plan.clone();
     if plan.is_empty() {
-        session.close().await;
+        part(signals, session).await;
         return tell(context, &plan, &Outcome::default());
     }
     let mut reporter = reporter(context, &plan);
@@ -149,13 +212,13 @@ async fn execute(
         Ok(hooks) => hooks,
         Err(ended) => {
             reporter.finish();
-            session.close().await;
+            part(signals, session).await;
             return Err(ended);
         }
     };
     let (stopper, stop) = Stopper::new();
     let outcome = {
-        let mut work = pin!(hooks.apply(&session, &stop, &mut told));
+        let mut work = pin!(session.holding(hooks.apply(&session, &stop, &mut told)));
         loop {
             tokio::select! {
                 biased;
@@ -165,7 +228,7 @@ async fn execute(
         }
     };
     reporter.finish();
-    session.close().await;
+    part(signals, session).await;
     tell(context, &plan, &outcome)
 }
 
@@ -178,7 +241,7 @@ async fn before(
 ) -> Result<Runner, Ended> {
     let hooks = Runner::new(settings, session.planned())?;
     signals
-        .unless(hooks.before_apply(&session.planned().plan, told))
+        .unless(session.holding(hooks.before_apply(&session.planned().plan, told)))
         .await?;
     Ok(hooks)
 }

@@ -1,5 +1,6 @@
 //! The command line's form, and its help. No behaviour.
 
+pub mod lock;
 mod rehearse;
 
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::rehearse::RehearseArgs;
+use crate::cli::args::lock::{HistoryArgs, LockArgs, LockCommandArgs};
 use crate::model::edit::{Bump, Scale};
 use crate::model::name::{ClusterName, FileName, HostName, ServiceName, Slot};
 
@@ -153,6 +155,10 @@ pub enum Command {
     Promote(StoppedArgs),
     /// Take a service's canary, or its paused update, back to what was before
     Abort(StoppedArgs),
+    /// Who applied what, when, from which commit, and how it ended
+    History(HistoryArgs),
+    /// Who holds the cluster's lock
+    Lock(LockCommandArgs),
     /// Secrets: encrypt a value into the repository, make a key
     Secret(SecretArgs),
     /// The JSON Schemas of cdk's files
@@ -247,6 +253,9 @@ pub struct ApplyArgs {
     /// Apply beside another cluster of the same repository: `cluster.name` was not changed by mistake
     #[arg(long)]
     pub new_cluster: bool,
+    /// How the lock is waited for.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 /// Of `rollback`.
@@ -273,6 +282,9 @@ pub struct RollbackArgs {
     /// Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub forget: Vec<HostName>,
+    /// How the lock is waited for.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 /// Of `scale`.
@@ -365,6 +377,9 @@ pub struct MovingArgs {
     /// Only show the plan, against this saved observation
     #[arg(long, value_name = "FILE")]
     pub live: Option<PathBuf>,
+    /// How the lock is waited for.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 /// Of `promote` and `abort`.

@@ -1,9 +1,10 @@
-//! The commands that only look: check, show, hosts, ps, observe, plan, status.
+//! The commands that only look: check, show, hosts, ps, observe, plan, status, history.
 
 use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::cli::args::lock::HistoryArgs;
 use crate::cli::args::{Output, PlanArgs, PsArgs, ShowArgs};
 use crate::cli::context::{Context, now};
 use crate::cli::exit::{Ended, ExitCode, of_plan, of_status};
@@ -155,6 +156,21 @@ pub(super) fn status(context: &Context) -> Result<ExitCode, Ended> {
         || report::json::pretty(&status),
     )?;
     Ok(of_status(&status))
+}
+
+/// `cdk history`.
+pub(super) fn history(context: &Context, args: &HistoryArgs) -> Result<ExitCode, Ended> {
+    let past = block_on(async |signals| signals.unless(flow::history(&context.settings)).await)?;
+    let document = report::history::document(&past, args.number.map(Into::into));
+    let code = match document.unreachable.is_empty() {
+        true => ExitCode::Done,
+        false => ExitCode::Partial,
+    };
+    context.answer_as(
+        || report::history::text(&document, context.style),
+        || report::json::pretty(&document),
+    )?;
+    Ok(code)
 }
 
 fn observed(context: &Context) -> Result<Seen, Ended> {

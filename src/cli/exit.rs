@@ -49,6 +49,7 @@ impl From<&Failure> for ExitCode {
         match failure {
             Failure::Rejected(_) | Failure::Guard(_) => Self::Refused,
             Failure::Unreachable(_) => Self::Unreachable,
+            Failure::Locked(_) => Self::Locked,
             Failure::Stale(_) => Self::Stale,
             Failure::Usage(_) => Self::Usage,
             Failure::Other(_) => Self::Error,
@@ -140,6 +141,7 @@ impl Ended {
             Self::Failed(
                 Failure::Guard(text)
                 | Failure::Unreachable(text)
+                | Failure::Locked(text)
                 | Failure::Stale(text)
                 | Failure::Usage(text)
                 | Failure::Other(text),

@@ -13,6 +13,7 @@ mod context;
 mod edit;
 pub mod exit;
 mod init;
+mod lock;
 mod moves;
 mod rehearse;
 mod rollback;
@@ -94,6 +95,8 @@ fn one(command: Command, context: &Context) -> Result<ExitCode, Ended> {
         Command::Rebalance(args) => moves::rebalance(context, &args),
         Command::Promote(args) => moves::promote(context, args),
         Command::Abort(args) => moves::abort(context, args),
+        Command::History(args) => commands::history(context, &args),
+        Command::Lock(args) => lock::lock(context, args),
         Command::Secret(args) => secret::secret(context, args),
         Command::Schema(args) => schema::schema(context, &args),
         Command::Completions(args) => {

@@ -1,6 +1,6 @@
 //! `cdk move`, `rebalance`, `promote`, `abort`: what a person asks for beside what git says, planned alone, then done as `apply` does it.
 
-use crate::cli::apply::carry_out;
+use crate::cli::apply::{How, carry_out};
 use crate::cli::args::{MoveArgs, MovingArgs, RebalanceArgs, StoppedArgs};
 use crate::cli::commands::show_plan;
 use crate::cli::context::Context;
@@ -68,5 +68,11 @@ fn plan_and_do(context: &Context, command: &str, asked: Asked, how: &MovingArgs)
         dirty: how.dirty,
         ..Allowed::default()
     };
-    carry_out(context, &settings, None, allowed, !how.yes)
+    let how = How {
+        saved: None,
+        allowed,
+        asks: !how.yes,
+        patience: how.lock.lock_timeout.0,
+    };
+    carry_out(context, &settings, how)
 }

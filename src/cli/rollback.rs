@@ -1,6 +1,6 @@
 //! `cdk rollback`: finds the version to go back to, then does what `apply --rev` does.
 
-use crate::cli::apply::carry_out;
+use crate::cli::apply::{How, carry_out};
 use crate::cli::args::RollbackArgs;
 use crate::cli::commands::show_plan;
 use crate::cli::context::{Context, complain};
@@ -40,5 +40,11 @@ pub(super) fn rollback(context: &Context, args: RollbackArgs) -> Result<ExitCode
         removals: args.allow_removals,
         ..Allowed::default()
     };
-    carry_out(context, &settings, None, allowed, !args.yes)
+    let how = How {
+        saved: None,
+        allowed,
+        asks: !args.yes,
+        patience: args.lock.lock_timeout.0,
+    };
+    carry_out(context, &settings, how)
 }

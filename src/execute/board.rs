@@ -150,6 +150,12 @@ impl Board {
         }
     }
 
+    /// How many steps are done so far.
+    pub(super) fn done(&self) -> usize {
+        let is_done = |entry: &&Entry| matches!(&*entry.end.borrow(), Some(StepEnd::Done));
+        self.entries.values().filter(is_done).count()
+    }
+
     /// How every step ended.
     pub(super) fn ends(&self) -> BTreeMap<StepId, StepEnd> {
         self.entries.keys().map(|id| (*id, self.end(*id))).collect()

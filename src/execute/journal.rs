@@ -1,49 +1,76 @@
 //! What an apply leaves on the hosts: what it means to do before it begins, and what it reached when it has ended.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use tokio::time::{Instant, sleep};
 
 use crate::execute::Options;
 use crate::execute::job::run_of;
 use crate::execute::outcome::{Event, Outcome, ServiceEnd, StepEnd};
+use crate::execute::record;
 use crate::execute::run::Run;
-use crate::model::journal::{Halt, Halted, JOURNAL_VERSION, JournalEnd, JournalRecord, PlacedSlot, journal_path};
+use crate::model::journal::{Account, Halt, Halted, JournalEnd, JournalRecord, PlacedSlot, journal_path};
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::order::{JobVersion, VERSIONS_KEPT};
 use crate::plan::rollout::Rollout;
 use crate::plan::step::{Action, SlotChange, Step, StepId};
 
+/// While steps are being done, so often is told how far they are, at most.
+const PROGRESS: Duration = Duration::from_secs(2);
+/// And so many times longer than it takes to tell it: what a large journal costs must not be felt.
+const PROGRESS_SHARE: u32 = 20;
+
 impl<'a> Run<'a> {
     /// Writes what is meant to be done to every host, and says which have it. Nothing is done on a host that will not know of it.
-    pub(super) async fn journal_begin(&self, options: &Options) -> Vec<&'a HostName> {
-        let record = JournalRecord {
-            version: JOURNAL_VERSION,
-            sequence: self.plan.sequence,
-            at: (options.at)(),
-            by: options.by.clone(),
-            revision: self.plan.revision.commit.clone(),
-            steps: self.plan.steps.len(),
-            done: 0,
-            end: JournalEnd::Begun,
-            placement: self.plan.placement.clone(),
-            digests: self.plan.digests.clone(),
-            committed_at: self.plan.revision.committed_at,
-            memory: self.plan.memory.clone(),
-            jobs: self.plan.jobs.clone(),
-            depends_on: self.plan.depends_on.clone(),
-        };
+    pub(super) async fn journal_begin(&self, options: &Options) -> (JournalRecord, Vec<&'a HostName>) {
+        let record = record::begun(self.plan, options);
         let hosts = self.plan.hosts.iter().collect();
         let (written, failed) = self.write(&record, hosts, options).await;
         for (host, error) in failed {
             self.fail_host(host, &format!("the journal could not be written on {host}: {error}"));
         }
-        written
+        (record, written)
+    }
+
+    /// Tells now and then, on one host, how many steps are done, for whoever comes after a kill. Nobody waits for it, and who drops it
+    /// loses nothing: the end of the apply is written over it.
+    pub(super) async fn journal_goes_on(
+        &self,
+        begun: &JournalRecord,
+        hosts: &[&'a HostName],
+        options: &Options,
+    ) -> Infallible {
+        let (mut record, mut pause) = (begun.clone(), PROGRESS);
+        loop {
+            sleep(pause).await;
+            let done = self.board.done();
+            let host = hosts
+                .iter()
+                .find(|host| !self.is_dead(host) && self.leased(host).is_ok());
+            let (true, Some(host)) = (done > record.done, host) else {
+                continue;
+            };
+            (record.done, record.at) = (done, (options.at)());
+            let began = Instant::now();
+            let content = serde_json::to_vec(&record).map_err(|error| error.to_string());
+            // Where it fails it is told a little later.
+            let _ = self.write_one(host, &journal_path(record.sequence), &content).await;
+            pause = PROGRESS.max(began.elapsed() * PROGRESS_SHARE);
+        }
     }
 
     /// Writes the end over the beginning.
-    pub(super) async fn journal_end(&self, hosts: Vec<&'a HostName>, outcome: &Outcome, options: &Options) {
+    pub(super) async fn journal_end(
+        &self,
+        begun: JournalRecord,
+        hosts: Vec<&'a HostName>,
+        outcome: &Outcome,
+        options: &Options,
+    ) {
         let end = if outcome.interrupted {
             JournalEnd::Interrupted
         } else if outcome.is_broken(self.plan) {
@@ -60,20 +87,18 @@ impl<'a> Run<'a> {
         let mut memory = self.plan.memory.clone();
         memory.halted.extend(self.halted(outcome));
         let record = JournalRecord {
-            version: JOURNAL_VERSION,
-            sequence: self.plan.sequence,
             at: (options.at)(),
-            by: options.by.clone(),
-            revision: self.plan.revision.commit.clone(),
-            steps: self.plan.steps.len(),
             done: outcome.done(),
             end,
             placement: self.reached(outcome),
-            digests: self.plan.digests.clone(),
-            committed_at: self.plan.revision.committed_at,
             memory,
             jobs: self.succeeded(),
-            depends_on: self.plan.depends_on.clone(),
+            account: Account {
+                changes: record::changes(self.plan, &self.missed(outcome)),
+                failures: record::failures(self.plan, outcome),
+                ..begun.account
+            },
+            ..begun
         };
         self.write(&record, hosts, options).await;
     }
@@ -161,6 +186,7 @@ impl<'a> Run<'a> {
     async fn write_one(&self, name: &HostName, path: &str, content: &Result<Vec<u8>, String>) -> Result<(), String> {
         let content = content.as_ref().map_err(String::clone)?;
         let host = self.host(name).map_err(|failure| failure.error)?;
+        self.leased(name).map_err(|failure| failure.error)?;
         let result = host.write_file(&self.plan.cluster, path, content).await;
         result.map_err(|error| error.to_string())
     }

@@ -1,7 +1,8 @@
 //! Does a plan's steps on the hosts and says how it went: `Outcome`, and a stream of `Event`s. Time is `tokio::time`; it spawns and prints nothing.
 //!
 //! `run` does one step, `op`, `gate` and `job` what a step asks of a host; `rollout` works through a service's replicas, `undo` takes
-//! one back, `back` says what comes of them all. `board` is how they wait for each other, `stop` how they are told to end, `journal` what the hosts remember.
+//! one back, `back` says what comes of them all. `board` is how they wait for each other, `stop` how they are told to end, `journal`
+//! what the hosts remember, and `record` in which words.
 
 pub mod outcome;
 pub mod stop;
@@ -12,6 +13,7 @@ mod gate;
 mod job;
 mod journal;
 mod op;
+mod record;
 mod rollout;
 mod run;
 mod undo;
@@ -33,6 +35,9 @@ use crate::model::blob::Opened;
 use crate::model::name::HostName;
 use crate::plan::step::{Plan, StepId};
 
+/// Answers whether something may begin on a host, else why not.
+pub type Lease = Box<dyn Fn(&HostName) -> Result<(), String>>;
+
 /// What an apply goes by besides its plan.
 pub struct Options {
     /// How many steps are in work at once over all hosts, at most; waits for a container do not count.
@@ -41,10 +46,16 @@ pub struct Options {
     pub variables: BTreeMap<String, String>,
     /// Who applies: user and machine, for the journal.
     pub by: String,
+    /// Which run this is, for the journal: no two have the same.
+    pub run: String,
+    /// The page of the CI's build, for the journal.
+    pub build: Option<String>,
     /// What the plan's files need decrypted.
     pub secrets: Opened,
     /// The time for the journal, RFC 3339 in UTC: it has no clock of its own.
     pub at: Box<dyn Fn() -> String>,
+    /// Whether the cluster's lock is ours on a host, by an answer fresh enough for something to begin there; else why not.
+    pub lease: Lease,
 }
 
 /// Does a plan. It ends when nothing more can be done, when `stop` says so, and leaves a record on every host.
@@ -73,20 +84,27 @@ pub async fn execute(
 }
 
 async fn whole(run: &Run<'_>, options: &Options) -> Outcome {
-    let journal = run.journal_begin(options).await;
+    let (begun, journal) = run.journal_begin(options).await;
     {
         let mut work = std::pin::pin!(steps(run));
+        let work = async {
+            tokio::select! {
+                biased;
+                () = run.stop.reached(Urgency::Finish) => {
+                    run.emit(Event::Stopping);
+                    work.await;
+                }
+                () = &mut work => {}
+            }
+        };
         tokio::select! {
             biased;
-            () = run.stop.reached(Urgency::Finish) => {
-                run.emit(Event::Stopping);
-                work.await;
-            }
-            () = &mut work => {}
+            () = work => {}
+            never = run.journal_goes_on(&begun, &journal, options) => match never {},
         }
     }
     let outcome = outcome(run, false);
-    run.journal_end(journal, &outcome, options).await;
+    run.journal_end(begun, journal, &outcome, options).await;
     outcome
 }
 

@@ -89,6 +89,7 @@ impl Run<'_> {
     /// what stands, so that the gate sees even a restart before its first look.
     async fn start(&self, host: &dyn Host, name: &str) -> Result<(), Failure> {
         let before = host.container(name).await?.filter(|before| before.state.is_running());
+        self.leased(host.name())?;
         host.start(name).await?;
         let seen = before.map_or_else(Seen::default, |before| Seen::of(&before));
         self.see(host, name, seen);

@@ -7,11 +7,11 @@ use std::rc::Rc;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::execute::Options;
 use crate::execute::board::{Board, Cause, Verdict};
 use crate::execute::gate::Seen;
 use crate::execute::outcome::{Event, ServiceEnd, StepEnd};
 use crate::execute::stop::Stop;
+use crate::execute::{Lease, Options};
 use crate::host::{Credentials, Host, HostError};
 use crate::model::blob::Opened;
 use crate::model::name::{HostName, ServiceName};
@@ -35,6 +35,14 @@ impl Failure {
     pub(super) fn replica(error: String) -> Self {
         Self {
             cause: Cause::Replica,
+            error,
+            logs: Vec::new(),
+        }
+    }
+
+    fn host(error: String) -> Self {
+        Self {
+            cause: Cause::Host,
             error,
             logs: Vec::new(),
         }
@@ -78,6 +86,7 @@ pub(super) struct Run<'a> {
     pub(super) variables: &'a BTreeMap<String, String>,
     pub(super) secrets: &'a Opened,
     pub(super) stop: &'a Stop,
+    lease: &'a Lease,
     pub(super) board: Board,
     /// How the containers that were started or found up looked then, by host and name.
     pub(super) seen: RefCell<BTreeMap<(HostName, String), Seen>>,
@@ -111,6 +120,7 @@ impl<'a> Run<'a> {
             variables: &options.variables,
             secrets: &options.secrets,
             stop,
+            lease: &options.lease,
             board: Board::new(plan),
             seen: RefCell::default(),
             ended: RefCell::default(),
@@ -127,11 +137,13 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn host(&self, name: &HostName) -> Result<&Rc<dyn Host>, Failure> {
-        self.hosts.get(name).ok_or_else(|| Failure {
-            cause: Cause::Host,
-            error: format!("there is no connection to {name}"),
-            logs: Vec::new(),
-        })
+        let none = || Failure::host(format!("there is no connection to {name}"));
+        self.hosts.get(name).ok_or_else(none)
+    }
+
+    /// That nobody else may be at work on a host. Who changes something there asks this just before.
+    pub(super) fn leased(&self, host: &HostName) -> Result<(), Failure> {
+        (self.lease)(host).map_err(Failure::host)
     }
 
     /// Whether a host has failed: nothing begins there any more.
@@ -211,6 +223,7 @@ impl<'a> Run<'a> {
     async fn attempt(&self, step: &Step) -> Result<(), Failure> {
         let host = self.host(&step.host)?;
         check(host.as_ref(), &step.pre).await?;
+        self.leased(&step.host)?;
         self.board.set_tried(step.id);
         let result = self.apply(host.as_ref(), &step.op).await;
         if result.as_ref().is_err_and(|failure| failure.cause == Cause::Replica) {
@@ -252,12 +265,7 @@ impl<'a> Run<'a> {
     pub(super) fn fail_host(&self, host: &HostName, error: &str) {
         self.dead.borrow_mut().insert(host.clone());
         for step in self.plan.steps.iter().filter(|step| step.host == *host) {
-            let failure = Failure {
-                cause: Cause::Host,
-                error: error.to_owned(),
-                logs: Vec::new(),
-            };
-            self.fail(step, failure);
+            self.fail(step, Failure::host(error.to_owned()));
         }
     }
 }

@@ -146,6 +146,7 @@ impl Run<'_> {
     async fn op_back(&self, step: &Step, op: &Op) -> Result<(), Failure> {
         let host = self.host(&step.host)?.as_ref();
         let _permits = self.permits(&step.host, op).await;
+        self.leased(&step.host)?;
         let found = |result: Result<(), HostError>| match result {
             Ok(()) | Err(HostError::NotFound(_)) => Ok(()),
             Err(error) => Err(Failure::from(error)),

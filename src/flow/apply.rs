@@ -1,18 +1,19 @@
 //! An apply from its observation to its end, over connections that it holds: guards, the check of a saved plan, execution.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt as _;
 use std::rc::Rc;
 use std::time::Instant;
 
 use crate::execute::outcome::{Event, Outcome};
 use crate::execute::stop::Stop;
-use crate::execute::{Options, execute};
+use crate::execute::{Lease, Options, execute};
+use crate::flow::author::{author, build, now};
 use crate::flow::credentials::{Passwords, passwords, variables};
 use crate::flow::failure::Failure;
 use crate::flow::guard::{Allowed, guard};
+use crate::flow::lock::{Locks, Wish, this_run};
 use crate::flow::plan::{Planned, plan_from};
-use crate::flow::{Seen, Settings, check, disk, routes, secret};
+use crate::flow::{Seen, Settings, check, disk, routes, secret, stale};
 use crate::host::{ConnectOptions, Host, Hosts, Others, close_all, connect_all};
 use crate::model::blob::Opened;
 use crate::model::endpoint::Endpoint;
@@ -28,12 +29,125 @@ use crate::resolve::desired::{Availability, Desired};
 pub struct Connections {
     links: Hosts,
     passwords: Passwords,
-    parallel: usize,
+    options: ConnectOptions,
+    locks: Option<Rc<Locks>>,
 }
 
 impl Connections {
-    /// Ends them, or leaves them for the next run.
+    /// Connects to the hosts of the cluster.
+    pub(super) async fn open(settings: &Settings, desired: &Desired) -> Self {
+        let up = desired.hosts.iter();
+        let up = up.filter(|(_, host)| host.state != Availability::Down);
+        let endpoints: BTreeMap<HostName, Endpoint> = up
+            .map(|(name, host)| {
+                let (address, ssh) = (host.address.clone(), host.ssh.clone());
+                (name.clone(), Endpoint { address, ssh })
+            })
+            .collect();
+        let options = ConnectOptions {
+            parallel: settings.parallel.unwrap_or(desired.cluster.parallel),
+            keep: settings.keep_connections,
+        };
+        Self {
+            links: connect_all(&endpoints, &options).await,
+            passwords: passwords(desired),
+            options,
+            locks: None,
+        }
+    }
+
+    /// The hosts, each with its connection or the reason why there is none.
+    pub(super) fn links(&self) -> &Hosts {
+        &self.links
+    }
+
+    /// How many hosts are asked at once.
+    pub(super) fn parallel(&self) -> usize {
+        self.options.parallel.max(1)
+    }
+
+    /// Takes the cluster's lock on every host that answers.
+    async fn lock(&mut self, desired: &Desired, wish: &Wish<'_>) -> Result<(), Failure> {
+        let (cluster, parallel) = (&desired.cluster.name, self.options.parallel);
+        let locks = Locks::take(&mut self.links, cluster, wish, parallel, this_run()).await?;
+        self.locks = Some(Rc::new(locks));
+        Ok(())
+    }
+
+    /// Which run this is.
+    fn run(&self) -> String {
+        let id = self.locks.as_ref().map(|locks| locks.id().to_owned());
+        id.unwrap_or_default()
+    }
+
+    /// What the executor asks before it begins something. Without the lock nothing begins.
+    fn lease(&self) -> Lease {
+        let locks = self.locks.clone();
+        Box::new(move |host| match &locks {
+            Some(locks) => locks.lease(host),
+            None => Err("the cluster's lock was not taken".to_owned()),
+        })
+    }
+
+    /// Does something while the locks are kept, where there are any.
+    async fn holding<T>(&self, work: impl Future<Output = T>) -> T {
+        match &self.locks {
+            Some(locks) => locks.during(work).await,
+            None => work.await,
+        }
+    }
+
+    /// Locks where that is wished, looks, and plans.
+    async fn plan(
+        &mut self,
+        settings: &Settings,
+        desired: Desired,
+        wish: Option<&Wish<'_>>,
+    ) -> Result<Planned, Failure> {
+        if let Some(wish) = wish {
+            self.lock(&desired, wish).await?;
+        }
+        let seen = self.look(settings, desired).await?;
+        let mut planned = plan_from(settings, seen, &self.passwords.missing)?;
+        self.holding(disk::ask(&planned.plan, &mut planned.observed, &self.links))
+            .await;
+        let full = disk::notes(&planned.plan, &planned.observed);
+        planned.plan.notes.extend(full);
+        Ok(planned)
+    }
+
+    /// Asks the hosts what is live, and those that only the journal knows.
+    pub(super) async fn look(&mut self, settings: &Settings, desired: Desired) -> Result<Seen, Failure> {
+        let began = Instant::now();
+        let (cluster, parallel) = (&desired.cluster.name, self.options.parallel);
+        let wanted = wanted(settings, &desired);
+        let asked = observe(&self.links, cluster, &wanted, &self.passwords.known, parallel);
+        let mut observed = self.holding(asked).await;
+        let mut gone = gone_endpoints(&desired, &observed);
+        gone.retain(|name, _| !settings.forget.contains(name) && !self.links.contains_key(name));
+        if !gone.is_empty() {
+            let mut more = self.holding(connect_all(&gone, &self.options)).await;
+            if let Some(locks) = self.locks.as_mut().and_then(Rc::get_mut) {
+                locks.extend(&mut more, cluster, parallel).await?;
+            }
+            let (nothing, nobody) = (Wanted::default(), BTreeMap::new());
+            let theirs = observe(&more, cluster, &nothing, &nobody, parallel);
+            observed.hosts.extend(self.holding(theirs).await.hosts);
+            self.links.extend(more);
+        }
+        self.holding(routes::ask(&desired, &mut observed, &self.links)).await;
+        Ok(Seen {
+            desired,
+            observed,
+            took: began.elapsed(),
+        })
+    }
+
+    /// Gives the locks back, and ends the connections or leaves them for the next run.
     pub async fn close(self) {
+        if let Some(locks) = &self.locks {
+            locks.free().await;
+        }
         close_all(&self.links).await;
     }
 }
@@ -44,57 +158,6 @@ pub struct Session {
     connections: Connections,
     /// What the plan's files need decrypted, once the guards have let it pass.
     opened: Opened,
-}
-
-/// Asks the desired hosts what is live.
-pub(super) async fn look(settings: &Settings, desired: Desired) -> Result<(Seen, Connections), Failure> {
-    let began = Instant::now();
-    let endpoints: BTreeMap<HostName, Endpoint> = desired
-        .hosts
-        .iter()
-        .filter(|(_, host)| host.state != Availability::Down)
-        .map(|(name, host)| {
-            (
-                name.clone(),
-                Endpoint {
-                    address: host.address.clone(),
-                    ssh: host.ssh.clone(),
-                },
-            )
-        })
-        .collect();
-    let parallel = settings.parallel.unwrap_or(desired.cluster.parallel);
-    let options = ConnectOptions {
-        parallel,
-        keep: settings.keep_connections,
-    };
-    let mut links = connect_all(&endpoints, &options).await;
-    let passwords = passwords(&desired);
-    let wanted = wanted(settings, &desired);
-    let cluster = &desired.cluster.name;
-    let mut observed = observe(&links, cluster, &wanted, &passwords.known, parallel).await;
-    let mut gone = gone_endpoints(&desired, &observed);
-    gone.retain(|name, _| !settings.forget.contains(name));
-    if !gone.is_empty() {
-        let more = connect_all(&gone, &options).await;
-        let theirs = observe(&more, cluster, &Wanted::default(), &BTreeMap::new(), parallel).await;
-        observed.hosts.extend(theirs.hosts);
-        links.extend(more);
-    }
-    routes::ask(&desired, &mut observed, &links).await;
-    let seen = Seen {
-        desired,
-        observed,
-        took: began.elapsed(),
-    };
-    Ok((
-        seen,
-        Connections {
-            links,
-            passwords,
-            parallel,
-        },
-    ))
 }
 
 /// The images that git wants. One reference stands for one thing in a cluster: of several policies the most eager one counts.
@@ -116,25 +179,37 @@ fn wanted(settings: &Settings, desired: &Desired) -> Wanted {
 }
 
 impl Session {
-    pub(super) async fn open(settings: &Settings) -> Result<Self, Failure> {
+    /// Plans; under the cluster's lock where that is wished.
+    pub(super) async fn open(settings: &Settings, wish: Option<&Wish<'_>>) -> Result<Self, Failure> {
         let desired = check(settings)?;
-        let (seen, connections) = look(settings, desired).await?;
-        match plan_from(settings, seen, &connections.passwords.missing) {
-            Ok(mut planned) => {
-                disk::ask(&planned.plan, &mut planned.observed, &connections.links).await;
-                let full = disk::notes(&planned.plan, &planned.observed);
-                planned.plan.notes.extend(full);
-                Ok(Self {
-                    planned,
-                    connections,
-                    opened: Opened::default(),
-                })
-            }
+        let mut connections = Connections::open(settings, &desired).await;
+        match connections.plan(settings, desired, wish).await {
+            Ok(planned) => Ok(Self {
+                planned,
+                connections,
+                opened: Opened::default(),
+            }),
             Err(failure) => {
                 connections.close().await;
                 Err(failure)
             }
         }
+    }
+
+    /// Takes the lock and plans again, since all may have changed until now. Says whether the same is to be done as before.
+    ///
+    /// # Errors
+    /// As [`crate::flow::begin_apply`].
+    pub async fn lock(&mut self, settings: &Settings, wish: &Wish<'_>) -> Result<bool, Failure> {
+        let desired = check(settings)?;
+        let planned = self.connections.plan(settings, desired, Some(wish)).await?;
+        let before = std::mem::replace(&mut self.planned, planned);
+        Ok(is_same(&before.plan, &self.planned.plan))
+    }
+
+    /// Does something while the lock is kept, where it is ours.
+    pub async fn holding<T>(&self, work: impl Future<Output = T>) -> T {
+        self.connections.holding(work).await
     }
 
     /// The plan, and what it was made from.
@@ -155,12 +230,12 @@ impl Session {
     /// Whether a saved plan is still what would be done.
     ///
     /// # Errors
-    /// Where a step differs.
+    /// Where a step differs; the words show how the plans differ.
     pub fn expect_same(&self, saved: &Plan) -> Result<(), Failure> {
         expect_same(&self.planned.plan, saved)
     }
 
-    /// Does the plan. How it went, the failures of steps too, is in the outcome.
+    /// Does the plan, within [`Session::holding`]. How it went, the failures of steps too, is in the outcome.
     pub async fn apply(&self, stop: &Stop, events: &mut dyn FnMut(Event)) -> Outcome {
         let hosts: BTreeMap<HostName, Rc<dyn Host>> = self
             .connections
@@ -169,11 +244,14 @@ impl Session {
             .filter_map(|(name, link)| Some((name.clone(), Rc::clone(link.as_ref().ok()?))))
             .collect();
         let options = Options {
-            parallel: self.connections.parallel,
+            parallel: self.connections.options.parallel,
             variables: variables(&self.planned.plan).0,
             by: author(),
+            run: self.connections.run(),
+            build: build(),
             secrets: self.opened.clone(),
             at: Box::new(now),
+            lease: self.connections.lease(),
         };
         let known = &self.connections.passwords.known;
         execute(&self.planned.plan, &hosts, known, &options, stop, events).await
@@ -189,44 +267,18 @@ impl Session {
 /// Whether a saved plan is still what would be done now.
 ///
 /// # Errors
-/// Where a step differs.
+/// Where a step differs; the words show how the plans differ.
 pub fn expect_same(now: &Plan, saved: &Plan) -> Result<(), Failure> {
-    if now.steps == saved.steps && now.rollouts == saved.rollouts && now.forgets == saved.forgets {
+    if is_same(saved, now) {
         return Ok(());
     }
-    let first = now.steps.iter().zip(&saved.steps).find(|(now, then)| now != then);
-    let difference = match first {
-        Some((now, then)) => format!(
-            "step {} was \"{} on {}\" and would now be \"{} on {}\"",
-            then.id, then.op, then.host, now.op, now.host
-        ),
-        None => format!(
-            "it had {} steps and would now have {}",
-            saved.steps.len(),
-            now.steps.len()
-        ),
-    };
+    let difference = stale::difference(saved, now);
     Err(Failure::Stale(format!(
-        "the saved plan is stale, the repository or the hosts have moved since: {difference}; plan again"
+        "the saved plan is stale, the repository or the hosts have moved since: plan again\n{difference}"
     )))
 }
 
-/// The time, RFC 3339 in UTC, to the second.
-pub(crate) fn now() -> String {
-    jiff::Timestamp::now()
-        .round(jiff::Unit::Second)
-        .unwrap_or_else(|_| jiff::Timestamp::now())
-        .to_string()
-}
-
-/// Who applies: `user@machine`, as far as the system says.
-fn author() -> String {
-    let user = std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_else(|_| {
-            let uid = std::fs::metadata("/proc/self").map(|process| process.uid());
-            uid.map_or_else(|_| "somebody".into(), |uid| format!("uid {uid}"))
-        });
-    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{user}@{}", machine.trim())
+/// Whether two plans come to the same.
+fn is_same(one: &Plan, other: &Plan) -> bool {
+    one.steps == other.steps && one.rollouts == other.rollouts && one.forgets == other.forgets
 }

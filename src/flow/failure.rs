@@ -12,6 +12,8 @@ pub enum Failure {
     Guard(String),
     /// A host that is needed does not answer.
     Unreachable(String),
+    /// Another run has the lock.
+    Locked(String),
     /// A saved plan no longer holds.
     Stale(String),
     /// The command line is wrong.

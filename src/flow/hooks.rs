@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::execute::outcome::{Event, Outcome, ServiceEnd, StepEnd};
 use crate::execute::stop::{Stop, Urgency};
-use crate::flow::apply::{Session, now};
+use crate::flow::apply::Session;
+use crate::flow::author::now;
 use crate::flow::failure::Failure;
 use crate::flow::{Planned, Settings};
 use crate::model::hook::{Hook, Hooks, Moment};

@@ -2,6 +2,7 @@
 
 mod apply;
 mod asked;
+mod author;
 mod check;
 mod credentials;
 mod disk;
@@ -9,8 +10,11 @@ mod draft;
 mod edit;
 mod failure;
 mod guard;
+mod history;
 mod hooks;
 mod init;
+mod lock;
+mod locked;
 mod past;
 mod plan;
 mod put;
@@ -18,6 +22,7 @@ mod rehearse;
 mod rollback;
 mod routes;
 mod secret;
+mod stale;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -34,8 +39,11 @@ pub use check::{check, check_all};
 pub use edit::{Edited, edit};
 pub use failure::Failure;
 pub use guard::{Allowed, possible};
+pub use history::history;
 pub use hooks::{Runner, Told};
 pub use init::{Made, init_from};
+pub use lock::{Locks, Wish, this_run};
+pub use locked::{lock_state, release_lock};
 pub use plan::{Planned, plan_from};
 pub use rehearse::rehearse;
 pub use rollback::{Earlier, earlier};
@@ -83,9 +91,10 @@ pub struct Seen {
 /// As [`check`]; a host that does not answer is no error but part of what was seen.
 pub async fn observe(settings: &Settings) -> Result<Seen, Failure> {
     let desired = check(settings)?;
-    let (seen, connections) = apply::look(settings, desired).await?;
+    let mut connections = apply::Connections::open(settings, &desired).await;
+    let seen = connections.look(settings, desired).await;
     connections.close().await;
-    Ok(seen)
+    seen
 }
 
 /// Says what apply would do: against the hosts, or against an observation in a file.
@@ -94,7 +103,7 @@ pub async fn observe(settings: &Settings) -> Result<Seen, Failure> {
 /// As [`check`]; and where the file is no observation.
 pub async fn plan(settings: &Settings, live: Option<&Path>) -> Result<Planned, Failure> {
     let Some(path) = live else {
-        let session = begin_apply(settings).await?;
+        let session = begin_apply(settings, None).await?;
         return Ok(session.close().await);
     };
     let desired = check(settings)?;
@@ -118,10 +127,10 @@ pub fn saved(path: &Path) -> Result<Observed, Failure> {
     Ok(document.observed)
 }
 
-/// Plans against the hosts and keeps their connections, so that the plan can be applied.
+/// Plans against the hosts and keeps their connections, so that the plan can be applied; under the cluster's lock where that is wished.
 ///
 /// # Errors
-/// As [`plan`].
-pub async fn begin_apply(settings: &Settings) -> Result<Session, Failure> {
-    Session::open(settings).await
+/// As [`plan`]; and where another run has the lock.
+pub async fn begin_apply(settings: &Settings, wish: Option<&Wish<'_>>) -> Result<Session, Failure> {
+    Session::open(settings, wish).await
 }

@@ -53,8 +53,12 @@ pub fn rehearse(planned: &Planned, faults: Faults, parallel: Option<usize>) -> R
         parallel: parallel.unwrap_or(desired.cluster.parallel),
         variables: BTreeMap::new(),
         by: "rehearsal".to_owned(),
+        run: String::new(),
+        build: None,
         secrets: blank(plan),
         at: Box::new(String::new),
+        // Nobody else is in this world.
+        lease: Box::new(|_| Ok(())),
     };
     let rehearsal = clock.map_err(started)?.block_on(async {
         let world = world(planned, &cast, &faults);

@@ -20,7 +20,8 @@ use crate::host::call::{CHANGE, SMALL, within};
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
 use crate::host::{
-    Containers, Credentials, Host, HostError, Others, Stored, configs, disk, files, foreign, gate, images, networks,
+    Containers, Credentials, Host, HostError, Lock, Others, Stored, configs, disk, files, foreign, gate, images, lock,
+    networks,
 };
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
@@ -371,6 +372,13 @@ impl Host for Engine {
     async fn remove_config(&self, cluster: &ClusterName, path: &str) -> Result<(), HostError> {
         let _one_at_a_time = self.configs.lock().await;
         configs::remove(self.docker(), cluster, path).await
+    }
+
+    async fn lock(&self, cluster: &ClusterName) -> Result<Box<dyn Lock>, HostError> {
+        Ok(Box::new(match &self.session {
+            Some(session) => session.lock(cluster).await?,
+            None => lock::local(cluster).await?,
+        }))
     }
 
     async fn remove(&self, name: &str) -> Result<(), HostError> {

@@ -11,6 +11,7 @@ mod files;
 mod foreign;
 mod gate;
 mod images;
+mod lock;
 mod networks;
 mod relay;
 mod run;
@@ -35,6 +36,7 @@ use crate::model::unit::{Bytes, Reserved};
 use crate::model::volume::{LiveVolume, VolumeSpec};
 
 pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
+pub use lock::{Evicted, Found, Lock, SILENCE};
 
 /// Why a call to a host came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -245,6 +247,9 @@ pub trait Host {
             spoken_of: BTreeSet::new(),
         })
     }
+
+    /// Opens the cluster's lock there, which one run of cdk has at a time; it is not taken yet.
+    async fn lock(&self, cluster: &ClusterName) -> Result<Box<dyn Lock>, HostError>;
 
     /// Parts from the host. What was called before has been done; nothing may be called after.
     async fn close(&self) {}

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use openssh::{ForwardType, Session as Mux};
@@ -16,6 +17,7 @@ use crate::dialect::routes;
 use crate::host::HostError;
 use crate::host::arguments::{NO_QUESTIONS, arguments, patience};
 use crate::host::disk;
+use crate::host::lock::{self, Keeper};
 use crate::host::networks::tell_routes;
 use crate::host::relay::{Dialer, Relay};
 use crate::host::run::{CONTROL, RunFolder, key};
@@ -23,6 +25,7 @@ use crate::host::transport::Transport;
 use crate::host::words::{self, Failure, SocketState};
 use crate::model::endpoint::{Become, Endpoint};
 use crate::model::host::HostFacts;
+use crate::model::name::ClusterName;
 use crate::model::network::Route;
 use crate::model::unit::Bytes;
 
@@ -63,6 +66,7 @@ pub struct Session {
     folder: PathBuf,
     run: RunFolder,
     key: String,
+    endpoint: Endpoint,
     /// Who relays the engine's socket; none where it is forwarded.
     relay: Cell<Option<Relay>>,
     /// An idle client of the master: while it is open the master does not end, however long no request comes.
@@ -87,6 +91,7 @@ impl Session {
             folder,
             run: run.clone(),
             key,
+            endpoint: endpoint.clone(),
             hold: RefCell::new(Some(hold)),
             passing: RefCell::new(None),
         })
@@ -154,6 +159,7 @@ impl Session {
             folder,
             run: run.clone(),
             key,
+            endpoint: endpoint.clone(),
         };
         let forwarded = match session.relay.get() {
             Some(_) => Ok(()),
@@ -325,6 +331,31 @@ impl Session {
     /// What is free on the disk that a folder of the host lies on; none where a shell there does not tell.
     pub async fn free_disk(&self, folder: &str) -> Option<Bytes> {
         disk::free(&self.look(&disk::tell(folder)?).await)
+    }
+
+    /// Begins the process on the host that holds the cluster's lock there. Where sshd opens no more sessions on this connection,
+    /// it gets one of its own.
+    pub async fn lock(&self, cluster: &ClusterName) -> Result<Keeper, HostError> {
+        let mut command = Mux::to_raw_command(Arc::new(self.mux()), lock::command(cluster));
+        let piped = || openssh::Stdio::piped();
+        command.stdin(piped()).stdout(piped()).stderr(openssh::Stdio::null());
+        match timeout(patience(&self.endpoint), command.spawn()).await {
+            Ok(Ok(mut child)) => match (child.stdin().take(), child.stdout().take()) {
+                (Some(to), Some(from)) => Keeper::open(Box::new(to), Box::new(from), Box::new(child)).await,
+                (None, _) | (_, None) => Err(HostError::Refused("the session has no pipes".to_owned())),
+            },
+            Ok(Err(openssh::Error::SshMux(_))) => {
+                let mut own = Command::new("ssh");
+                own.args(arguments(&self.endpoint, patience(&self.endpoint)))
+                    .args(["-o", "ControlPath=none", "--", &self.endpoint.address.to_string()])
+                    .arg(lock::command(cluster))
+                    .envs(NO_QUESTIONS)
+                    .process_group(0);
+                lock::of(own).await
+            }
+            Ok(Err(error)) => Err(HostError::Unreachable(format!("ssh opens no session there: {error}"))),
+            Err(_) => Err(HostError::Unreachable(words::timed_out(patience(&self.endpoint)))),
+        }
     }
 
     /// Its master, for sessions of their own.

@@ -89,7 +89,7 @@ pub struct JournalRecord {
     /// How many steps it meant to do.
     #[serde(default)]
     pub steps: usize,
-    /// How many it did.
+    /// How many it did; of one that has only begun, how many at least.
     #[serde(default)]
     pub done: usize,
     /// How it ended.
@@ -112,6 +112,81 @@ pub struct JournalRecord {
     /// Which services depended on which: once git knows them no more, they are still removed in the right order.
     #[serde(default)]
     pub depends_on: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
+    /// What is told of it, for people.
+    #[serde(flatten)]
+    pub account: Account,
+}
+
+/// What a record tells people of an apply. Nothing is decided by it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Account {
+    /// Which run of cdk this was: no two have the same.
+    pub run: String,
+    /// The environment of the repository, where it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The page of the CI's build that applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
+    /// When it began; `at` is when this was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub began: Option<String>,
+    /// What it did to each service; at a beginning, nothing yet.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub changes: BTreeMap<ServiceName, Changed>,
+    /// What failed, in a line each: the first few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
+}
+
+/// What an apply did to a service: to how many of its replicas.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Changed {
+    /// Made.
+    #[serde(skip_serializing_if = "is_none")]
+    pub created: usize,
+    /// Changed in place.
+    #[serde(skip_serializing_if = "is_none")]
+    pub updated: usize,
+    /// Started.
+    #[serde(skip_serializing_if = "is_none")]
+    pub started: usize,
+    /// Replaced.
+    #[serde(skip_serializing_if = "is_none")]
+    pub replaced: usize,
+    /// Moved to another host.
+    #[serde(skip_serializing_if = "is_none")]
+    pub moved: usize,
+    /// Run to their end.
+    #[serde(skip_serializing_if = "is_none")]
+    pub ran: usize,
+    /// Removed.
+    #[serde(skip_serializing_if = "is_none")]
+    pub removed: usize,
+    /// Meant to be changed, and not: left, failed, or taken back.
+    #[serde(skip_serializing_if = "is_none")]
+    pub missed: usize,
+    /// The image that it had, where that was changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The image that it has instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+fn is_none(number: &usize) -> bool {
+    *number == 0
+}
+
+/// What the hosts remember.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// Each host's records, the oldest first, or why it does not tell them.
+    pub hosts: BTreeMap<HostName, Result<Vec<JournalRecord>, String>>,
+    /// The first lines of the commits' messages, of those that git has here.
+    pub subjects: BTreeMap<String, String>,
 }
 
 /// What is carried on from record to record.

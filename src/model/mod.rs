@@ -11,6 +11,7 @@ pub mod hook;
 pub mod host;
 pub mod image;
 pub mod journal;
+pub mod lock;
 pub mod name;
 pub mod network;
 pub mod op;

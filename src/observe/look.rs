@@ -59,6 +59,25 @@ pub async fn observe(
     }
 }
 
+/// The journal of every host, the oldest record first, or why it is not to be had.
+pub async fn journals(
+    hosts: &Hosts,
+    cluster: &ClusterName,
+    parallel: usize,
+) -> BTreeMap<HostName, Result<Vec<JournalRecord>, String>> {
+    let read = stream::iter(hosts).map(|(name, host)| async move {
+        let files = match host {
+            Ok(host) => host.read_files(cluster).await,
+            Err(error) => Err(error.clone()),
+        };
+        let records = files
+            .map_err(|error| error.to_string())
+            .and_then(|files| journal(&files));
+        (name.clone(), records)
+    });
+    read.buffer_unordered(parallel.max(1)).collect().await
+}
+
 async fn look(
     host: &dyn Host,
     cluster: &ClusterName,

@@ -18,7 +18,7 @@ use crate::model::platform::Platform;
 use crate::model::policy::PullPolicy;
 
 pub use document::{read_document, schema};
-pub use look::observe;
+pub use look::{journals, observe};
 pub use share::Sharing;
 
 /// The version of the observation's format that this cdk writes; it refuses a newer one.

@@ -34,7 +34,7 @@ use crate::place::asked::Asked;
 use crate::place::live::{Standings, newest_record};
 use crate::place::{HostAnswer, Placement};
 use crate::plan::build::Builder;
-use crate::plan::step::Plan;
+use crate::plan::step::{Note, Plan};
 use crate::render::Target;
 
 /// All that a plan is made from.
@@ -71,6 +71,10 @@ pub fn plan(input: Input<'_>) -> Plan {
         .iter()
         .filter(|(_, answer)| **answer == HostAnswer::Answers);
     let mut notes = tell::notes(input);
+    if work.steps.is_empty() {
+        // Nothing is left of it.
+        notes.retain(|note| !matches!(note, Note::Interrupted { .. }));
+    }
     notes.extend(images::notes(input, &work.steps));
     let hosts: Vec<HostName> = answers
         .filter(|(host, _)| observed.hosts.get(*host).and_then(ObservedHost::state).is_some())

@@ -10,7 +10,7 @@ use thin_vec::ThinVec;
 
 use crate::model::container::ContainerState;
 use crate::model::image::Digest;
-use crate::model::journal::{Halted, Memory, PlacedSlot};
+use crate::model::journal::{Halted, JournalEnd, Memory, PlacedSlot};
 use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::op::Op;
 use crate::model::order::JobVersion;
@@ -219,8 +219,19 @@ pub enum Note {
         /// What failed, and how it was left.
         halted: Halted,
     },
-    /// The last apply was cut off; after how many steps, the hosts themselves show.
+    /// The last apply did not come to its end.
     Interrupted {
+        /// Who applied.
+        #[serde(default)]
+        by: String,
+        /// When that was written.
+        #[serde(default)]
+        at: String,
+        /// How it ended; [`JournalEnd::Begun`] is one that was cut off.
+        end: JournalEnd,
+        /// So many steps it did; of one that was cut off, so many at least.
+        #[serde(default)]
+        done: usize,
         /// So many steps it had.
         steps: usize,
     },

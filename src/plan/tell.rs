@@ -6,7 +6,9 @@ use crate::diff::field::Difference;
 use crate::diff::{Diff, ServiceDiff, SlotDiff, Verdict};
 use crate::model::host::ObservedHost;
 use crate::model::image::Digest;
-use crate::model::journal::{EarlierVersion, Halt, Halted, JOURNAL_VERSIONS, JournalEnd, Memory, PlacedSlot};
+use crate::model::journal::{
+    EarlierVersion, Halt, Halted, JOURNAL_VERSIONS, JournalEnd, JournalRecord, Memory, PlacedSlot,
+};
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::platform::Platform;
 use crate::observe::Observed;
@@ -105,6 +107,20 @@ impl From<&Difference> for FieldChange {
     }
 }
 
+/// That an apply did not come to its end.
+fn interrupted(record: &JournalRecord) -> Option<Note> {
+    match record.end {
+        JournalEnd::Begun | JournalEnd::Failed | JournalEnd::Interrupted => Some(Note::Interrupted {
+            by: record.by.clone(),
+            at: record.at.clone(),
+            end: record.end,
+            done: record.done,
+            steps: record.steps,
+        }),
+        JournalEnd::Done | JournalEnd::RolledBack | JournalEnd::Paused | JournalEnd::Waiting => None,
+    }
+}
+
 pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     let Input {
         placement,
@@ -114,9 +130,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         ..
     } = input;
     let mut notes = Vec::new();
-    if let Some(record) = newest_record(observed).filter(|record| record.end == JournalEnd::Begun) {
-        notes.push(Note::Interrupted { steps: record.steps });
-    }
+    notes.extend(newest_record(observed).and_then(interrupted));
     for (host, answer) in &placement.hosts {
         match answer {
             HostAnswer::Answers | HostAnswer::Down => {}

@@ -1,18 +1,18 @@
 //! How an apply ended, in a sentence or as data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::execute::outcome::{Outcome, ServiceEnd, StepEnd};
-use crate::model::name::ServiceName;
+use crate::model::name::{ServiceName, Slot};
 use crate::plan::step::{Note, Plan, StepId};
 use crate::report::json;
 use crate::report::style::{Paint, Style};
 use crate::report::summary::note;
-use crate::report::words::{clean, time};
+use crate::report::words::{clean, count, time};
 
 /// The version of the outcome's format that this cdk writes.
 pub const OUTCOME_VERSION: u32 = 1;
@@ -38,6 +38,8 @@ pub struct OutcomeDocument {
     pub services: BTreeMap<ServiceName, ServiceEnd>,
     /// Whether a signal cut it short.
     pub interrupted: bool,
+    /// How many replicas of each service are not yet as was meant.
+    pub unchanged: BTreeMap<ServiceName, usize>,
     /// What could not be done: hosts that don't answer, replicas that fit nowhere.
     pub left: Vec<String>,
     /// From begin to end, in milliseconds.
@@ -76,6 +78,7 @@ pub fn document(plan: &Plan, outcome: &Outcome) -> OutcomeDocument {
         failed,
         services: outcome.services.clone(),
         interrupted: outcome.interrupted,
+        unchanged: unchanged(plan, outcome),
         left: left(plan),
         took_ms: u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
     }
@@ -94,6 +97,19 @@ fn failed_step(plan: &Plan, id: StepId, error: &str) -> FailedStep {
         host: step.map(|step| step.host.to_string()).unwrap_or_default(),
         error: error.to_owned(),
     }
+}
+
+/// The replicas with a step that was not done, but for the removal of what they replaced.
+fn unchanged(plan: &Plan, outcome: &Outcome) -> BTreeMap<ServiceName, usize> {
+    let cleanup: BTreeSet<&StepId> = plan.rollouts.iter().flat_map(|rollout| &rollout.cleanup).collect();
+    let steps = plan.steps.iter().filter(|step| !cleanup.contains(&step.id));
+    let missed = steps.filter(|step| outcome.steps.get(&step.id) != Some(&StepEnd::Done));
+    let slots: BTreeSet<&Slot> = missed.filter_map(|step| step.slot.as_ref()).collect();
+    let mut all = BTreeMap::new();
+    for slot in slots {
+        *all.entry(slot.service.clone()).or_default() += 1;
+    }
+    all
 }
 
 fn left(plan: &Plan) -> Vec<String> {
@@ -143,6 +159,11 @@ pub fn text(plan: &Plan, outcome: &Outcome, style: Style) -> String {
         out.push_str(" The same command again goes on from there.");
     }
     out.push('\n');
+    if outcome.interrupted && !document.unchanged.is_empty() {
+        let services = document.unchanged.iter();
+        let services = services.map(|(service, number)| format!("{} of {service}", count(*number, "replica")));
+        out.push_str(&format!("  left: {}\n", services.collect::<Vec<_>>().join(", ")));
+    }
     if told.len() > 1 {
         told.iter().for_each(|line| out.push_str(&format!("  {line}\n")));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::journal::{Halt, Halted};
+use crate::model::journal::{Halt, Halted, JournalEnd};
 use crate::model::name::ServiceName;
 use crate::place::asked::Asked;
 use crate::plan::step::{Action, Note, Plan};
@@ -83,11 +83,19 @@ pub fn note(note: &Note) -> String {
         Note::Halted { service, halted } => held(service, halted),
         Note::Unplaced { slot, why } => format!("{slot} fits nowhere: {}", clean(why)),
         Note::Differs { host, what, why } => format!("{what} on {host} is not as git says: {}", clean(why)),
-        Note::Interrupted { steps } => {
-            format!(
-                "the last apply, of {}, was cut off: this plan goes on from there",
-                count(*steps, "step")
-            )
+        Note::Interrupted {
+            by,
+            at,
+            end,
+            done,
+            steps,
+        } => {
+            let whose = match by.is_empty() {
+                true => clean(at),
+                false => format!("{}, {}", clean(by), clean(at)),
+            };
+            let end = interrupted(*end, *done, *steps);
+            format!("the last apply ({whose}) {end}: this plan goes on from what is live")
         }
         Note::NotInForce { key, of, paths: _ } => {
             format!("`{}` is not in force yet{}", clean(key), among(of))
@@ -121,6 +129,17 @@ fn held(service: &ServiceName, halted: &Halted) -> String {
         false => format!(" ({})", clean(why)),
     };
     format!("{what}{why}; change it in git, or try it again with `cdk apply --retry {service}`")
+}
+
+/// How far an apply came that did not come to its end.
+fn interrupted(end: JournalEnd, done: usize, steps: usize) -> String {
+    match (end, done) {
+        (JournalEnd::Begun, 0) => format!("was cut off within its first steps, of {steps}"),
+        (JournalEnd::Begun, done) => format!("was cut off at step {done} of {steps} or soon after"),
+        (JournalEnd::Interrupted, done) => format!("was interrupted at step {done} of {steps}"),
+        (JournalEnd::Failed, done) => format!("failed with {done} of {steps} steps done"),
+        (JournalEnd::Done | JournalEnd::RolledBack | JournalEnd::Paused | JournalEnd::Waiting, _) => "ended".to_owned(),
+    }
 }
 
 /// Whose something is, where it is one's: ` (web, api and 12 more)`.

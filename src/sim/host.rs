@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use crate::host::{Containers, Credentials, Host, HostError, Others};
+use crate::host::{Containers, Credentials, Host, HostError, Lock, Others};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, ContainerState, Health, LiveContainer, Ownership};
 use crate::model::gate::{Gate, Tried};
@@ -19,6 +19,7 @@ use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Bytes;
 use crate::model::volume::{LiveVolume, VolumeSpec};
+use crate::sim::lock::{Latch, SimLock};
 use crate::sim::state::State;
 use crate::sim::world::{Kill, World};
 
@@ -37,6 +38,7 @@ pub struct SimHost {
     refused: RefCell<BTreeMap<String, String>>,
     /// From when on it is silent, by the world's time.
     silent: Cell<Option<Duration>>,
+    lock: Rc<Latch>,
 }
 
 impl SimHost {
@@ -54,6 +56,7 @@ impl SimHost {
             down: RefCell::new(down),
             refused: RefCell::default(),
             silent: Cell::default(),
+            lock: Rc::default(),
         }
     }
 
@@ -87,6 +90,11 @@ impl SimHost {
     /// How many calls it was sent.
     pub fn calls(&self) -> u64 {
         self.calls.get()
+    }
+
+    /// From now on nothing is heard of the lock there, though all else still gets through; or it is again.
+    pub fn lock_is_silent(&self, silent: bool) {
+        self.lock.set_silent(silent);
     }
 
     async fn read<T>(&self, effect: impl FnOnce(&State) -> Result<T, HostError>) -> Result<T, HostError> {
@@ -189,7 +197,7 @@ impl Host for SimHost {
         self.read(|state| {
             let live = state.container(name, &self.world);
             let live = live.ok_or_else(|| HostError::NotFound(format!("No such container: {name}")))?;
-            let behaviour = self.world.behaviour(live.owner.image.as_ref());
+            let behaviour = state.behaviour(&live.name, &self.world);
             let after = behaviour.gate_after.or(behaviour.healthy_after);
             let up = state.uptime(name, &self.world);
             Ok(match after.is_some_and(|after| up.is_none_or(|up| up >= after)) {
@@ -363,6 +371,11 @@ impl Host for SimHost {
             Ok(())
         };
         self.change(format!("remove {path}"), Duration::ZERO, remove).await
+    }
+
+    async fn lock(&self, _: &ClusterName) -> Result<Box<dyn Lock>, HostError> {
+        let open = || Box::new(SimLock::open(&self.lock)) as Box<dyn Lock>;
+        self.read(|_| Ok(open())).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), HostError> {

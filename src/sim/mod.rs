@@ -5,5 +5,6 @@ pub mod pace;
 pub mod world;
 
 mod container;
+mod lock;
 mod network;
 mod state;

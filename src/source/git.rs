@@ -138,6 +138,12 @@ impl Git {
         }
     }
 
+    /// The first line of a commit's message, by its whole id; none where it is not here.
+    pub fn subject(&self, id: &str) -> Option<String> {
+        let commit = self.repository.find_commit(git2::Oid::from_str(id).ok()?).ok()?;
+        commit.summary().ok().flatten().map(str::to_owned)
+    }
+
     fn tag_at(&self, id: git2::Oid) -> Result<Option<String>, SourceError> {
         let tags = self
             .repository

@@ -110,6 +110,11 @@ impl Repository {
         Ok(git.relation(ours, other))
     }
 
+    /// The first line of a commit's message; none where git does not have that commit here.
+    pub fn subject(&self, commit: &str) -> Option<String> {
+        Git::open(&self.root).ok()??.subject(commit)
+    }
+
     fn read_revision(
         &self,
         git: Option<&Git>,

@@ -169,6 +169,9 @@ impl Host for Scripted {
     async fn images(&self, _: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError> {
         Ok(self.images.clone())
     }
+    async fn lock(&self, _: &ClusterName) -> Result<Box<dyn cdk::host::Lock>, HostError> {
+        unreachable!("observe locks nothing")
+    }
     async fn volumes(&self, _: &ClusterName) -> Result<BTreeMap<String, LiveVolume>, HostError> {
         self.volumes.clone()
     }

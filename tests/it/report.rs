@@ -18,6 +18,8 @@ use cdk::report::{mask, plan};
 mod asked;
 #[path = "report/back.rs"]
 mod back;
+#[path = "report/history.rs"]
+mod history;
 #[path = "report/line.rs"]
 mod line;
 #[path = "report/made.rs"]

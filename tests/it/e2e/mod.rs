@@ -13,6 +13,7 @@ mod interrupted;
 mod jenkins;
 mod keys;
 mod lab;
+mod lock;
 mod networks;
 mod offline;
 mod order;

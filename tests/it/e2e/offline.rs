@@ -58,7 +58,12 @@ fn a_saved_plan_is_applied_once_and_then_stale() {
     scene.cdk(&["plan", "--out", &file]).ended(0);
     scene.cdk(&["apply", &file]).ended(0);
     scene.runs("web", 4, &lab::app(1));
-    scene.cdk(&["apply", &file]).ended(8).says("stale");
+    scene
+        .cdk(&["apply", &file])
+        .ended(8)
+        .says("stale")
+        .says("--- the saved plan\n+++ the plan now\n")
+        .says("+No changes.");
     scene.nothing_to_do();
 }
 

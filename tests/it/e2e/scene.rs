@@ -257,8 +257,28 @@ impl Scene {
 
     /// Starts cdk.
     pub fn start(&self, args: &[&str]) -> Running {
+        self.start_with(&[], args)
+    }
+
+    /// Starts cdk; what it says of its progress goes to a file, which can be read meanwhile.
+    pub fn start_writing(&self, file: &str, args: &[&str]) -> Running {
         let mut command = self.command(env!("CARGO_BIN_EXE_cdk"));
-        let command = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let words = std::fs::File::create(file).unwrap();
+        let command = command.args(args).stdout(Stdio::piped()).stderr(words);
+        Running {
+            child: command.spawn().unwrap(),
+            heard: Arc::clone(&self.heard),
+        }
+    }
+
+    /// Starts cdk with these variables in its environment.
+    pub fn start_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Running {
+        let mut command = self.command(env!("CARGO_BIN_EXE_cdk"));
+        let command = command
+            .args(args)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         Running {
             child: command.spawn().unwrap(),
             heard: Arc::clone(&self.heard),
@@ -374,6 +394,18 @@ impl Running {
             .status()
             .unwrap();
         assert!(sent.success());
+    }
+
+    /// The processes that it has begun and that still are.
+    pub fn children(&self) -> usize {
+        let path = format!("/proc/{0}/task/{0}/children", self.child.id());
+        let children = std::fs::read_to_string(path).unwrap_or_default();
+        children.split_whitespace().count()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Waits for its end.

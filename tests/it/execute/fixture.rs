@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cdk::execute::outcome::{Event, Outcome, StepEnd};
 use cdk::execute::stop::Stop;
-use cdk::execute::{Options, execute};
+use cdk::execute::{Lease, Options, execute};
 use cdk::host::Host;
 use cdk::model::container::{ContainerSpec, ContainerState, LiveContainer, Ownership};
 use cdk::model::gate::Gate;
@@ -144,14 +144,22 @@ impl Lab {
     }
 
     pub async fn run_with(&self, plan: &Plan, stop: &Stop, parallel: usize) -> Outcome {
+        self.run_leased(plan, stop, parallel, Box::new(|_| Ok(()))).await
+    }
+
+    /// Does a plan where something may begin on a host only while `lease` says so.
+    pub async fn run_leased(&self, plan: &Plan, stop: &Stop, parallel: usize, lease: Lease) -> Outcome {
         let as_host = |(name, sim): (&HostName, &Rc<SimHost>)| (name.clone(), Rc::clone(sim) as Rc<dyn Host>);
         let hosts = self.hosts.iter().map(as_host).collect();
         let options = Options {
             parallel,
             variables: BTreeMap::new(),
             by: "ann@desk".to_owned(),
+            run: "one".to_owned(),
+            build: None,
             secrets: Default::default(),
             at: Box::new(|| "2026-01-02T03:04:05Z".to_owned()),
+            lease,
         };
         let begin = Instant::now();
         let mut events = |event| self.events.borrow_mut().push((begin.elapsed(), event));

@@ -189,3 +189,31 @@ async fn after_a_signal_a_pull_in_hand_ends_and_what_waits_for_it_is_skipped() {
     assert_eq!((outcome.done(), outcome.took), (3, secs(3)));
     assert!(outcome.interrupted && !outcome.failed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn killed_the_journal_says_how_far_it_came_two_seconds_before_at_the_latest() {
+    let (lab, maker) = three(Order::StopFirst);
+    let stop = Stop::never();
+    let after = secs(9);
+    let killed = tokio::time::timeout(after, lab.run(&maker.plan, &stop)).await.is_err();
+    assert!(killed, "it had ended by then");
+    let record = lab.journal("h1");
+    let done_by = |end| {
+        let events = lab.events.borrow();
+        events
+            .iter()
+            .filter(|(at, event)| *at <= end && matches!(event, Event::Done(..)))
+            .count()
+    };
+    assert_eq!(record.end, JournalEnd::Begun);
+    let (least, most) = (done_by(after - secs(2)), done_by(after));
+    assert!(least > 0 && least < maker.plan.steps.len());
+    assert!(
+        (least..=most).contains(&record.done),
+        "{least} to {most}: {}",
+        record.done
+    );
+    // One host is told; the others know that it began.
+    let others = ["h2", "h3"].map(|name| lab.journal(name).done);
+    assert_eq!(others, [0, 0]);
+}

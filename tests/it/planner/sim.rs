@@ -79,6 +79,7 @@ fn journal(observed: &mut Observed, plan: &Plan, end: JournalEnd, done: &BTreeSe
                 memory: plan.memory.clone(),
                 jobs: jobs.clone(),
                 depends_on: plan.depends_on.clone(),
+                account: Default::default(),
             });
         }
     }

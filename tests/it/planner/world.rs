@@ -279,7 +279,7 @@ pub fn texts(plan: &Plan) -> Vec<String> {
         Note::Differs { host, what, why } => format!("{what} on {host} differs: {why}"),
         Note::Halted { service, halted } => format!("{service} {:?}", halted.how),
         Note::Waits { service, why } => format!("{service} {why}"),
-        Note::Interrupted { steps } => format!("interrupted, {steps} steps"),
+        Note::Interrupted { end, done, steps, .. } => format!("{end} at {done} of {steps} steps"),
         Note::NotInForce { paths, .. } => format!("not in force: {}", paths.join(", ")),
         Note::Text(text) => text.clone(),
         Note::Refused(guard) => format!("refused: {}", guard.why),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cdk::execute::outcome::{Outcome, StepEnd};
 use cdk::model::container::Ownership;
-use cdk::model::journal::Memory;
+use cdk::model::journal::{JournalEnd, Memory};
 use cdk::model::name::{HostName, Slot};
 use cdk::model::op::{ContainerOp, GateOp, ImageOp, Op};
 use cdk::model::revision::Revision;
@@ -245,7 +245,13 @@ pub fn everything() -> Plan {
                 service: "proxy".parse().unwrap(),
                 why: "waits for load.1: 4 hosts are full".to_owned(),
             },
-            Note::Interrupted { steps: 12 },
+            Note::Interrupted {
+                by: "ci@build".to_owned(),
+                at: "2026-01-02T03:04:05Z".to_owned(),
+                end: JournalEnd::Begun,
+                done: 7,
+                steps: 12,
+            },
             Note::NotInForce {
                 key: "deploy.autoscale".to_owned(),
                 of: ["api", "cache", "mail", "web"].map(str::to_owned).into(),

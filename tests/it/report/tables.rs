@@ -166,6 +166,7 @@ fn observed() -> Observed {
         memory: Memory::default(),
         jobs: BTreeMap::new(),
         depends_on: BTreeMap::new(),
+        account: Default::default(),
     };
     let mut retired = container("shop.web.1.old", "");
     retired.state = ContainerState::Exited { code: 137 };

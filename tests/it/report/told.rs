@@ -114,7 +114,9 @@ fn outcomes_in_a_sentence() {
         ),
         (
             ended([StepEnd::Done, StepEnd::Skipped, StepEnd::Skipped], true),
-            format!("Interrupted: 1 of 3 steps, 2 not begun in 1 min 12 s. {again}\n"),
+            format!(
+                "Interrupted: 1 of 3 steps, 2 not begun in 1 min 12 s. {again}\n  left: 1 replica of cache, 1 replica of web\n"
+            ),
         ),
     ];
     for (outcome, wanted) in cases {
@@ -188,6 +190,7 @@ fn status_tells_health_and_git_apart() {
         memory: Memory::default(),
         jobs: BTreeMap::new(),
         depends_on: BTreeMap::new(),
+        account: Default::default(),
     };
     let mut state = HostState {
         containers: vec![

@@ -201,6 +201,7 @@ fn record(case: &mut Case, placement: &Placement) -> JournalRecord {
         memory: placement.memory.clone(),
         jobs,
         depends_on: BTreeMap::new(),
+        account: Default::default(),
     }
 }
 
