@@ -50,6 +50,7 @@ complete -c cdk -n "__fish_cdk_needs_command" -f -a "observe" -d 'What is live n
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "plan" -d 'What apply would do, and why'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "apply" -d 'Plan, ask, then do it'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "rollback" -d 'Go back to the last version that ended well, or to another one'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "rehearse" -d 'Play an apply on simulated hosts and a virtual clock: how long it takes, what a failure would do'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "scale" -d 'Change how many replicas services have, in the YAML, and show the plan'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "bump" -d 'Change the images of services, in the YAML, and show the plan'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "drain" -d 'Let replicas go off hosts (`state: drain` in the YAML), and show the plan'
@@ -219,6 +220,7 @@ complete -c cdk -n "__fish_cdk_using_subcommand apply" -s h -l help -d 'Print he
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -l to -d 'Go back to this git revision, not to the last one that ended well' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -l live -d 'Only show the plan, against this saved observation' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -l forget -d 'Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rollback" -l lock-timeout -d 'Wait so long for another run to end, which has the cluster\'s lock' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -l host -d 'Only this host; may be given several times' -r
@@ -236,6 +238,29 @@ complete -c cdk -n "__fish_cdk_using_subcommand rollback" -s v -l verbose -d 'Te
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l fail -d 'From then on the new container of this replica exits as soon as it runs: web.3@8s' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l kill -d 'From then on this host says nothing, and what stands there serves no longer: bj-02@12s' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l slow -d 'These replicas take so long to become healthy, runs of jobs to end: \'web.*=30s\'' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l picture -d 'Write a picture of it here, time against replicas, as SVG' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l live -d 'Begin as in this saved observation, not as the hosts are' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l rev -d 'Take the repository as it was at this git revision' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l forget -d 'Give up this host, which hosts.yaml has no more: what it holds is made elsewhere, and it is not asked again' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l failover -d 'Place replicas elsewhere whose hosts do not answer; those that write to their host stay'
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand scale" -l live -d 'Plan against this saved observation, not against the hosts' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand scale" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand scale" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r

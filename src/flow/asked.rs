@@ -13,7 +13,7 @@ use crate::place::asked::Asked;
 use crate::place::live::{Standing, Standings, newest_record};
 use crate::place::place;
 use crate::place::reason::Reason;
-use crate::plan::step::{Guard, GuardKind};
+use crate::plan::guard::{Guard, GuardKind};
 use crate::render::render;
 use crate::resolve::desired::Desired;
 

@@ -11,7 +11,8 @@ use crate::model::name::HostName;
 use crate::model::op::{ImageOp, Op};
 use crate::model::unit::Bytes;
 use crate::observe::Observed;
-use crate::plan::step::{Guard, GuardKind, Note, Plan};
+use crate::plan::guard::{Guard, GuardKind};
+use crate::plan::step::{Note, Plan};
 use crate::report::words::size;
 
 /// With less than this an engine comes to grief whatever the image.

@@ -11,7 +11,8 @@ use crate::model::name::{ClusterName, ServiceName, Slot};
 use crate::model::op::{ImageOp, Op};
 use crate::model::revision::Relation;
 use crate::observe::Observed;
-use crate::plan::step::{Action, Guard, GuardKind, Note, Plan, ServiceChange};
+use crate::plan::guard::{Guard, GuardKind};
+use crate::plan::step::{Action, Note, Plan, ServiceChange};
 use crate::resolve::desired::Desired;
 
 /// What the caller said may be done.

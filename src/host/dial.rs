@@ -28,7 +28,7 @@ pub enum Stream {
         /// The session's.
         pipes: Join<ChildStdout, ChildStdin>,
         /// It ends with the stream.
-        _child: Child<Arc<Mux>>,
+        _child: Box<Child<Arc<Mux>>>,
     },
 }
 
@@ -68,7 +68,7 @@ async fn remote(session: &Session, to: SocketAddr) -> Result<Stream, NoStream> {
     if output.read_exact(&mut first).await.is_ok() && first == STANDS {
         return Ok(Stream::Remote {
             pipes: join(output, input),
-            _child: child,
+            _child: Box::new(child),
         });
     }
     drop(input);

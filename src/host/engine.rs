@@ -8,8 +8,7 @@ use bollard::Docker;
 use bollard::models::{ContainerCreateBody, ContainerSummary};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
-    LogsOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StartContainerOptions,
-    StopContainerOptions,
+    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StartContainerOptions, StopContainerOptions,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Mutex;
@@ -21,7 +20,7 @@ use crate::host::ssh::Session;
 use crate::host::transport::Transport;
 use crate::host::{
     Containers, Credentials, Host, HostError, Lock, Others, Stored, configs, disk, files, foreign, gate, images, lock,
-    networks,
+    logs, networks,
 };
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
@@ -42,9 +41,6 @@ const AFTER_GRACE: Duration = Duration::from_secs(15);
 
 /// An engine's own grace, where a container has none.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
-
-/// How much of a log is kept, in bytes: its lines may be of any length.
-const LOG_BYTES: usize = 64 * 1024;
 
 /// A host, by its engine's API.
 pub struct Engine {
@@ -170,29 +166,7 @@ impl Host for Engine {
     }
 
     async fn logs(&self, name: &str, lines: usize) -> Result<Vec<String>, HostError> {
-        let options = LogsOptionsBuilder::new()
-            .stdout(true)
-            .stderr(true)
-            .tail(&lines.to_string())
-            .build();
-        let mut chunks = self.docker().logs(name, Some(options));
-        let read = async {
-            let mut text = Vec::new();
-            while let Some(chunk) = chunks.next().await {
-                text.extend_from_slice(chunk?.as_ref());
-                if text.len() > LOG_BYTES {
-                    text.drain(..text.len() - LOG_BYTES);
-                }
-            }
-            Ok(text)
-        };
-        let text = within(&format!("logs {name}"), SMALL, read).await?;
-        let text = String::from_utf8_lossy(&text);
-        let all: Vec<String> = text
-            .lines()
-            .map(|line| line.trim_end_matches('\r').to_owned())
-            .collect();
-        Ok(all[all.len().saturating_sub(lines)..].to_vec())
+        logs::last(self.docker(), name, lines).await
     }
 
     async fn probe(&self, name: &str, what: &Gate) -> Result<Tried, HostError> {

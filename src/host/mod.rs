@@ -12,6 +12,7 @@ mod foreign;
 mod gate;
 mod images;
 mod lock;
+mod logs;
 mod networks;
 mod relay;
 mod run;

@@ -17,11 +17,12 @@ use crate::place::reason::Reason;
 use crate::place::{Denial, HostAnswer, Placement};
 use crate::plan::Input;
 use crate::plan::depends::unchecked;
+use crate::plan::guard::{Guard, GuardKind};
 use crate::plan::how::how;
 use crate::plan::inert::without_effect;
 use crate::plan::network;
 use crate::plan::rollout::Rollout;
-use crate::plan::step::{Action, FieldChange, Guard, GuardKind, Note, ServiceChange, SlotChange};
+use crate::plan::step::{Action, FieldChange, Note, ServiceChange, SlotChange};
 use crate::render::Target;
 
 pub(super) fn services(diff: &Diff<'_>, target: &Target, rollouts: &[Rollout]) -> Vec<ServiceChange> {

@@ -9,8 +9,9 @@ use cdk::model::host::ObservedHost;
 use cdk::model::name::Slot;
 use cdk::observe::Observed;
 use cdk::place::asked::{Asked, MoveTo};
+use cdk::plan::guard::GuardKind;
 use cdk::plan::lint::lint;
-use cdk::plan::step::{GuardKind, Plan};
+use cdk::plan::step::Plan;
 use cdk::resolve::desired::{Availability, Desired, Mode, Service};
 
 use super::sim::apply;

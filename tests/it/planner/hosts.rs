@@ -4,7 +4,8 @@ use cdk::model::host::ObservedHost;
 use cdk::model::name::HostName;
 use cdk::observe::Observed;
 use cdk::place::gone_endpoints;
-use cdk::plan::step::{Action, Guard, GuardKind, Plan};
+use cdk::plan::guard::{Guard, GuardKind};
+use cdk::plan::step::{Action, Plan};
 use cdk::resolve::desired::{Availability, Desired, Mode, Service};
 
 use super::scenarios::{go, hosts_of, live};
