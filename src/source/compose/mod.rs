@@ -284,13 +284,27 @@ impl Work<'_> {
     }
 }
 
-/// A text as it is to be written in the place of another: quotes around what a brace would begin.
+/// A text as it is to be written in the place of another: quotes around what a brace would begin. An anchor or a tag stays before it.
 fn quoted(new: String, written: &str, flow: bool) -> String {
-    let is_plain = !written.starts_with(['"', '\'', '|', '>']);
-    if is_plain && (flow || new.starts_with('{')) {
-        return format!("\"{}\"", new.replace('\\', "\\\\").replace('"', "\\\""));
+    let begin = after_properties(&new);
+    let is_plain = !written[after_properties(written)..].starts_with(['"', '\'', '|', '>']);
+    let (properties, text) = new.split_at(begin);
+    if is_plain && (flow || text.starts_with('{')) {
+        return format!("{properties}\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
     }
     new
+}
+
+/// Where a node's text begins, behind its anchor and its tag.
+fn after_properties(text: &str) -> usize {
+    let mut rest = text;
+    while rest.starts_with(['&', '!']) {
+        let Some(end) = rest.find(char::is_whitespace) else {
+            break;
+        };
+        rest = rest[end..].trim_start();
+    }
+    text.len() - rest.len()
 }
 
 /// A relative path without `.` and `..`; none where it leads out, or is not relative.
@@ -309,4 +323,22 @@ fn inside(path: &str) -> Option<PathBuf> {
         }
     }
     Some(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn what_a_brace_would_begin_is_quoted_behind_its_anchor() {
+        let quoted = |new: &str, written: &str| quoted(new.to_owned(), written, false);
+        assert_eq!(quoted("{{ vars.a }}", "$a"), "\"{{ vars.a }}\"");
+        assert_eq!(quoted("&b {{ vars.a }}:-", "&b $a:-"), "&b \"{{ vars.a }}:-\"");
+        assert_eq!(
+            quoted("!!str &b {{ vars.a }}", "!!str &b $a"),
+            "!!str &b \"{{ vars.a }}\""
+        );
+        assert_eq!(quoted("&b \"{{ vars.a }}\"", "&b \"$a\""), "&b \"{{ vars.a }}\"");
+        assert_eq!(quoted("x {{ vars.a }}", "x $a"), "x {{ vars.a }}");
+    }
 }

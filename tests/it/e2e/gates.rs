@@ -46,7 +46,7 @@ fn an_http_gate_lets_pass_what_answers_and_tells_the_status_of_what_does_not() {
     let before: Vec<String> = scene.containers().into_iter().map(|one| one.id).collect();
     scene
         .cdk(&["apply", "--yes"])
-        .ended(4)
+        .ended(9)
         .says("is not past its gate within 8s: GET /healthz on port 8080 answered 503, and 200 is wanted")
         .says("| 1 listens on port 8080");
     let after: Vec<String> = scene.containers().into_iter().map(|one| one.id).collect();
@@ -65,7 +65,7 @@ fn a_tcp_gate_waits_until_somebody_listens() {
     scene.commit("never listens");
     scene
         .cdk(&["apply", "--yes"])
-        .ended(4)
+        .ended(9)
         .says("port 8080: connection refused");
     scene.runs("web", 2, &lab::app(1));
 }
@@ -81,10 +81,10 @@ fn an_exec_gate_runs_in_the_container_and_tells_its_end() {
         "APP_HEALTHY_AFTER: never",
     );
     scene.commit("never well");
-    scene.cdk(&["apply", "--yes"]).ended(4).says("/app ended with code 1");
+    scene.cdk(&["apply", "--yes"]).ended(9).says("/app ended with code 1");
     scene.edit("services/web.yaml", "[/app, --health]", "[/missing]");
     scene.commit("no such program");
-    scene.cdk(&["apply", "--yes"]).ended(4).says("/missing");
+    scene.cdk(&["apply", "--yes"]).ended(9).says("/missing");
     scene.runs("web", 2, &lab::app(1));
 }
 
