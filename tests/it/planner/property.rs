@@ -602,11 +602,15 @@ proptest! {
             of_slot.map(|(host, one)| (host.clone(), one.name.clone(), one.id.clone())).collect()
         };
         let before = runs(&observed);
+        let stood: BTreeSet<String> = containers(&observed).map(|(_, one)| one.id.clone()).collect();
         // Numbers are a valid order: everything up to one step of a unit is done, then that unit is taken back.
         apply(&mut observed, &plan, usize::try_from(limit.0).unwrap() + 1, |_| 0).map_err(TestCaseError::fail)?;
         let done: Vec<_> = unit.steps.iter().copied().filter(|id| *id <= limit).collect();
         undo(&mut observed, &plan, &done);
-        prop_assert_eq!(before, runs(&observed), "after {} of {:#?}", limit, super::world::steps(&plan));
+        let after = runs(&observed);
+        // What stood still by an apply that was cut off is started: git wants it to run.
+        let begun = before.is_empty() && after.len() == 1 && after.iter().all(|(_, _, id)| stood.contains(id));
+        prop_assert!(before == after || begun, "{before:?} {after:?} after {limit} of {:#?}", super::world::steps(&plan));
         finish(&second, &mut observed)?;
         assert_settled(&second, &observed, "after it was taken back")?;
     }
