@@ -111,7 +111,7 @@ pub fn status(observed: &Observed, plan: &Plan) -> Status {
         cluster: plan.cluster.to_string(),
         revision: plan.revision.to_string(),
         healthy: unwell.is_empty() && unreachable.is_empty() && !missing && !waits,
-        as_git: plan.is_empty() && !differs,
+        as_git: plan.is_empty() && !differs && !plan.is_waiting(),
         wanted,
         well: well.len() + forgotten,
         hosts: observed.hosts.len(),

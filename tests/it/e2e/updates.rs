@@ -193,6 +193,7 @@ fn check(scene: &Scene, case: &Case) {
             assert_eq!((runs(scene), ids(scene)), (each(1), before), "{told}");
             // The same again leaves it alone, and says so.
             scene.cdk(&["apply", "--yes"]).ended(9).says("held").says("--retry web");
+            scene.cdk(&["status"]).ended(2).says("not as git says").says("held");
             assert_eq!(runs(scene), each(1), "{told}");
         }
         (true, "pause", _) => {

@@ -7,9 +7,10 @@ use cdk::cli::exit::{self, ExitCode};
 use cdk::execute::outcome::{Event, StepEnd};
 use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::host::{HostState, ObservedHost};
-use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, Memory, PlacedSlot};
+use cdk::model::journal::{Halt, Halted, JOURNAL_VERSION, JournalEnd, JournalRecord, Memory, PlacedSlot};
+use cdk::model::order::JobVersion;
 use cdk::observe::Observed;
-use cdk::plan::step::{Action, Plan, StepId};
+use cdk::plan::step::{Action, Note, Plan, StepId};
 use cdk::report::progress::{Detail, Lines, Reporter};
 use cdk::report::{outcome, status};
 
@@ -211,6 +212,20 @@ fn status_tells_health_and_git_apart() {
     };
     let well = status::status(&seen(&state), &plan);
     assert_eq!(exit::of_status(&well), ExitCode::Done);
+    // What is held is not as git says, though there is nothing to apply.
+    let mut held = plan.clone();
+    held.notes.push(Note::Halted {
+        service: "web".parse().unwrap(),
+        halted: Halted {
+            version: JobVersion("two".into()),
+            how: Halt::RolledBack,
+            revision: None,
+            why: String::new(),
+        },
+    });
+    let held = status::status(&seen(&state), &held);
+    assert_eq!(exit::of_status(&held), ExitCode::Changes);
+    assert!(held.healthy);
     let wanted = "cluster shop · 3f2a1c9 main \"web 1.5.0\" · healthy, and as git says\n\n\
                   git         nothing to apply\n\
                   hosts       1 of 1 answer\n\
