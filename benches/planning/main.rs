@@ -230,7 +230,7 @@ fn one(desired: &Desired, observed: &Observed) -> Result<One, String> {
     done(2);
     let difference = diff(&target, &placement, observed, &standing);
     done(3);
-    let versions = versions(desired, observed, difference.changed());
+    let versions = versions(desired, observed, difference.updated());
     let plan = plan(Input {
         versions: &versions,
         rollback: desired.cluster.rollback,

@@ -24,7 +24,7 @@ pub(super) fn cut(diff: &mut Diff<'_>, target: &Target) {
         let changed = one
             .slots
             .iter()
-            .filter(|slot| is_changed(&slot.verdict))
+            .filter(|slot| slot.verdict.is_update())
             .map(|slot| slot.slot.clone());
         let first = usize::try_from(first).unwrap_or(usize::MAX).saturating_sub(there);
         let rest: BTreeSet<Slot> = changed.skip(first).collect();
@@ -60,20 +60,22 @@ fn is_new(verdict: &Verdict<'_>) -> bool {
     }
 }
 
-/// Whether a replica becomes of that version.
-fn is_changed(verdict: &Verdict<'_>) -> bool {
-    match verdict {
-        Verdict::Replace { .. } | Verdict::Update { .. } => true,
-        Verdict::Keep
-        | Verdict::Create { .. }
-        | Verdict::Start { .. }
-        | Verdict::Move { .. }
-        | Verdict::Run { .. }
-        | Verdict::Restore { .. }
-        | Verdict::Remove { .. }
-        | Verdict::Doubled
-        | Verdict::Unknown
-        | Verdict::Unplaced
-        | Verdict::Waits { .. } => false,
+impl Verdict<'_> {
+    /// Whether a replica that stands becomes another than it was: then its version may be at fault where it fails.
+    pub fn is_update(&self) -> bool {
+        match self {
+            Self::Replace { .. } | Self::Update { .. } => true,
+            Self::Keep
+            | Self::Create { .. }
+            | Self::Start { .. }
+            | Self::Move { .. }
+            | Self::Run { .. }
+            | Self::Restore { .. }
+            | Self::Remove { .. }
+            | Self::Doubled
+            | Self::Unknown
+            | Self::Unplaced
+            | Self::Waits { .. } => false,
+        }
     }
 }

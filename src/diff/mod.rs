@@ -177,10 +177,10 @@ pub struct Diff<'a> {
 }
 
 impl Diff<'_> {
-    /// The services on which something differs.
-    pub fn changed(&self) -> impl Iterator<Item = &ServiceName> {
-        let differs = |service: &ServiceDiff<'_>| service.slots.iter().any(|slot| slot.verdict != Verdict::Keep);
-        let services = self.services.iter().filter(move |(_, service)| differs(service));
+    /// The services of which a replica that stands becomes another than it was: only their versions can fail.
+    pub fn updated(&self) -> impl Iterator<Item = &ServiceName> {
+        let is_updated = |service: &ServiceDiff<'_>| service.slots.iter().any(|slot| slot.verdict.is_update());
+        let services = self.services.iter().filter(move |(_, service)| is_updated(service));
         services.map(|(name, _)| name)
     }
 

@@ -100,7 +100,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         observed: &observed,
     };
     let impossible = narrow(settings, base.as_ref(), &mut difference, grounds, &standing);
-    let versions = versions(&desired, &observed, difference.changed());
+    let versions = versions(&desired, &observed, difference.updated());
     let mut plan = plan(Input {
         target: &target,
         versions: &versions,

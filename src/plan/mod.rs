@@ -43,7 +43,7 @@ use crate::render::Target;
 pub struct Input<'a> {
     /// What is wanted, host by host.
     pub target: &'a Target,
-    /// The versions of the services on which something differs.
+    /// The versions of the services that are updated.
     pub versions: &'a BTreeMap<ServiceName, JobVersion>,
     /// What a service that is taken back takes along.
     pub rollback: RollbackScope,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diff::{SlotDiff, Verdict};
+use crate::diff::SlotDiff;
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::policy::{FailureAction, RollbackScope};
 use crate::model::text::SharedText;
@@ -101,7 +101,7 @@ impl Builder<'_> {
     /// What a service's replicas that fail lead to.
     fn on_failure(&self, service: &ServiceName, slots: &[&SlotDiff<'_>]) -> Option<OnFailure> {
         let policy = self.policy(service).filter(|_| self.job(service).is_none())?;
-        let updates = slots.iter().any(|slot| is_updated(&slot.verdict));
+        let updates = slots.iter().any(|slot| slot.verdict.is_update());
         Some(OnFailure {
             strategy: policy.strategy,
             action: policy.failure_action,
@@ -124,7 +124,7 @@ impl Builder<'_> {
             let goes_back = self
                 .policy(name)
                 .is_some_and(|policy| policy.failure_action == FailureAction::Rollback);
-            goes_back && self.job(name).is_none() && slots.into_iter().any(|slot| is_updated(&slot.verdict))
+            goes_back && self.job(name).is_none() && slots.into_iter().any(|slot| slot.verdict.is_update())
         };
         match self.input.rollback {
             RollbackScope::Service => rolls(service),
@@ -135,23 +135,5 @@ impl Builder<'_> {
     /// The zone of a host, as a replica's service sees it.
     pub(super) fn zone(&self, slot: &Slot, host: &HostName) -> Option<SharedText> {
         self.service(&slot.service)?.target.zones.get(host).cloned()
-    }
-}
-
-/// Whether a replica that stands becomes another than it was: then its version may be at fault where it fails.
-fn is_updated(verdict: &Verdict<'_>) -> bool {
-    match verdict {
-        Verdict::Replace { .. } | Verdict::Update { .. } => true,
-        Verdict::Keep
-        | Verdict::Create { .. }
-        | Verdict::Start { .. }
-        | Verdict::Move { .. }
-        | Verdict::Run { .. }
-        | Verdict::Restore { .. }
-        | Verdict::Remove { .. }
-        | Verdict::Doubled
-        | Verdict::Unknown
-        | Verdict::Unplaced
-        | Verdict::Waits { .. } => false,
     }
 }

@@ -228,7 +228,7 @@ pub fn planned_as(desired: &Desired, observed: &Observed, asked: &Asked) -> Plan
     let diff = diff(&target, &placement, observed, &standing);
     plan(Input {
         target: &target,
-        versions: &versions(desired, observed, diff.changed()),
+        versions: &versions(desired, observed, diff.updated()),
         rollback: desired.cluster.rollback,
         placement: &placement,
         observed,
