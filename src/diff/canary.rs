@@ -17,7 +17,7 @@ pub(super) fn cut(diff: &mut Diff<'_>, target: &Target) {
         let Some(one) = diff.services.get_mut(name) else {
             continue;
         };
-        if target.halted.contains_key(name) || target.aborted.contains_key(name) {
+        if target.has_stopped(name) {
             continue;
         }
         let there = one.slots.iter().filter(|slot| is_new(&slot.verdict)).count();

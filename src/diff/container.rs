@@ -113,17 +113,17 @@ impl<'t, 'a> Judge<'t, 'a> {
             | ContainerState::Exited { .. } => true,
             ContainerState::Paused | ContainerState::Dead => false,
         };
-        let retired = retired_name(&self.target.cluster, case.slot);
         let as_wanted = |one: &Standing<'a>| {
+            let retired = retired_name(&self.target.cluster, case.slot);
             // One that started beside it has other ports, all of them as good.
-            let moved = case.assignment.spare.is_some() && self.starts_first();
+            let moved = case.assignment.spare.is_some() && self.service.starts_first();
             let spec = match one.ports.filter(|_| moved) {
                 Some(ports) => Cow::Owned(case.spec.with_ports(&ports.iter().cloned().collect::<Vec<_>>())),
                 None => Cow::Borrowed(&**case.spec),
             };
             one.name == retired && self.compared(&spec, one).list.is_empty()
         };
-        let before = match changes.list.is_empty() || !here.in_place {
+        let before = match changes.list.is_empty() || !here.in_place || others.is_empty() {
             true => None,
             false => others.iter().position(as_wanted),
         };
@@ -177,18 +177,13 @@ impl<'t, 'a> Judge<'t, 'a> {
         let verdict = Verdict::Restore {
             old: Box::new(others.remove(at)),
             new: Some(Box::new(here)),
-            beside: self.starts_first(),
+            beside: self.service.starts_first(),
         };
         let why = "what it was before still stands";
         let mut own = entry(case.slot, &case.assignment.host, verdict, why.into());
         own.fields = changes.list.into();
         own.extras = others;
         own
-    }
-
-    /// Whether a new replica starts while the old one runs.
-    fn starts_first(&self) -> bool {
-        self.service.policy.starts_first() && !self.service.stateful
     }
 
     fn replaced(
@@ -207,14 +202,14 @@ impl<'t, 'a> Judge<'t, 'a> {
         // What was before an update that did not end well is kept until the new one has proved itself. Where that starts beside what
         // runs, this is what is kept.
         let mut all: Vec<Standing<'a>> = others;
-        if (here.is_well() && self.starts_first()) || all.is_empty() {
+        if (here.is_well() && self.service.starts_first()) || all.is_empty() {
             all.insert(0, here);
         } else {
             all.push(here);
         }
         let dead = |one: &Standing<'_>| one.container.state == ContainerState::Dead;
         let old = all.iter().position(|one| !dead(one)).map(|at| all.remove(at));
-        let beside = self.starts_first();
+        let beside = self.service.starts_first();
         let mut spec = Arc::clone(case.spec);
         if let Some(old) = old.as_ref().filter(|old| beside && old.is_live())
             && let Some((protocol, port)) = clash(&spec, old, case.assignment)

@@ -9,7 +9,7 @@ use crate::model::journal::Halted;
 use crate::model::name::{ClusterName, ServiceName, retired_name};
 use crate::model::text::SharedText;
 use crate::place::live::{Standing, Standings};
-use crate::render::Target;
+use crate::render::{ServiceTarget, Target};
 
 /// Takes out what would be done to these services. What is as git says already stays so, and is no longer told.
 pub(super) fn leave(diff: &mut Diff<'_>, halted: &BTreeMap<ServiceName, Halted>) {
@@ -34,10 +34,7 @@ pub(super) fn abort<'a>(diff: &mut Diff<'a>, target: &Target, standing: &Standin
         let Some(service) = diff.services.get_mut(name) else {
             continue;
         };
-        let beside = target
-            .services
-            .get(name)
-            .is_some_and(|service| service.policy.starts_first() && !service.stateful);
+        let beside = target.services.get(name).is_some_and(ServiceTarget::starts_first);
         service.fields.clear();
         hold_back(&mut service.slots, "nothing of it was before its update");
         service.slots.retain(|slot| slot.verdict != Verdict::Doubled);

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::execute::board::Cause;
 use crate::execute::op::with_logs;
 use crate::execute::outcome::{Event, ServiceEnd};
-use crate::execute::rollout::Rolling;
+use crate::execute::rollout::{Rolling, workers};
 use crate::execute::run::{Failure, Run};
 use crate::execute::stop::{Flag, Urgency};
 use crate::execute::undo::{Restored, Undone};
@@ -153,13 +153,9 @@ impl<'a> Run<'a> {
         let policy = rollout.on_failure.as_ref().map(|OnFailure { rollback, .. }| *rollback);
         let policy = policy.unwrap_or_default();
         let units = rolling.well.borrow().clone();
-        let workers = match usize::try_from(policy.parallelism) {
-            Ok(0) | Err(_) => units.len(),
-            Ok(workers) => workers,
-        };
         let returning = Returning {
             policy,
-            workers: Semaphore::new(workers.min(Semaphore::MAX_PERMITS)),
+            workers: workers(policy.parallelism, units.len()),
             all: units.len() + rollout.stops.len(),
             pending: RefCell::new(units),
             failures: Cell::new(0),

@@ -52,13 +52,9 @@ enum Broken {
 
 impl<'a> Rolling<'a> {
     pub(super) fn new(rollout: &'a Rollout) -> Self {
-        let workers = match usize::try_from(rollout.parallelism) {
-            Ok(0) | Err(_) => rollout.units.len(),
-            Ok(workers) => workers,
-        };
         Self {
             rollout,
-            workers: Semaphore::new(workers.min(Semaphore::MAX_PERMITS)),
+            workers: workers(rollout.parallelism, rollout.units.len()),
             pending: RefCell::new(rollout.units.iter().collect()),
             in_work: RefCell::default(),
             halted: Flag::new(),
@@ -193,12 +189,14 @@ impl<'a> Run<'a> {
             2 * u8::from(in_work.iter().any(same_host)) + u8::from(in_work.iter().any(same_zone))
         };
         let mut best = None;
-        for (at, unit) in pending.iter().enumerate() {
+        // Where all begin at once, or nobody is at work, there is nothing to choose.
+        let chooses = !in_work.is_empty() && rolling.workers.available_permits() < pending.len();
+        for (at, unit) in pending.iter().enumerate().take_while(|_| chooses) {
             let crowded = crowded(unit);
-            if best.is_none_or(|(least, _)| crowded < least) && (in_work.is_empty() || self.is_free(unit)) {
+            if best.is_none_or(|(least, _)| crowded < least) && self.is_free(unit) {
                 best = Some((crowded, at));
             }
-            if in_work.is_empty() || best.is_some_and(|(least, _)| least == 0) {
+            if best.is_some_and(|(least, _)| least == 0) {
                 break;
             }
         }
@@ -292,11 +290,8 @@ impl<'a> Run<'a> {
         // What comes after a step of its own replica says nothing to the others.
         let mut needed = steps.flat_map(|step| step.after.iter().map(move |id| (id, step.slot.as_ref())));
         needed.any(|(id, slot)| {
-            let own = self
-                .plan
-                .step(*id)
-                .is_some_and(|before| before.slot.as_ref() == slot && slot.is_some());
-            !own && self.board.verdict(*id) == Some(Verdict::Not(Cause::Replica))
+            let is_own = || self.plan.step(*id).is_some_and(|before| before.slot.as_ref() == slot);
+            self.board.verdict(*id) == Some(Verdict::Not(Cause::Replica)) && (slot.is_none() || !is_own())
         })
     }
 
@@ -359,6 +354,15 @@ impl<'a> Run<'a> {
             self.skip(*id, cause);
         }
     }
+}
+
+/// One permit for each worker; `parallelism` 0 is one for each unit.
+pub(super) fn workers(parallelism: u32, units: usize) -> Semaphore {
+    let workers = match usize::try_from(parallelism) {
+        Ok(0) | Err(_) => units,
+        Ok(workers) => workers,
+    };
+    Semaphore::new(workers.min(Semaphore::MAX_PERMITS))
 }
 
 /// What a step that came to nothing means to its unit.

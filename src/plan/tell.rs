@@ -27,9 +27,7 @@ use crate::render::Target;
 
 pub(super) fn services(diff: &Diff<'_>, target: &Target, rollouts: &[Rollout]) -> Vec<ServiceChange> {
     let rollouts: BTreeMap<&ServiceName, &Rollout> = rollouts.iter().map(|one| (&one.service, one)).collect();
-    let stopped = |name: &ServiceName| {
-        target.halted.contains_key(name) || target.aborted.contains_key(name) || diff.canaries.contains(name)
-    };
+    let stopped = |name: &ServiceName| waits_for_a_person(name, target, diff);
     let one = |(name, service): (&ServiceName, &ServiceDiff<'_>)| {
         let rolls = service.slots.iter().any(|slot| is_rolled(&slot.verdict));
         ServiceChange {
@@ -62,6 +60,11 @@ pub(super) fn is_rolled(verdict: &Verdict<'_>) -> bool {
         | Verdict::Unplaced
         | Verdict::Waits { .. } => false,
     }
+}
+
+/// Whether what is not done of a service waits for a person, and not for other services.
+fn waits_for_a_person(name: &ServiceName, target: &Target, diff: &Diff<'_>) -> bool {
+    target.has_stopped(name) || diff.canaries.contains(name)
 }
 
 fn slot(diff: &SlotDiff<'_>, stopped: impl Fn(&ServiceName) -> bool) -> SlotChange {
@@ -178,7 +181,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
                 let (service, halted) = (name.clone(), halted.clone());
                 notes.push(Note::Halted { service, halted });
             }
-            if target.halted.contains_key(name) || target.aborted.contains_key(name) || diff.canaries.contains(name) {
+            if waits_for_a_person(name, target, diff) {
                 continue;
             }
             let (service, why) = (name.clone(), slot.why.to_string());

@@ -62,6 +62,13 @@ pub struct ServiceTarget {
     pub zones: Arc<BTreeMap<HostName, SharedText>>,
 }
 
+impl ServiceTarget {
+    /// Whether a new replica starts while the old one runs.
+    pub fn starts_first(&self) -> bool {
+        self.policy.starts_first() && !self.stateful
+    }
+}
+
 /// What git wants: networks and volumes host by host, containers by slot. Hosts that do not answer are not here, nor what is on
 /// them: nothing is done there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,6 +188,11 @@ fn zones_by(desired: &Desired, label: &str) -> BTreeMap<HostName, SharedText> {
 }
 
 impl Target {
+    /// Whether a service's update has stopped, and what is not done of it waits for a person.
+    pub fn has_stopped(&self, service: &ServiceName) -> bool {
+        self.halted.contains_key(service) || self.aborted.contains_key(service)
+    }
+
     /// Heeds what a person says of updates that have stopped: on with them all, or back. `last` is the newest journal record.
     pub fn take_up(&mut self, asked: &Asked, last: Option<&JournalRecord>) {
         for name in &asked.promote {
