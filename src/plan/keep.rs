@@ -30,12 +30,13 @@ pub(super) fn tidy(
     if old.digests.is_empty() && old.files.is_empty() {
         return Vec::new();
     }
+    let gone = gone(steps);
     let mut all: Vec<Step> = Vec::new();
     for host in hosts {
         let Some(state) = input.observed.hosts.get(host).and_then(|host| host.state()) else {
             continue;
         };
-        let staying = staying(host, state, steps);
+        let staying = staying(state, &gone);
         let images = old.images(state, &staying).into_iter().map(Op::Image);
         let files = old.files(state, &staying).into_iter().map(Op::File);
         let why = &SharedText::from(format!("older than the last {} versions", input.target.keep));
@@ -50,17 +51,17 @@ pub(super) fn tidy(
     tidy
 }
 
-/// The cluster's containers on a host that this plan leaves there.
-fn staying<'s>(host: &HostName, state: &'s HostState, steps: &[Step]) -> Vec<&'s LiveContainer> {
-    let removes = |step: &&Step| match &step.op {
-        Op::Container(ContainerOp::Remove { .. }) => step.host == *host,
-        Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => false,
-    };
-    let gone = steps.iter().filter(removes).filter_map(|step| match &step.pre {
-        Precondition::Is { id, .. } => Some(&**id),
-        Precondition::None | Precondition::Absent { .. } => None,
+/// The containers that this plan removes, by their ids.
+fn gone(steps: &[Step]) -> BTreeSet<&str> {
+    let ids = steps.iter().filter_map(|step| match (&step.op, &step.pre) {
+        (Op::Container(ContainerOp::Remove { .. }), Precondition::Is { id, .. }) => Some(&**id),
+        (Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_), _) => None,
     });
-    let gone: BTreeSet<&str> = gone.collect();
+    ids.collect()
+}
+
+/// The cluster's containers on a host that this plan leaves there.
+fn staying<'s>(state: &'s HostState, gone: &BTreeSet<&str>) -> Vec<&'s LiveContainer> {
     let containers = state.containers.iter();
     containers.filter(|live| !gone.contains(live.id.as_str())).collect()
 }
@@ -170,9 +171,10 @@ pub(super) fn files(input: Input<'_>, steps: &[Step]) -> BTreeSet<String> {
         let files = spec.common().files.values();
         all.extend(files.map(|file| file.host_name()));
     }
-    for (host, found) in &input.observed.hosts {
+    let gone = gone(steps);
+    for found in input.observed.hosts.values() {
         if let Some(state) = found.state() {
-            let staying = staying(host, state, steps);
+            let staying = staying(state, &gone);
             all.extend(staying.iter().flat_map(|live| live.files()).map(top));
         }
     }
