@@ -149,6 +149,11 @@ impl Reading<'_> {
             let hint = "write `stop-first`, or leave it out".to_owned();
             self.problem(&["deploy", "update_config", "order"], None, message, Some(hint));
         }
+        if service.gate.is_some() {
+            let message = "`gate` says nothing for a job: it is done when it has ended with 0";
+            let hint = "leave it out".to_owned();
+            self.problem(&["deploy", "update_config", "gate"], None, message, Some(hint));
+        }
     }
 }
 

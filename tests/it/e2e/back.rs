@@ -98,7 +98,7 @@ fn whole(scene: &Scene) -> Vec<Value> {
 
 #[test]
 fn a_revert_without_its_registry_brings_everything_back_as_it_was() {
-    let _hosts = lab::faulty();
+    let _hosts = lab::faulty(&HOSTS);
     let (first, second) = (image("way-back", 1), image("way-back", 2));
     let scene = scene("wayback", &first);
     scene.apply();
@@ -153,7 +153,7 @@ fn lying(scene: &Scene, name: &str) -> Vec<(Vec<String>, usize)> {
 
 #[test]
 fn the_sixth_version_removes_what_the_first_left_and_nothing_else() {
-    let _hosts = lab::faulty();
+    let _hosts = lab::faulty(&HOSTS);
     forget("kept");
     let scene = scene("kept", &image("kept", 1));
     scene.apply();
@@ -197,7 +197,7 @@ fn words(scene: &Scene) -> Vec<String> {
 
 #[test]
 fn a_rollback_goes_back_and_twice_goes_back_twice() {
-    let _hosts = lab::faulty();
+    let _hosts = lab::faulty(&HOSTS);
     let scene = scene("rolled", &image("rolled", 1));
     scene.apply();
     for (version, words) in [(2, "two"), (3, "three")] {

@@ -5,7 +5,7 @@ use super::scene::{Scene, service};
 
 #[test]
 fn a_host_that_is_down_holds_nothing_up_and_is_caught_up_with() {
-    let _hosts = lab::faulty();
+    let _hosts = lab::faulty(&FAULTY);
     let scene = Scene::new("onedown", &FAULTY);
     let deploy = "replicas: 8, update_config: {parallelism: 4, monitor: 1s}";
     scene.write("services/web.yaml", &service("web", &lab::app(1), "", deploy));
@@ -43,7 +43,7 @@ fn a_host_that_is_down_holds_nothing_up_and_is_caught_up_with() {
 
 #[test]
 fn a_host_that_goes_away_in_the_middle_stops_only_its_own_work() {
-    let _hosts = lab::faulty();
+    let _hosts = lab::faulty(&FAULTY);
     let scene = Scene::new("midway", &FAULTY);
     let deploy = "replicas: 8, update_config: {parallelism: 1, delay: 1s, monitor: 1s}";
     scene.write("services/web.yaml", &service("web", &lab::app(1), "", deploy));

@@ -16,7 +16,7 @@ fn all_run(scene: &Scene, count: usize) {
 
 #[test]
 fn four_hosts_with_twelve_replicas_each() {
-    let _hosts = lab::faulty();
+    let _hosts = lab::faulty(&FAULTY);
     let scene = Scene::new("fleet", &FAULTY);
     let deploy = "replicas: 48, update_config: {parallelism: 16, monitor: 1s}";
     scene.write(
@@ -36,20 +36,23 @@ fn four_hosts_with_twelve_replicas_each() {
     }
     scene.nothing_to_do();
 
-    let all = scene.containers();
-    lab::everywhere(&FAULTY, |host| {
-        for one in all.iter().filter(|one| one.host == host) {
-            lab::engine(host, "POST", &format!("containers/{}/restart?t=1", one.id), None);
-        }
-    });
-    all_run(&scene, 48);
-    scene.nothing_to_do();
+    // The table of keys goes through these two with more containers on a host.
+    if lab::full() {
+        let all = scene.containers();
+        lab::everywhere(&FAULTY, |host| {
+            for one in all.iter().filter(|one| one.host == host) {
+                lab::engine(host, "POST", &format!("containers/{}/restart?t=1", one.id), None);
+            }
+        });
+        all_run(&scene, 48);
+        scene.nothing_to_do();
 
-    lab::everywhere(&FAULTY, |host| {
-        lab::lab(&["exec", host, "systemctl", "restart", "docker"])
-    });
-    all_run(&scene, 48);
-    scene.nothing_to_do();
+        lab::everywhere(&FAULTY, |host| {
+            lab::lab(&["exec", host, "systemctl", "restart", "docker"])
+        });
+        all_run(&scene, 48);
+        scene.nothing_to_do();
+    }
 
     lab::everywhere(&FAULTY, |host| lab::lab(&["fault", "reboot", host]));
     all_run(&scene, 48);

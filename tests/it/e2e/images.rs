@@ -136,7 +136,7 @@ fn an_image_that_lies_on_one_host_alone_runs_there_alone() {
 
 #[test]
 fn without_its_registry_a_plan_shows_no_change_that_nobody_made() {
-    let _hosts = lab::faulty();
+    let _hosts = lab::faulty(&["h7", "h8"]);
     let scene = Scene::new("truth-registry", &["h7", "h8"]);
     push("offline:1");
     push("offline:2");

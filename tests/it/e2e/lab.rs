@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -40,19 +40,36 @@ pub fn state() -> &'static Path {
     static STATE: OnceLock<PathBuf> = OnceLock::new();
     STATE.get_or_init(|| {
         lab(&["up", "8"]);
+        // A run that was killed left its faults behind.
+        lab(&["fault", "heal"]);
         PathBuf::from(lab(&["path"]))
     })
 }
 
-/// Takes the hosts that may be stopped, all of them up, for as long as the answer lives.
-pub fn faulty() -> MutexGuard<'static, ()> {
-    static FAULTS: Mutex<()> = Mutex::new(());
+/// Takes hosts that may be stopped, all of them up, for as long as the answer lives. They go by pairs, so that two tests that want one
+/// pair each run side by side.
+pub fn faulty(hosts: &[&str]) -> Vec<MutexGuard<'static, ()>> {
+    static PAIRS: [Mutex<()>; 2] = [const { Mutex::new(()) }; 2];
     state();
-    // A test that failed left its faults behind; what it left is put right here.
-    let guard = FAULTS.lock().unwrap_or_else(PoisonError::into_inner);
-    lab(&["fault", "heal"]);
-    lab(&["up", "8"]);
-    guard
+    let pairs = FAULTY.chunks(2).zip(&PAIRS);
+    let wanted = pairs.filter(|(pair, _)| pair.iter().any(|host| hosts.contains(host)));
+    let taken = wanted.map(|(pair, lock)| {
+        lock.lock().unwrap_or_else(|failed| {
+            // A test that failed left its faults behind.
+            for host in pair {
+                lab(&["fault", "heal", host]);
+            }
+            lab(&["up", "8"]);
+            lock.clear_poison();
+            failed.into_inner()
+        })
+    });
+    taken.collect()
+}
+
+/// Whether this is a run of `tests/run --full`.
+pub fn full() -> bool {
+    std::env::var_os("CDK_TEST_FULL").is_some()
 }
 
 /// The lab's registry, out of these hosts' reach for as long as it lives; all others go on using it.

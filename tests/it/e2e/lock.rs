@@ -16,10 +16,7 @@ const TWO: [&str; 2] = ["h1", "h2"];
 
 /// How often two are started together.
 fn rounds() -> usize {
-    match std::env::var_os("CDK_TEST_FULL") {
-        Some(_) => 50,
-        None => 6,
-    }
+    if lab::full() { 50 } else { 6 }
 }
 
 /// A copy of the scene's repository, in which this stands in place of that.
@@ -442,7 +439,7 @@ fn move_to(scene: &Scene, host: &str) {
 
 #[test]
 fn a_holder_whose_network_is_cut_is_followed_within_20_s_and_never_comes_back() {
-    let _faults = lab::faulty();
+    let _faults = lab::faulty(&["h5", "h6", "h7"]);
     let scene = slow("lock-cut", &["h5", "h6"]);
     let events = Events::new(&scene);
     scene.edit("services/web.yaml", "run: nobody", "run: ann");
@@ -494,7 +491,7 @@ fn apply_away(host: &str) {
 /// Who works on the host itself, over its socket, and who comes over SSH have one lock.
 #[test]
 fn a_run_on_the_host_itself_and_one_over_ssh_exclude_each_other() {
-    let _faults = lab::faulty();
+    let _faults = lab::faulty(&["h7"]);
     let scene = slow("lock-local", &["h7"]);
     let events = Events::new(&scene);
     scene.edit("services/web.yaml", "run: nobody", "run: ann");
@@ -530,7 +527,7 @@ fn a_run_on_the_host_itself_and_one_over_ssh_exclude_each_other() {
 
 #[test]
 fn a_signal_before_anything_is_known_ends_it_at_once() {
-    let _faults = lab::faulty();
+    let _faults = lab::faulty(&["h5", "h6"]);
     let scene = Scene::new("lock-early", &["h5", "h6"]);
     scene.write("services/web.yaml", &labelled("web", "", "replicas: 2"));
     scene.commit("web");

@@ -1,6 +1,7 @@
 //! The built binary against real hosts: what a person would see. Every test has a cluster of its own, so that all run at once.
 
 mod back;
+mod disk;
 mod drift;
 mod environments;
 mod faults;

@@ -95,7 +95,7 @@ fn under_load(endpoints: &[String], work: impl FnOnce()) -> (usize, Vec<String>)
 
 #[test]
 fn a_host_is_drained_under_load_and_another_dies_and_comes_back() {
-    let _hosts = lab::faulty();
+    let _hosts = lab::faulty(&FAULTY);
     let scene = Scene::new("zones", &FAULTY);
     let deploy = "replicas: 12, placement: {preferences: [{spread: node.labels.zone}]}, \
                   update_config: {parallelism: 2, monitor: 1s}";

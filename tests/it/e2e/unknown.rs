@@ -21,7 +21,7 @@ fn slots(scene: &Scene) -> Vec<String> {
 
 #[test]
 fn one_commit_with_a_host_down_does_the_rest_and_its_return_finishes_it() {
-    let _hosts = lab::faulty();
+    let _hosts = lab::faulty(&FAULTY);
     let scene = Scene::new("truth-down", &FAULTY);
     write(&scene, "agent", 1, "mode: global");
     write(&scene, "web", 1, "replicas: 4");

@@ -10,7 +10,7 @@ fn one_replica(scene: &Scene) {
 
 #[test]
 fn each_reason_is_told_in_words() {
-    let _hosts = lab::faulty();
+    let _hosts = lab::faulty(&FAULTY);
     let scene = Scene::new("reasons", &FAULTY);
     one_replica(&scene);
     scene.edit(

@@ -226,10 +226,7 @@ fn check(scene: &Scene, case: &Case) {
 /// Every second case, from the first or the second on: two clusters go through them side by side.
 fn check_all(cluster: &str, from: usize) {
     let scene = Scene::new(cluster, &HOSTS);
-    let cases = match std::env::var_os("CDK_TEST_FULL") {
-        Some(_) => all(),
-        None => SOME.into(),
-    };
+    let cases = if lab::full() { all() } else { SOME.into() };
     for case in cases.iter().skip(from).step_by(2) {
         check(&scene, case);
     }
