@@ -11,10 +11,12 @@ use crate::model::container::{ContainerState, Health, LiveContainer};
 use crate::model::gate::{Gate, Tried};
 use crate::model::unit::Span;
 
-/// Between the first two looks.
-const FIRST_LOOK: Duration = Duration::from_millis(200);
+/// Between two looks, at least.
+const SOONEST_LOOK: Duration = Duration::from_millis(100);
 /// Between two looks, at most.
-const LAST_LOOK: Duration = Duration::from_secs(1);
+const LATEST_LOOK: Duration = Duration::from_secs(1);
+/// Between these, a look comes after this part of the time that was waited already: what is up is seen a tenth later, at most.
+const LOOK_SHARE: u32 = 10;
 /// How long a host may fail to answer while something is waited for, until it counts as failed: looking again is harmless.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -44,7 +46,7 @@ impl Seen {
 pub(super) struct Looker<'a> {
     host: &'a dyn Host,
     name: &'a str,
-    distance: Duration,
+    begun: Instant,
     silent_since: Option<Instant>,
 }
 
@@ -53,7 +55,7 @@ impl<'a> Looker<'a> {
         Self {
             host,
             name,
-            distance: FIRST_LOOK,
+            begun: Instant::now(),
             silent_since: None,
         }
     }
@@ -79,14 +81,14 @@ impl<'a> Looker<'a> {
     }
 
     /// Waits before the next look, never past `until`.
-    pub(super) async fn rest(&mut self, until: Option<Instant>) {
+    pub(super) async fn rest(&self, until: Option<Instant>) {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let distance = (self.begun.elapsed() / LOOK_SHARE).clamp(SOONEST_LOOK, LATEST_LOOK);
         let rest = match left {
-            Some(left) if !left.is_zero() => self.distance.min(left),
-            Some(_) | None => self.distance,
+            Some(left) if !left.is_zero() => distance.min(left),
+            Some(_) | None => distance,
         };
         sleep(rest).await;
-        self.distance = (self.distance * 5 / 4).min(LAST_LOOK);
     }
 }
 

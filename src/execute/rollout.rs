@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::join;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use crate::execute::board::{Cause, Verdict};
 use crate::execute::outcome::Event;
@@ -219,6 +219,7 @@ impl<'a> Run<'a> {
     }
 
     /// Does a replica's steps in order, then waits the delay and lets the worker go; keeps it where the replica failed.
+    /// The delay runs from when the replica is up: the old one of start-first stops meanwhile.
     async fn work<'s>(
         &self,
         rolling: &Rolling<'_>,
@@ -235,6 +236,8 @@ impl<'a> Run<'a> {
             self.skip_all(&unit.steps, cause);
             return Some(worker);
         }
+        let gate = self.gate(unit);
+        let mut up = None;
         for (at, id) in unit.steps.iter().enumerate() {
             let verdict = if broken.is_up() {
                 Verdict::Not(Cause::Replica)
@@ -249,8 +252,11 @@ impl<'a> Run<'a> {
                 self.skip_all(unit.steps.get(at..).unwrap_or_default(), cause);
                 return Some(worker);
             }
+            if gate == Some(*id) {
+                up = Some(Instant::now());
+            }
         }
-        self.pause(rolling, broken).await;
+        self.pause(rolling, broken, up.unwrap_or_else(Instant::now)).await;
         broken.is_up().then_some(worker)
     }
 
@@ -295,8 +301,8 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Waits the delay, where there is a next replica to wait for.
-    async fn pause(&self, rolling: &Rolling<'_>, broken: &Flag) {
+    /// Waits the delay since the replica is up, where there is a next one to wait for.
+    async fn pause(&self, rolling: &Rolling<'_>, broken: &Flag, up: Instant) {
         let delay = rolling.rollout.delay.0;
         if delay.is_zero() || !rolling.has_more() || rolling.halted.is_up() || self.stop.is_asked() {
             return;
@@ -307,7 +313,7 @@ impl<'a> Run<'a> {
             () = rolling.halted.up() => {}
             () = broken.up() => {}
             () = self.stop.reached(Urgency::Finish) => {}
-            () = sleep(delay) => {}
+            () = sleep_until(up + delay) => {}
         }
     }
 

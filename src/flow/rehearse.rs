@@ -28,7 +28,7 @@ use crate::observe::Observed;
 use crate::plan::step::Plan;
 use crate::report::rehearsal::Rehearsal;
 use crate::sim::host::SimHost;
-use crate::sim::pace::{ASSUMED, JOB, PULL, STOP, first_check};
+use crate::sim::pace::{ASSUMED, JOB, PULL, STOP, first_check, gives_up};
 use crate::sim::world::{Behaviour, World};
 
 /// Plays what was planned, with these faults.
@@ -298,6 +298,7 @@ fn behaviour(cast: &Cast, faults: &Faults, live: &LiveContainer, made: bool, eng
     let is_job = live.owner.job.is_some() || cast.jobs.contains(slot);
     Behaviour {
         healthy_after: Some(slow.unwrap_or(checked)),
+        unhealthy_after: check.map(|check| gives_up(check, engine)),
         exits: is_job.then(|| (slow.unwrap_or(JOB), 0)),
         exits_at: fails.map(|fail| fail.at.0).min(),
         stops_after: STOP,
@@ -337,6 +338,12 @@ fn assumed(cast: &Cast, faults: &Faults) -> Vec<String> {
     if !checked.is_empty() {
         all.push("a replica is healthy at its first health check, unless --slow says otherwise".to_owned());
     }
+    if checked
+        .iter()
+        .any(|slot| faults.slows.iter().any(|slow| matches(slow, slot)))
+    {
+        all.push("the health checks of one that is slow fail until then, and its engine counts them".to_owned());
+    }
     if !unchecked.is_empty() {
         all.push("a replica without a health check serves as soon as it runs".to_owned());
     }
@@ -347,7 +354,7 @@ fn assumed(cast: &Cast, faults: &Faults) -> Vec<String> {
         ));
     }
     if !faults.silences.is_empty() {
-        all.push("what stands on a silent host serves no longer, and cdk notices the silence after 15 s".to_owned());
+        all.push("what stands on a silent host serves no longer; cdk waits 10 s for what it asks there, and 20 s for what it changes".to_owned());
     }
     all.push("all other calls take what they take on small hosts: 0.05 s to 0.4 s".to_owned());
     all

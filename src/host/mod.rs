@@ -1,7 +1,7 @@
 //! Hosts and how they are reached: `trait Host`, over the local socket or over SSH. It never prints and never decides.
 
 mod arguments;
-mod call;
+pub(crate) mod call;
 mod configs;
 mod connect;
 mod dial;

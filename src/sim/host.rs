@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::{Instant, sleep};
 
+use crate::host::call::SMALL;
 use crate::host::{Containers, Credentials, Host, HostError, Lock, Others};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, ContainerState, Health, LiveContainer, Ownership};
@@ -21,12 +21,11 @@ use crate::model::unit::Bytes;
 use crate::model::volume::{LiveVolume, VolumeSpec};
 use crate::sim::lock::{Latch, SimLock};
 use crate::sim::state::State;
+use crate::sim::tempo::Tempo;
 use crate::sim::world::{Kill, World};
 
 /// Until a stopping container is killed, where it has no grace of its own.
 const GRACE: Duration = Duration::from_secs(10);
-/// Until ssh's own beats notice that a host fell silent.
-const NOTICED: Duration = Duration::from_secs(15);
 
 /// A simulated host. It shows the containers of its world's one cluster as the cluster's own.
 pub struct SimHost {
@@ -36,8 +35,7 @@ pub struct SimHost {
     calls: Cell<u64>,
     down: RefCell<Option<(u64, String)>>,
     refused: RefCell<BTreeMap<String, String>>,
-    /// From when on it is silent, by the world's time.
-    silent: Cell<Option<Duration>>,
+    tempo: Tempo,
     lock: Rc<Latch>,
 }
 
@@ -55,7 +53,7 @@ impl SimHost {
             calls: Cell::new(0),
             down: RefCell::new(down),
             refused: RefCell::default(),
-            silent: Cell::default(),
+            tempo: Tempo::default(),
             lock: Rc::default(),
         }
     }
@@ -73,13 +71,13 @@ impl SimHost {
 
     /// From this moment of the world on the host says nothing any more, to calls that are under way neither.
     pub fn fall_silent(&self, at: Duration) {
-        self.silent.set(Some(at));
+        self.tempo.fall_silent(Some(at));
     }
 
     /// The host answers again.
     pub fn revive(&self) {
         self.down.replace(None);
-        self.silent.set(None);
+        self.tempo.fall_silent(None);
     }
 
     /// The engine refuses this change, as the world's log would write it (`create shop.web.2`), in these words.
@@ -98,7 +96,7 @@ impl SimHost {
     }
 
     async fn read<T>(&self, effect: impl FnOnce(&State) -> Result<T, HostError>) -> Result<T, HostError> {
-        self.call(Duration::ZERO, |state| effect(state)).await
+        self.call((Duration::ZERO, SMALL), |state| effect(state)).await
     }
 
     async fn change<T>(
@@ -109,7 +107,7 @@ impl SimHost {
     ) -> Result<T, HostError> {
         self.world.note(&self.name, &what);
         let refused = self.refused.borrow().get(&what).cloned();
-        self.call(takes, |state| match refused {
+        self.call((takes, Duration::MAX), |state| match refused {
             Some(words) => Err(HostError::Refused(words)),
             None => effect(state),
         })
@@ -118,36 +116,22 @@ impl SimHost {
 
     async fn call<T>(
         &self,
-        takes: Duration,
+        (takes, patience): (Duration, Duration),
         effect: impl FnOnce(&mut State) -> Result<T, HostError>,
     ) -> Result<T, HostError> {
         let number = self.world.count();
         self.calls.set(self.calls.get() + 1);
         let down = self.down.borrow().clone().filter(|(from, _)| self.calls.get() >= *from);
         self.world.pass(Kill::Before(number)).await;
-        let silent = self.take(self.world.latency() + takes).await.map(|why| (0, why));
+        let times = (self.world.latency() + takes, patience);
+        let silent = self.tempo.take(times, &self.name, &self.world).await;
+        let silent = silent.map(|why| (0, why));
         let result = match down.or(silent) {
             Some((_, why)) => Err(HostError::Unreachable(why)),
             None => effect(&mut self.state.borrow_mut()),
         };
         self.world.pass(Kill::After(number)).await;
         result
-    }
-
-    /// Lets a call take its time; says why it has no answer, where the host falls silent before it is over.
-    async fn take(&self, takes: Duration) -> Option<String> {
-        let now = || self.world.since_begin(Instant::now());
-        let noticed = |silent: Duration| silent + NOTICED;
-        match self.silent.get().filter(|silent| *silent < now() + takes) {
-            Some(silent) => {
-                sleep(noticed(silent).saturating_sub(now())).await;
-                Some(format!("{}: it does not answer any more", self.name))
-            }
-            None => {
-                sleep(takes).await;
-                None
-            }
-        }
     }
 
     /// How long a container takes to stop. It serves no longer from the signal on.
@@ -308,12 +292,14 @@ impl Host for SimHost {
     ) -> Result<(), HostError> {
         let create = |state: &mut State| state.create(name, spec, owner, &self.world);
         let what = format!("create {name}");
+        let _turn = self.tempo.turn(self.world.pace().create).await;
         self.change(what, self.world.pace().create, create).await
     }
 
     async fn start(&self, name: &str) -> Result<(), HostError> {
         let start = |state: &mut State| state.start(name, &self.world);
         let what = format!("start {name}");
+        let _turn = self.tempo.turn(self.world.pace().start).await;
         self.change(what, self.world.pace().start, start).await
     }
 

@@ -8,3 +8,4 @@ mod container;
 mod lock;
 mod network;
 mod state;
+mod tempo;

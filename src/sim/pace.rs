@@ -10,13 +10,15 @@ pub const PULL: Duration = Duration::from_secs(5);
 /// From a job's start to its end.
 pub const JOB: Duration = Duration::from_secs(5);
 /// From the stop signal to a container's end; its grace cuts it short.
-pub const STOP: Duration = Duration::from_millis(500);
+pub const STOP: Duration = Duration::from_millis(300);
 /// How long one run of a health check takes.
 const CHECK: Duration = Duration::from_millis(100);
 /// An engine's own time between two health checks.
 const INTERVAL: Duration = Duration::from_secs(30);
 /// An engine's own time between two health checks while a container starts, from version 25 on.
 const START_INTERVAL: Duration = Duration::from_secs(5);
+/// After how many failures in a row an engine calls a container unhealthy.
+const RETRIES: u32 = 3;
 
 /// How long each change of a host takes; the default is no time at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,11 +43,11 @@ pub struct Pace {
 
 /// As seen on small hosts where nothing was in the way.
 pub const ASSUMED: Pace = Pace {
-    create: Duration::from_millis(100),
+    create: Duration::from_millis(80),
     start: Duration::from_millis(400),
-    remove: Duration::from_millis(200),
-    update: Duration::from_millis(200),
-    touch: Duration::from_millis(50),
+    remove: Duration::from_millis(50),
+    update: Duration::from_millis(50),
+    touch: Duration::from_millis(20),
     file: Duration::from_millis(50),
     volume: Duration::from_millis(100),
     network: Duration::from_millis(300),
@@ -72,19 +74,46 @@ pub fn pace(op: &Op) -> Duration {
 
 /// From a container's start to healthy, where it is well from its first health check on. `engine` is the engine's version.
 pub fn first_check(check: &Healthcheck, engine: &str) -> Duration {
-    let or = |own: Duration, other: Duration| if own.is_zero() { other } else { own };
-    let interval = or(check.interval.0, INTERVAL);
-    // A version that nobody knows is taken for an old one: that errs on the long side.
-    let major: u32 = engine
-        .split('.')
-        .next()
-        .and_then(|major| major.parse().ok())
-        .unwrap_or(0);
-    let begins = match check.start_period.0.is_zero() || major < 25 {
-        true => interval,
-        false => or(check.start_interval.0, START_INTERVAL),
+    match check.start_period.0.is_zero() || !starts_oftener(engine) {
+        true => interval(check) + CHECK,
+        false => start_interval(check) + CHECK,
+    }
+}
+
+/// From a container's start to unhealthy, where none of its health checks succeeds: those that begin within the start period
+/// do not count, and so many others in a row do.
+pub fn gives_up(check: &Healthcheck, engine: &str) -> Duration {
+    let (period, later) = (check.start_period.0, interval(check) + CHECK);
+    let sooner = match starts_oftener(engine) {
+        true => start_interval(check) + CHECK,
+        false => later,
     };
-    begins + CHECK
+    let spared = (period + CHECK).as_nanos().div_ceil(sooner.as_nanos()) - 1;
+    let spared = sooner.saturating_mul(u32::try_from(spared).unwrap_or(u32::MAX));
+    let first = if spared < period { sooner } else { later };
+    let retries = if check.retries == 0 { RETRIES } else { check.retries };
+    spared
+        .saturating_add(first)
+        .saturating_add(later.saturating_mul(retries - 1))
+}
+
+fn interval(check: &Healthcheck) -> Duration {
+    or(check.interval.0, INTERVAL)
+}
+
+fn start_interval(check: &Healthcheck) -> Duration {
+    or(check.start_interval.0, START_INTERVAL)
+}
+
+fn or(own: Duration, other: Duration) -> Duration {
+    if own.is_zero() { other } else { own }
+}
+
+/// Whether an engine checks a container at another interval while it starts. A version that nobody knows is taken for an old
+/// one: that errs on the long side.
+fn starts_oftener(engine: &str) -> bool {
+    let major = engine.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    major.is_some_and(|major| major >= 25)
 }
 
 #[cfg(test)]
@@ -111,5 +140,29 @@ mod tests {
             "it knows no start interval"
         );
         assert_eq!(seconds(check(20, 60, 1), ""), 20);
+    }
+
+    #[test]
+    fn an_engine_gives_up_when_enough_checks_have_failed_after_the_start_period() {
+        let check = |interval, retries, start_period, start_interval| Healthcheck {
+            interval: Span::seconds(interval),
+            retries,
+            start_period: Span::seconds(start_period),
+            start_interval: Span::seconds(start_interval),
+            ..Healthcheck::default()
+        };
+        let millis = |check: Healthcheck, engine| gives_up(&check, engine).as_millis();
+        assert_eq!(millis(check(1, 2, 0, 0), "26.1.5"), 2_200);
+        assert_eq!(millis(check(1, 1, 0, 0), "26.1.5"), 1_100);
+        assert_eq!(millis(check(2, 0, 0, 0), "26.1.5"), 6_300, "the engine's own retries");
+        // Each second until 10.0 s, the last one late for the period's end; then as usual.
+        assert_eq!(millis(check(5, 2, 10, 1), "26.1.5"), 9 * 1_100 + 1_100 + 5_100);
+        // At 5 s within the period, at 10.1 s after it.
+        assert_eq!(millis(check(5, 2, 10, 1), "20.10.24+dfsg1"), 3 * 5_100);
+        assert_eq!(
+            millis(check(20, 1, 3, 0), "20.10.24+dfsg1"),
+            20_100,
+            "the first one is past it"
+        );
     }
 }

@@ -103,6 +103,60 @@ async fn parallelism_and_delay_hold() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_delay_runs_while_the_old_one_of_start_first_stops() {
+    for (stops_after, starts) in [(secs(2), [0, 6]), (secs(8), [0, 10])] {
+        let lab = Lab::new(&[("h1", &["web.1"]), ("h2", &["web.2"])]);
+        lab.behave(
+            "web:1",
+            Behaviour {
+                stops_after,
+                ..Behaviour::default()
+            },
+        );
+        let mut maker = Maker::new(1, 4);
+        maker.order = Order::StartFirst;
+        maker.replace("h1", "web.1");
+        maker.replace("h2", "web.2");
+        lab.run(&maker.plan, &Stop::never()).await;
+        assert_eq!(lab.times("start"), starts, "{stops_after:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_up_is_seen_a_tenth_later_at_most() {
+    for healthy in [500, 1050, 2000, 7300, 40_000] {
+        let lab = Lab::new(&[("h1", &["web.1"])]);
+        let healthy_after = Some(Duration::from_millis(healthy));
+        lab.behave(
+            "web:2",
+            Behaviour {
+                healthy_after,
+                ..Behaviour::default()
+            },
+        );
+        let mut maker = Maker::new(1, 0);
+        maker.replace("h1", "web.1");
+        lab.run(&maker.plan, &Stop::never()).await;
+        let events = lab.events.borrow();
+        let waits = maker
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.op.to_string().starts_with("wait"));
+        let gate = waits.map(|step| step.id).next().unwrap();
+        let took = events.iter().find_map(|(_, event)| match event {
+            Event::Done(id, took) if *id == gate => Some(took.as_millis()),
+            _ => None,
+        });
+        let (took, healthy) = (took.unwrap(), u128::from(healthy));
+        assert!(
+            took <= healthy + (healthy / 10).max(100) + 10,
+            "{took} for {healthy} ms"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn workers_are_no_batches() {
     let lab = Lab::new(&FIVE);
     let slow = Behaviour {

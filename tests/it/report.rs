@@ -13,6 +13,7 @@ use cdk::plan::step::{Action, Plan, PlanDocument, StepId};
 use cdk::report::estimate::{Estimate, estimate};
 use cdk::report::style::Style;
 use cdk::report::{mask, plan};
+use cdk::sim::pace::ASSUMED;
 
 #[path = "report/asked.rs"]
 mod asked;
@@ -147,10 +148,10 @@ fn waves_follow_workers_delays_and_edges() {
         rollouts: vec![rollout],
         ..empty()
     };
-    let time = Duration::from_millis(5000 + 5000 + 10_000 + 5000 + 5000 + 200);
+    let time = Duration::from_millis(5000 + 5000 + 10_000 + 5000 + 5000) + ASSUMED.remove;
     assert_eq!(estimate(&rolling), Estimate { waves: 4, time });
     rolling.rollouts[0].parallelism = 0;
-    let time = Duration::from_millis(5000 + 5000 + 5000 + 200);
+    let time = Duration::from_millis(5000 + 5000 + 5000) + ASSUMED.remove;
     assert_eq!(estimate(&rolling), Estimate { waves: 3, time });
 }
 

@@ -18,7 +18,8 @@ fn rehearsed(document: &Value) -> Tale {
         let how = match event["event"].as_str().unwrap() {
             "done" => "done",
             "failed" => "failed",
-            "undone" => "taken back",
+            "undone" if event["error"].is_null() => "taken back",
+            "undone" => "could not be taken back",
             _ => return None,
         };
         let op = event["op"].as_str().unwrap();
@@ -35,7 +36,7 @@ fn applied(run: &Run) -> Tale {
         let [_, slot, op, end] = parts.as_slice() else {
             return None;
         };
-        let how = ["done", "failed", "taken back"]
+        let how = ["done", "failed", "taken back", "could not be taken back"]
             .into_iter()
             .find(|how| end.starts_with(how))?;
         Some(((*slot).to_owned(), format!("{op} {how}")))
@@ -133,18 +134,39 @@ fn it_goes_as_it_was_rehearsed() {
 #[test]
 fn a_failure_ends_as_it_was_rehearsed() {
     let scene = Scene::new("rehearsedsick", &SHARED);
-    let version = |exits: &str| {
-        let deploy = "replicas: 3, update_config: {parallelism: 1, monitor: 2s, failure_action: pause}";
-        let environment = format!("    environment: {{{exits}}}\n");
-        scene.write(
-            "services/web.yaml",
-            &super::scene::service("web", &lab::app(1), &environment, deploy),
-        );
+    let version = |more: &str, update: &str| {
+        let deploy = format!("replicas: 3, update_config: {{parallelism: 1, monitor: 2s, {update}}}");
+        let service = super::scene::service("web", &lab::app(1), more, &deploy);
+        scene.write("services/web.yaml", &service);
+    };
+    version("", "failure_action: pause");
+    scene.commit("well");
+    side_by_side(&scene, &[], 0);
+    let ends = "    environment: {APP_EXIT_AFTER: \"0\", APP_EXIT_CODE: \"1\"}\n";
+    version(ends, "failure_action: pause");
+    scene.commit("ends at once");
+    side_by_side(&scene, &["--fail", "web.1@0s"], 9);
+}
+
+#[test]
+fn a_version_that_never_becomes_healthy_goes_back_as_it_was_rehearsed() {
+    let scene = Scene::new("rehearsednever", &SHARED);
+    // The second of three failures is one too many; the engine calls each unhealthy long before its deadline.
+    let version = |environment: &str| {
+        let deploy = "replicas: 3, update_config: {parallelism: 1, monitor: 1s, failure_action: rollback, max_failure_ratio: 0.4}";
+        let more = format!("    {HEALTH}\n    environment: {{{environment}}}\n");
+        let service = super::scene::service("web", &lab::app(1), &more, deploy);
+        scene.write("services/web.yaml", &service);
     };
     version("");
     scene.commit("well");
     side_by_side(&scene, &[], 0);
-    version("APP_EXIT_AFTER: \"0\", APP_EXIT_CODE: \"1\"");
-    scene.commit("ends at once");
-    side_by_side(&scene, &["--fail", "web.1@0s"], 9);
+    version("APP_HEALTHY_AFTER: never");
+    scene.commit("never healthy");
+    let (rehearsed, applied) = side_by_side(&scene, &["--slow", "web.*=1h"], 5);
+    for tale in [&rehearsed, &applied] {
+        let failed = tale.iter().filter(|(_, what)| what.ends_with("is up failed"));
+        let failed: Vec<&str> = failed.map(|(slot, _)| slot.as_str()).collect();
+        assert_eq!(failed, ["web.1", "web.2"], "{tale:#?}");
+    }
 }
