@@ -24,7 +24,7 @@ pub(super) fn cut(diff: &mut Diff<'_>, target: &Target) {
         let changed = one
             .slots
             .iter()
-            .filter(|slot| slot.verdict.is_update())
+            .filter(|slot| slot.is_update() && !is_new(&slot.verdict))
             .map(|slot| slot.slot.clone());
         let first = usize::try_from(first).unwrap_or(usize::MAX).saturating_sub(there);
         let rest: BTreeSet<Slot> = changed.skip(first).collect();
@@ -60,22 +60,23 @@ fn is_new(verdict: &Verdict<'_>) -> bool {
     }
 }
 
-impl Verdict<'_> {
-    /// Whether a replica that stands becomes another than it was: then its version may be at fault where it fails.
+impl SlotDiff<'_> {
+    /// Whether a replica that stands becomes another than it was: then its version may be at fault where it fails. An update of it
+    /// that was cut off, and goes on, is one.
     pub fn is_update(&self) -> bool {
-        match self {
-            Self::Replace { .. } | Self::Update { .. } => true,
-            Self::Keep
-            | Self::Create { .. }
-            | Self::Start { .. }
-            | Self::Move { .. }
-            | Self::Run { .. }
-            | Self::Restore { .. }
-            | Self::Remove { .. }
-            | Self::Doubled
-            | Self::Unknown
-            | Self::Unplaced
-            | Self::Waits { .. } => false,
+        match &self.verdict {
+            Verdict::Replace { .. } | Verdict::Update { .. } => true,
+            Verdict::Start { here } => self.extras.iter().any(|one| one.host == here.host),
+            Verdict::Keep
+            | Verdict::Create { .. }
+            | Verdict::Move { .. }
+            | Verdict::Run { .. }
+            | Verdict::Restore { .. }
+            | Verdict::Remove { .. }
+            | Verdict::Doubled
+            | Verdict::Unknown
+            | Verdict::Unplaced
+            | Verdict::Waits { .. } => false,
         }
     }
 }

@@ -82,7 +82,7 @@ fn failed(to: &ServiceName, target: &Target) -> Option<String> {
 /// Whether something of a service is to be another than it is.
 fn is_changed(diff: &Diff<'_>, name: &ServiceName) -> bool {
     let mut slots = diff.services.get(name).into_iter().flat_map(|service| &service.slots);
-    slots.any(|slot| slot.verdict.is_update() || matches!(slot.verdict, Verdict::Run { .. }))
+    slots.any(|slot| slot.is_update() || matches!(slot.verdict, Verdict::Run { .. }))
 }
 
 /// What git knows no more stays while one that depended on it by the last apply is held back, and so goes on as it was.

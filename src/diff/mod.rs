@@ -179,8 +179,9 @@ pub struct Diff<'a> {
 impl Diff<'_> {
     /// The services of which a replica that stands becomes another than it was: only their versions can fail.
     pub fn updated(&self) -> impl Iterator<Item = &ServiceName> {
-        let is_updated = |service: &ServiceDiff<'_>| service.slots.iter().any(|slot| slot.verdict.is_update());
-        let services = self.services.iter().filter(move |(_, service)| is_updated(service));
+        let is_updated = |service: &ServiceDiff<'_>| service.slots.iter().any(SlotDiff::is_update);
+        let services = self.services.iter();
+        let services = services.filter(move |(name, service)| is_updated(service) || self.canaries.contains(*name));
         services.map(|(name, _)| name)
     }
 
@@ -257,7 +258,7 @@ pub fn diff<'a>(target: &Target, placement: &Placement, observed: &'a Observed, 
         lift(service);
     }
     canary::cut(&mut diff, target);
-    halted::leave(&mut diff, &target.halted);
+    halted::leave(&mut diff, target, standing);
     halted::abort(&mut diff, target, standing);
     let grounds = Grounds {
         target,

@@ -18,7 +18,7 @@ use crate::execute::stop::{Flag, Urgency};
 use crate::execute::undo::{Restored, Undone};
 use crate::model::name::Slot;
 use crate::model::policy::{FailureAction, RollbackFailure, RollbackPolicy, RollbackScope};
-use crate::plan::rollout::{OnFailure, Unit};
+use crate::plan::rollout::{OnFailure, Rollout, Unit};
 use crate::plan::step::StepId;
 
 /// Replicas on their way back.
@@ -152,7 +152,8 @@ impl<'a> Run<'a> {
         self.skip_all(&rollout.cleanup, Cause::Replica);
         let policy = rollout.on_failure.as_ref().map(|OnFailure { rollback, .. }| *rollback);
         let policy = policy.unwrap_or_default();
-        let units = rolling.well.borrow().clone();
+        let mut units = rolling.well.borrow().clone();
+        units.splice(0..0, self.resumed(rollout));
         let returning = Returning {
             policy,
             workers: workers(policy.parallelism, units.len()),
@@ -169,6 +170,19 @@ impl<'a> Run<'a> {
         while turns.next().await.is_some() {}
         let stuck = rolling.is_stuck() || returning.failures.get() > 0;
         !stuck && returning.pending.borrow().is_empty()
+    }
+
+    /// The units that nobody began with, but an update before this one, which was cut off.
+    fn resumed(&self, rollout: &'a Rollout) -> Vec<&'a Unit> {
+        let mut resumed = Vec::new();
+        for unit in &rollout.units {
+            let untouched = unit.steps.iter().all(|id| !self.board.is_tried(*id));
+            if let Some(id) = unit.resumes.filter(|_| untouched) {
+                self.board.set_tried(id);
+                resumed.push(unit);
+            }
+        }
+        resumed
     }
 
     /// Starts a replica again that was to go.

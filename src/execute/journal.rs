@@ -85,6 +85,17 @@ impl<'a> Run<'a> {
             JournalEnd::Done
         };
         let mut memory = self.plan.memory.clone();
+        let asked = &self.plan.asked;
+        let missed = self
+            .plan
+            .steps
+            .iter()
+            .filter(|step| self.board.end(step.id) != StepEnd::Done);
+        let missed: BTreeSet<_> = missed.filter_map(|step| Some(&step.slot.as_ref()?.service)).collect();
+        let ended =
+            |name: &ServiceName| outcome.services.get(name) == Some(&ServiceEnd::Done) && !missed.contains(name);
+        let goes_on = |name: &ServiceName| asked.promote.contains(name) || asked.retry.contains(name);
+        memory.halted.retain(|name, _| !(goes_on(name) && ended(name)));
         memory.halted.extend(self.halted(outcome));
         let record = JournalRecord {
             at: (options.at)(),

@@ -12,6 +12,7 @@ use crate::execute::board::{Cause, Verdict};
 use crate::execute::outcome::Event;
 use crate::execute::run::Run;
 use crate::execute::stop::{Flag, Urgency};
+use crate::execute::undo::{Restored, Undone};
 use crate::model::name::HostName;
 use crate::model::op::{GateOp, Op};
 use crate::model::policy::FailureAction;
@@ -23,6 +24,10 @@ pub(super) struct Rolling<'a> {
     pub(super) rollout: &'a Rollout,
     /// One permit for each worker.
     workers: Semaphore,
+    /// How many workers there were at first.
+    hands: usize,
+    /// How many stay with a replica that could not be taken back.
+    lost: Cell<usize>,
     /// The units that no worker has taken yet.
     pending: RefCell<Vec<&'a Unit>>,
     /// Those that workers are on.
@@ -52,9 +57,12 @@ enum Broken {
 
 impl<'a> Rolling<'a> {
     pub(super) fn new(rollout: &'a Rollout) -> Self {
+        let workers = workers(rollout.parallelism, rollout.units.len());
         Self {
             rollout,
-            workers: workers(rollout.parallelism, rollout.units.len()),
+            hands: workers.available_permits(),
+            workers,
+            lost: Cell::new(0),
             pending: RefCell::new(rollout.units.iter().collect()),
             in_work: RefCell::default(),
             halted: Flag::new(),
@@ -109,6 +117,18 @@ impl<'a> Rolling<'a> {
         self.stuck.get()
     }
 
+    /// A worker whose replica could not be taken back stays with it: it may be down, and so counts as worked on. With the last one
+    /// the rollout ends.
+    fn lose(&self, worker: Option<SemaphorePermit<'_>>) {
+        let Some(worker) = worker else { return };
+        if self.lost.get() + 1 < self.hands {
+            self.lost.set(self.lost.get() + 1);
+            worker.forget();
+        } else {
+            self.halted.raise();
+        }
+    }
+
     /// Ends a unit, and perhaps the rollout.
     fn broke(&self, flag: &Flag, broken: Broken) {
         flag.raise();
@@ -157,22 +177,20 @@ impl<'a> Run<'a> {
         let (worker, ()) = join(work, self.watch(rolling, unit, &broken)).await;
         if broken.is_up() {
             self.switch_back(rolling.rollout, unit).await;
-            let undone = self.undo(unit).await;
-            rolling.stuck.set(rolling.stuck.get() || undone.error.is_some());
+            let Undone { restored, error } = self.undo(unit).await;
+            // Where others follow, it counts as worked on until it serves again.
+            let back = match restored.filter(|_| rolling.has_more() && !rolling.halted.is_up()) {
+                Some(Restored { host, name }) => self.serves_again(rolling.rollout, &host, &name).await,
+                None => true,
+            };
+            rolling.stuck.set(rolling.stuck.get() || error.is_some());
+            if error.is_some() || !back {
+                return rolling.lose(worker);
+            }
         } else {
             rolling.well.borrow_mut().push(unit);
         }
         drop(worker);
-    }
-
-    /// Starts what a replica was before again, where all old replicas have stopped at once.
-    async fn switch_back(&self, rollout: &Rollout, unit: &Unit) {
-        for step in rollout.stops.iter().filter_map(|id| self.plan.step(*id)) {
-            if step.slot.as_ref() == Some(&unit.slot) && self.board.is_tried(step.id) {
-                self.board.ended(step.id).await;
-                self.undo_step(step).await;
-            }
-        }
     }
 
     /// The next replica: the first one whose host and zone no other worker is on, among those that wait for nobody else; where

@@ -148,7 +148,7 @@ fn retried(settings: &Settings, desired: &Desired, last: Option<&JournalRecord>)
             match (word, how(name)) {
                 (_, None) => "its last update was neither paused nor rolled back, and no canary of it waits",
                 ("--retry", Some(Halt::Canary)) => "its canary waits: `cdk promote` or `cdk abort`",
-                ("promote" | "abort", Some(Halt::RolledBack)) => "its update was rolled back already",
+                ("promote", Some(Halt::RolledBack)) => "its update was rolled back already",
                 (_, Some(Halt::Paused | Halt::RolledBack | Halt::Canary)) => continue,
             }
         };

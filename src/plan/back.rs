@@ -12,7 +12,7 @@ use crate::plan::unit::{Draft, Gone, is, up};
 
 impl Builder<'_> {
     /// Lets a unit that goes on with what an update made which was cut off lead back to what was before, where that still stands.
-    pub(super) fn leads_back(&mut self, draft: &Draft<'_, '_>) {
+    pub(super) fn leads_back(&mut self, draft: &mut Draft<'_, '_>) {
         let Verdict::Start { here } = &draft.diff.verdict else {
             return;
         };
@@ -27,6 +27,7 @@ impl Builder<'_> {
         back.extend((!before.is_live()).then(|| start(&name)));
         // It is walked last, and begins with the stop that would take a start back.
         self.edit(*first, |step| step.undo = back);
+        draft.resumes = Some(*first);
     }
 
     /// Brings back what a replica was before its update, and puts aside what it is.
@@ -39,9 +40,11 @@ impl Builder<'_> {
     ) {
         let (name, retired) = (draft.name.clone(), SharedText::from(old.name.as_ref()));
         let begins = |name: &SharedText| (start(name), thin_vec![stop(name)]);
-        if beside && !old.is_live() {
-            let (op, undo) = begins(&retired);
-            self.act(draft, old.host, op, is(&retired, old), undo);
+        if beside && !old.is_well() {
+            if !old.is_live() {
+                let (op, undo) = begins(&retired);
+                self.act(draft, old.host, op, is(&retired, old), undo);
+            }
             let policy = self.policy(&draft.slot.service).unwrap_or_default();
             let gate = self.asked(&draft.slot.service);
             self.gate(draft, up(&retired, policy, gate));
@@ -58,8 +61,10 @@ impl Builder<'_> {
                 name: aside,
             });
         }
-        let undo = thin_vec![rename(&name, &retired)];
-        self.act(draft, old.host, rename(&retired, &name), is(&retired, old), undo);
+        if !old.in_place {
+            let undo = thin_vec![rename(&name, &retired)];
+            self.act(draft, old.host, rename(&retired, &name), is(&retired, old), undo);
+        }
         if !beside && !old.is_live() {
             let (op, undo) = begins(&name);
             self.act(draft, old.host, op, is(&name, old), undo);

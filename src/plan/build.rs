@@ -208,7 +208,7 @@ impl<'i> Builder<'i> {
     /// What says that a service's replica is up, instead of its health check. What goes back is not asked by the gate of what it
     /// goes back from: that may ask for what it never had.
     pub(super) fn asked(&self, service: &ServiceName) -> Option<Arc<Gate>> {
-        if self.input.target.aborted.contains_key(service) {
+        if self.input.target.has_stopped(service) {
             return None;
         }
         self.service(service)?.target.gate.clone()

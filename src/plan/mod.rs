@@ -20,6 +20,7 @@ mod ops;
 mod order;
 mod ready;
 mod roll;
+mod switch;
 mod tell;
 mod unit;
 

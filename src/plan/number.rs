@@ -74,9 +74,12 @@ fn reorder(steps: &mut [Step], rollouts: &mut [Rollout]) {
             on_failure: _,
         } = rollout;
         stops.iter_mut().for_each(renamed);
-        for Unit { steps, watch, .. } in units {
+        for Unit {
+            steps, watch, resumes, ..
+        } in units
+        {
             steps.iter_mut().for_each(renamed);
-            watch.iter_mut().for_each(renamed);
+            watch.iter_mut().chain(resumes).for_each(renamed);
         }
         cleanup.iter_mut().for_each(renamed);
     }

@@ -8,7 +8,7 @@ use crate::model::policy::{FailureAction, RollbackScope};
 use crate::model::text::SharedText;
 use crate::model::unit::Span;
 use crate::plan::build::Builder;
-use crate::plan::rollout::{OnFailure, Rollout, Unit};
+use crate::plan::rollout::{OnFailure, Rollout};
 use crate::plan::step::StepId;
 use crate::plan::tell::is_rolled;
 
@@ -75,33 +75,11 @@ impl Builder<'_> {
         rollouts
     }
 
-    /// The switch of a blue-green: all old replicas stop once all new ones are up, and from then on these are watched.
-    fn switch(&mut self, units: &[Unit], cleanup: &[StepId]) -> Vec<StepId> {
-        let olds = std::mem::take(&mut self.olds);
-        let up: Vec<StepId> = units.iter().filter_map(|unit| unit.steps.last().copied()).collect();
-        let mut stops = Vec::new();
-        for old in olds {
-            let id = self.append(old);
-            self.edit(id, |step| step.after = up.as_slice().into());
-            stops.push(id);
-        }
-        if stops.is_empty() {
-            return stops;
-        }
-        for id in units
-            .iter()
-            .filter_map(|unit| unit.watch)
-            .chain(cleanup.iter().copied())
-        {
-            self.edit(id, |step| step.after.extend(stops.iter().copied()));
-        }
-        stops
-    }
-
     /// What a service's replicas that fail lead to.
     fn on_failure(&self, service: &ServiceName, slots: &[&SlotDiff<'_>]) -> Option<OnFailure> {
         let policy = self.policy(service).filter(|_| self.job(service).is_none())?;
-        let updates = slots.iter().any(|slot| slot.verdict.is_update());
+        let waits = self.input.diff.canaries.contains(service);
+        let updates = waits || slots.iter().any(|slot| slot.is_update());
         Some(OnFailure {
             strategy: policy.strategy,
             action: policy.failure_action,
@@ -124,7 +102,7 @@ impl Builder<'_> {
             let goes_back = self
                 .policy(name)
                 .is_some_and(|policy| policy.failure_action == FailureAction::Rollback);
-            goes_back && self.job(name).is_none() && slots.into_iter().any(|slot| slot.verdict.is_update())
+            goes_back && self.job(name).is_none() && slots.into_iter().any(SlotDiff::is_update)
         };
         match self.input.rollback {
             RollbackScope::Service => rolls(service),

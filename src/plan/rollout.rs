@@ -19,6 +19,10 @@ pub struct Unit {
     pub steps: StepIds,
     /// The watch over the new replica, from when it is up; the worker does not wait for it, the clean-up does.
     pub watch: Option<StepId>,
+    /// The step whose way back undoes what an update did to the replica before this plan, and was cut off: it goes back with the
+    /// others, though nobody began with it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<StepId>,
     /// The zone of its host: no two units of one zone are in work at once where another could be taken.
     #[serde(default)]
     pub zone: Option<SharedText>,
@@ -26,7 +30,8 @@ pub struct Unit {
 
 /// How one service's replicas are worked through: `parallelism` workers take units in order, but those first whose host and zone no
 /// other worker is on; each waits `delay` after a unit. When a unit fails its steps are undone (last first), and what comes of the
-/// others is said by `on_failure`. A unit that fails because its *host* failed stops only the units of that host.
+/// others is said by `on_failure`. A unit that fails because its *host* failed stops only the units of that host; the worker stays with it where something of it could
+/// not be taken back, since the replica may be down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rollout {
     /// The service.

@@ -322,9 +322,11 @@ pub(super) fn memory(input: Input<'_>, files: BTreeSet<String>, rollouts: &[Roll
     let Input { target, observed, .. } = input;
     let versions = versions(target, observed, &files);
     let halted = newest_record(observed).into_iter().flat_map(|last| &last.memory.halted);
-    // What is begun anew is judged anew.
+    // What is begun anew is judged anew; what a person takes up stands as it did until that has ended.
     let halted = halted.filter(|(name, _)| {
-        target.services.contains_key(*name) && rollouts.iter().all(|rollout| rollout.service != **name)
+        let begins = rollouts.iter().any(|rollout| rollout.service == **name);
+        let stands = target.halted.contains_key(*name) || target.taken_up.contains(*name);
+        target.services.contains_key(*name) && (stands || !begins)
     });
     let aborted = target.aborted.iter().map(|(name, halted)| {
         let how = Halt::RolledBack;

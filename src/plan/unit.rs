@@ -8,7 +8,7 @@ use crate::diff::{SlotDiff, Verdict};
 use crate::model::gate::Gate;
 use crate::model::name::{HostName, Slot, SlotKey, container_name, retired_name};
 use crate::model::op::{ContainerOp, GateOp, Op};
-use crate::model::policy::{Strategy, UpdatePolicy};
+use crate::model::policy::UpdatePolicy;
 use crate::model::replica::ReplicaSpec;
 use crate::model::setting::{Limits, Restart};
 use crate::model::text::SharedText;
@@ -28,10 +28,12 @@ pub(super) struct Draft<'d, 'a> {
     pub(super) host: &'d HostName,
     /// The name that it is to have.
     pub(super) name: SharedText,
-    why: &'d SharedText,
+    pub(super) why: &'d SharedText,
     pub(super) diff: &'d SlotDiff<'a>,
     pub(super) steps: StepIds,
     pub(super) cleanup: Vec<Gone<'d, 'a>>,
+    /// The step whose way back undoes what an update did before this plan.
+    pub(super) resumes: Option<StepId>,
     /// What comes before its first step: that networks are there again which its containers are on.
     ready: Vec<StepId>,
     /// Whether others may have its ports as soon as it lets go of them, and not only when it no longer wants them back.
@@ -99,6 +101,7 @@ impl<'i> Builder<'i> {
             diff,
             steps: StepIds::new(),
             cleanup: Vec::new(),
+            resumes: None,
             ready: touched(diff).flat_map(|standing| self.networks_of(standing)).collect(),
             yields: stop_first,
             stopped: Vec::new(),
@@ -156,10 +159,11 @@ impl<'i> Builder<'i> {
         if waits {
             let up = up(&draft.name, policy, self.asked(&diff.slot.service));
             self.gate(&mut draft, up);
-            self.leads_back(&draft);
+            self.leads_back(&mut draft);
         }
         if !stop_first {
             self.stop_old(&mut draft, policy.strategy);
+            extras = self.switched(&mut draft, policy.strategy, extras);
         }
         self.stop_extras(&mut draft, extras);
         Some(self.finish(draft, waits, policy.monitor))
@@ -215,6 +219,7 @@ impl<'i> Builder<'i> {
         }
         let id = self.act(draft, draft.host, op, pre, undo);
         self.edit(id, |step| step.after.extend(needs));
+        draft.resumes = restore.map(|_| id);
         self.takes_ports(id, draft.diff);
         self.act(
             draft,
@@ -261,30 +266,6 @@ impl<'i> Builder<'i> {
         };
         draft.cleanup.push(Gone { standing: old, name });
         self.create(draft, spec, (!old.in_place).then_some(&before));
-    }
-
-    /// Stops what was replaced once its successor is up; of a blue-green when all successors are.
-    fn stop_old<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, strategy: Strategy) {
-        let Verdict::Replace {
-            old: Some(old),
-            beside: true,
-            ..
-        } = &draft.diff.verdict
-        else {
-            return;
-        };
-        let gone = draft.cleanup.iter().find(|gone| *gone.standing == **old);
-        let Some(name) = gone.map(|gone| gone.name.clone()).filter(|_| old.is_live()) else {
-            return;
-        };
-        match strategy {
-            Strategy::BlueGreen => self.olds.push(Step {
-                pre: is(&name, old),
-                undo: thin_vec![start(&name)],
-                ..blank(old.host, Some(draft.slot), stop(&name), draft.why)
-            }),
-            Strategy::Rolling | Strategy::Canary(_) => self.stop(draft, old, &name),
-        }
     }
 
     fn stop_extras<'d, 'a>(&mut self, draft: &mut Draft<'d, 'a>, extras: Vec<&'d Standing<'a>>) {
@@ -374,6 +355,7 @@ impl<'i> Builder<'i> {
             slot: draft.slot.clone(),
             steps: draft.steps,
             watch,
+            resumes: draft.resumes,
         };
         (unit, cleanup)
     }

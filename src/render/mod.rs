@@ -93,6 +93,8 @@ pub struct Target {
     pub volumes: BTreeSet<String>,
     /// The services that are left alone, because what git wants of them has failed.
     pub halted: BTreeMap<ServiceName, Halted>,
+    /// The services that a person takes up though their update has stopped.
+    pub taken_up: BTreeSet<ServiceName>,
     /// The services whose update goes back, as far as it went.
     pub aborted: BTreeMap<ServiceName, Halted>,
 }
@@ -113,6 +115,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         keep: desired.cluster.keep,
         volumes: desired.volumes.values().map(|volume| volume.name.clone()).collect(),
         halted: BTreeMap::new(),
+        taken_up: BTreeSet::new(),
         aborted: BTreeMap::new(),
     };
     let networks = network::own(desired);
@@ -200,6 +203,7 @@ impl Target {
                 service.policy.strategy = Strategy::Rolling;
             }
         }
+        self.taken_up = asked.taken_up();
         let halted = last.into_iter().flat_map(|last| &last.memory.halted);
         let aborted = halted.filter(|(name, _)| asked.abort.contains(*name));
         self.aborted = aborted.map(|(name, halted)| (name.clone(), halted.clone())).collect();

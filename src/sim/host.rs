@@ -1,6 +1,6 @@
 //! `SimHost`: one simulated host. Each call takes its time, may fail because the host is gone, and is counted.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Bytes;
 use crate::model::volume::{LiveVolume, VolumeSpec};
 use crate::sim::lock::{Latch, SimLock};
+use crate::sim::reach::{Lost, Reach};
 use crate::sim::state::State;
 use crate::sim::tempo::Tempo;
 use crate::sim::world::{Kill, World};
@@ -32,8 +33,7 @@ pub struct SimHost {
     name: HostName,
     world: Rc<World>,
     state: RefCell<State>,
-    calls: Cell<u64>,
-    down: RefCell<Option<(u64, String)>>,
+    reach: Reach,
     refused: RefCell<BTreeMap<String, String>>,
     tempo: Tempo,
     lock: Rc<Latch>,
@@ -42,16 +42,19 @@ pub struct SimHost {
 impl SimHost {
     /// A host as it was found; one that did not answer then does not answer here.
     pub fn new(name: &HostName, found: ObservedHost, world: &Rc<World>) -> Self {
-        let (state, down) = match found {
-            ObservedHost::Reachable(state) => (*state, None),
-            ObservedHost::Unreachable(why) => (HostState::default(), Some((1, why))),
+        let reach = Reach::default();
+        let state = match found {
+            ObservedHost::Reachable(state) => *state,
+            ObservedHost::Unreachable(why) => {
+                reach.cut(Kill::Before(1), why);
+                HostState::default()
+            }
         };
         Self {
             name: name.clone(),
             world: Rc::clone(world),
             state: RefCell::new(State::new(name, state, world)),
-            calls: Cell::new(0),
-            down: RefCell::new(down),
+            reach,
             refused: RefCell::default(),
             tempo: Tempo::default(),
             lock: Rc::default(),
@@ -65,8 +68,12 @@ impl SimHost {
 
     /// From its n-th call on, counted from 1, the host does not answer.
     pub fn fail_from(&self, call: u64) {
-        let why = format!("{}: connection timed out", self.name);
-        self.down.replace(Some((call, why)));
+        self.cut(Kill::Before(call));
+    }
+
+    /// The way to the host is cut at one of its calls, counted from 1: that one is done unheard or not at all, and no later one is.
+    pub fn cut(&self, at: Kill) {
+        self.reach.cut(at, format!("{}: connection timed out", self.name));
     }
 
     /// From this moment of the world on the host says nothing any more, to calls that are under way neither.
@@ -76,7 +83,7 @@ impl SimHost {
 
     /// The host answers again.
     pub fn revive(&self) {
-        self.down.replace(None);
+        self.reach.revive();
         self.tempo.fall_silent(None);
     }
 
@@ -87,7 +94,7 @@ impl SimHost {
 
     /// How many calls it was sent.
     pub fn calls(&self) -> u64 {
-        self.calls.get()
+        self.reach.calls()
     }
 
     /// From now on nothing is heard of the lock there, though all else still gets through; or it is again.
@@ -120,21 +127,25 @@ impl SimHost {
         effect: impl FnOnce(&mut State) -> Result<T, HostError>,
     ) -> Result<T, HostError> {
         let number = self.world.count();
-        self.calls.set(self.calls.get() + 1);
-        let down = self.down.borrow().clone().filter(|(from, _)| self.calls.get() >= *from);
+        let lost = self.reach.count();
         self.world.pass(Kill::Before(number)).await;
         let times = (self.world.latency() + takes, patience);
         let silent = self.tempo.take(times, &self.name, &self.world).await;
-        let silent = silent.map(|why| (0, why));
-        let result = match down.or(silent) {
-            Some((_, why)) => Err(HostError::Unreachable(why)),
+        let lost = lost.or(silent.map(|why| Lost { why, unheard: false }));
+        let result = match lost {
+            Some(lost) => {
+                if lost.unheard {
+                    let _ = effect(&mut self.state.borrow_mut());
+                }
+                Err(HostError::Unreachable(lost.why))
+            }
             None => effect(&mut self.state.borrow_mut()),
         };
         self.world.pass(Kill::After(number)).await;
         result
     }
 
-    /// How long a container takes to stop. It serves no longer from the signal on.
+    /// How long a container takes to stop.
     fn stopping(&self, name: &str) -> Duration {
         let Some(live) = self.state.borrow().container(name, &self.world) else {
             return Duration::ZERO;
@@ -144,7 +155,6 @@ impl SimHost {
         }
         let grace = live.spec.as_ref().and_then(|spec| spec.stop_grace_period);
         let behaviour = self.state.borrow().behaviour(name, &self.world);
-        self.world.ends(&live.id);
         behaviour.stops_after.min(grace.map_or(GRACE, |grace| grace.0))
     }
 }
@@ -304,8 +314,9 @@ impl Host for SimHost {
     }
 
     async fn stop(&self, name: &str) -> Result<(), HostError> {
-        let stop = |state: &mut State| state.stop(name, &self.world);
-        self.change(format!("stop {name}"), self.stopping(name), stop).await
+        let takes = self.stopping(name);
+        let stop = |state: &mut State| state.stop(name, takes, &self.world);
+        self.change(format!("stop {name}"), takes, stop).await
     }
 
     async fn rename(&self, name: &str, to: &str) -> Result<(), HostError> {

@@ -7,5 +7,6 @@ pub mod world;
 mod container;
 mod lock;
 mod network;
+mod reach;
 mod state;
 mod tempo;

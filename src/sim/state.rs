@@ -240,8 +240,14 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn stop(&mut self, name: &str, world: &World) -> Result<(), HostError> {
-        self.existing(name)?.stop(world);
+    /// A container has stopped, which took so long: it served no longer from the signal on.
+    pub(super) fn stop(&mut self, name: &str, took: Duration, world: &World) -> Result<(), HostError> {
+        let container = self.existing(name)?;
+        let live = container.now(world);
+        if live.state.is_running() {
+            world.ends(&live.id, took);
+        }
+        container.stop(world);
         Ok(())
     }
 
@@ -272,7 +278,7 @@ impl State {
 
     pub(super) fn remove(&mut self, name: &str, world: &World) -> Result<(), HostError> {
         let live = self.existing(name)?.now(world);
-        world.ends(&live.id);
+        world.ends(&live.id, Duration::ZERO);
         self.containers.remove(name);
         Ok(())
     }

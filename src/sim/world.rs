@@ -62,12 +62,12 @@ pub struct Call {
     pub what: String,
 }
 
-/// Where the caller's process is killed: around the n-th call of all, counted from 1.
+/// Where the caller's process is killed, or its way to a host is cut: around the n-th call of all, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kill {
     /// The call is never done.
     Before(u64),
-    /// The call is done, but the caller never hears of it.
+    /// The call is done, but the caller never hears so.
     After(u64),
 }
 
@@ -187,12 +187,19 @@ impl World {
         self.calls.get()
     }
 
-    /// Sets where the caller is killed: that call never returns, and [`World::killed`] does.
+    /// Sets where the caller is killed: that call never returns, and [`World::killed`] does. What it had under way on other
+    /// connections is done as time goes on, as engines do what they were told; but none of it returns, and no new call is done.
     pub fn kill(&self, kill: Kill) {
         self.kill.set(Some(kill));
     }
 
-    /// Waits until the caller is to be killed: drop it then.
+    /// Somebody else calls from now on, whom nobody kills.
+    pub fn next_caller(&self) {
+        self.kill.set(None);
+        self.killed.send_replace(false);
+    }
+
+    /// Waits until the caller is to be killed: drop it then, at once or after a while.
     pub async fn killed(&self) {
         // The sender lives as long as `self`, so this ends only when the flag is up.
         let _ = self.killed.subscribe().wait_for(|killed| *killed).await;
@@ -215,14 +222,19 @@ impl World {
         self.served.borrow_mut().push(served);
     }
 
-    /// A container serves no longer, from now on.
-    pub(super) fn ends(&self, id: &str) {
-        let now = self.since_begin(Instant::now());
+    /// A container serves no longer, since so long ago.
+    pub(super) fn ends(&self, id: &str, ago: Duration) {
+        let now = self.now().saturating_sub(ago);
         let mut served = self.served.borrow_mut();
         let last = served.iter_mut().rev().find(|served| served.id == id);
         if let Some(last) = last.filter(|last| last.until.is_none_or(|until| until > now)) {
             last.until = Some(now);
         }
+    }
+
+    /// The world's time.
+    pub(super) fn now(&self) -> Duration {
+        self.since_begin(Instant::now())
     }
 
     pub(super) fn since_begin(&self, at: Instant) -> Duration {
@@ -256,16 +268,19 @@ impl World {
 
     pub(super) fn note(&self, host: &HostName, what: &str) {
         self.log.borrow_mut().push(Call {
-            at: self.since_begin(Instant::now()),
+            at: self.now(),
             host: host.clone(),
             what: what.to_owned(),
         });
     }
 
-    /// Where the caller is killed just here, this never ends.
+    /// Where the caller is killed just here, or was before, this never ends.
     pub(super) async fn pass(&self, here: Kill) {
         if self.kill.get() == Some(here) {
             self.killed.send_replace(true);
+        }
+        let is_killed = *self.killed.borrow();
+        if is_killed {
             pending::<()>().await;
         }
     }

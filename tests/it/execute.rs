@@ -13,10 +13,14 @@ mod hosts;
 mod interrupts;
 #[path = "execute/jobs.rs"]
 mod jobs;
+#[path = "execute/kills.rs"]
+mod kills;
 #[path = "execute/lock.rs"]
 mod lock;
 #[path = "execute/rollback.rs"]
 mod rollback;
+#[path = "execute/stage.rs"]
+mod stage;
 #[path = "execute/updates.rs"]
 mod updates;
 

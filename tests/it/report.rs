@@ -129,6 +129,7 @@ fn waves_follow_workers_delays_and_edges() {
             slot: slot(&name),
             steps: [StepId(first)].into_iter().collect(),
             watch: Some(StepId(watch)),
+            resumes: None,
             zone: None,
         });
     }

@@ -8,8 +8,21 @@ use super::scene::{Scene, service};
 
 const HEALTH: &str = "    healthcheck: {test: [CMD, /app, --health], interval: 1s, retries: 2}\n";
 
-/// What the engines tell of a cluster's containers since a moment: when, `start` or `die`, and the name; in order.
-fn events(scene: &Scene, since: &str) -> Vec<(u64, String, String)> {
+/// What an engine tells of a container.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Told {
+    /// When, in nanoseconds.
+    pub at: u64,
+    /// `start` or `die`.
+    pub what: String,
+    /// Its name then.
+    pub name: String,
+    /// The engine's id of it.
+    pub id: String,
+}
+
+/// What the engines tell of a cluster's containers since a moment, in order.
+pub fn events(scene: &Scene, since: &str) -> Vec<Told> {
     let mut all = lab::everywhere(&scene.hosts, |host| {
         let path = format!("http://engine/v1.41/events?since={since}&until={}", now());
         let told = lab::lab(&["exec", host, "curl", "-sS", "--unix-socket", "/run/docker.sock", &path]);
@@ -21,13 +34,14 @@ fn events(scene: &Scene, since: &str) -> Vec<(u64, String, String)> {
             .filter(|event| event["Action"] == "start" || event["Action"] == "die")
             .map(|event| {
                 let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-                (
-                    event["timeNano"].as_u64().unwrap(),
-                    text(&event["Action"]),
-                    text(&event["Actor"]["Attributes"]["name"]),
-                )
+                Told {
+                    at: event["timeNano"].as_u64().unwrap(),
+                    what: text(&event["Action"]),
+                    name: text(&event["Actor"]["Attributes"]["name"]),
+                    id: text(&event["Actor"]["ID"]),
+                }
             });
-        told.filter(|(_, _, name)| name.starts_with(&format!("{}.", scene.cluster)))
+        told.filter(|one| one.name.starts_with(&format!("{}.", scene.cluster)))
             .collect::<Vec<_>>()
     })
     .concat();
@@ -36,7 +50,7 @@ fn events(scene: &Scene, since: &str) -> Vec<(u64, String, String)> {
 }
 
 /// The hosts are containers of this machine, so there is one clock. In seconds since the epoch, as the engine's API takes it.
-fn now() -> String {
+pub fn now() -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
@@ -44,10 +58,10 @@ fn now() -> String {
 }
 
 /// The most replicas that were down at once, and when each came up.
-fn reading(events: &[(u64, String, String)]) -> (usize, Vec<u64>) {
+fn reading(events: &[Told]) -> (usize, Vec<u64>) {
     let mut down: BTreeMap<&str, ()> = BTreeMap::new();
     let (mut most, mut starts) = (0, Vec::new());
-    for (at, what, name) in events {
+    for Told { at, what, name, .. } in events {
         let slot = name.trim_end_matches(".old");
         match what.as_str() {
             "die" => drop(down.insert(slot, ())),
@@ -105,7 +119,7 @@ fn start_first_leaves_nobody_without_a_replica() {
     let since = now();
     scene.apply();
     let told = events(&scene, &since);
-    let order: Vec<&str> = told.iter().map(|(_, what, _)| what.as_str()).collect();
+    let order: Vec<&str> = told.iter().map(|one| one.what.as_str()).collect();
     assert_eq!(order, ["start", "die", "start", "die"], "{told:?}");
     scene.runs("web", 2, &lab::app(2));
     scene.nothing_to_do();

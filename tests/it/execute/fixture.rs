@@ -130,6 +130,21 @@ impl Lab {
         }
     }
 
+    /// Hosts as they are. Calls take their time, so that several are under way at once.
+    pub fn of(hosts: BTreeMap<HostName, HostState>) -> Self {
+        let world = Rc::new(World::new(&cluster()));
+        let sim = |(name, state): (HostName, HostState)| {
+            let found = ObservedHost::Reachable(Box::new(state));
+            let sim = Rc::new(SimHost::new(&name, found, &world));
+            (name, sim)
+        };
+        Self {
+            hosts: hosts.into_iter().map(sim).collect(),
+            world,
+            events: RefCell::default(),
+        }
+    }
+
     pub fn behave(&self, image: &str, behaviour: Behaviour) {
         self.world.set_behaviour(&image.parse().unwrap(), behaviour);
     }
@@ -395,6 +410,7 @@ impl Maker {
             slot: slot(of),
             steps: ids.into_iter().collect(),
             watch,
+            resumes: None,
             zone: None,
         };
         self.plan.rollouts[0].units.push(unit);

@@ -22,7 +22,7 @@ fn three(parallelism: u32) -> (Lab, Maker) {
 #[tokio::test(start_paused = true)]
 async fn a_failed_host_stops_only_its_own_replicas() {
     let lab = Lab::new(&[("h1", &["web.1", "web.4"]), ("h2", &["web.2"]), ("h3", &["web.3"])]);
-    let mut maker = Maker::new(1, 0);
+    let mut maker = Maker::new(2, 0);
     for (on, of) in [("h1", "web.1"), ("h2", "web.2"), ("h3", "web.3"), ("h1", "web.4")] {
         maker.replace(on, of);
     }
@@ -55,6 +55,22 @@ async fn a_failed_host_stops_only_its_own_replicas() {
     assert_eq!(record.end, JournalEnd::Failed);
     assert_eq!(record.placement[&slot("web.1")].host, host("h1"));
     assert_eq!(lab.journal("h1").end, JournalEnd::Begun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_may_be_down_on_a_host_that_failed_counts_as_worked_on() {
+    for (parallelism, others) in [(1, 0), (2, 2)] {
+        let (lab, maker) = three(parallelism);
+        lab.sim("h1").fail_from(4);
+        assert!(lab.run(&maker.plan, &Stop::never()).await.failed());
+        let new = ["h2", "h3"].iter().flat_map(|on| lab.containers(on));
+        assert_eq!(new.filter(|one| one.contains("web:2")).count(), others, "{parallelism}");
+    }
+    // Where nothing of it was begun, it is as it was.
+    let (lab, maker) = three(1);
+    lab.sim("h1").fail_from(2);
+    assert!(lab.run(&maker.plan, &Stop::never()).await.failed());
+    assert_eq!(lab.containers("h3")[0], "shop.web.3 web:2 healthy");
 }
 
 #[tokio::test(start_paused = true)]

@@ -233,6 +233,7 @@ async fn killed_at_any_call_the_job_runs_to_its_end_once() {
                 () = lab.world.killed() => true,
                 _ = lab.run(&first, &never) => false,
             };
+            lab.world.next_caller();
             if !killed {
                 assert!(call > 20, "{call}");
                 return;

@@ -359,6 +359,7 @@ async fn killed_at_any_call_it_still_goes_back_whole() {
                     () = lab.world.killed() => true,
                     _ = lab.run(&first, &never) => false,
                 };
+                lab.world.next_caller();
                 ended |= !killed;
                 cut += usize::from(killed);
                 let end = apply(&lab, &desired).await;

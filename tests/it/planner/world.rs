@@ -226,7 +226,7 @@ pub fn planned_as(desired: &Desired, observed: &Observed, asked: &Asked) -> Plan
     target.halted = halted(desired, observed, last, &asked.taken_up());
     target.take_up(asked, last);
     let diff = diff(&target, &placement, observed, &standing);
-    plan(Input {
+    let mut plan = plan(Input {
         target: &target,
         versions: &versions(desired, observed, diff.updated()),
         rollback: desired.cluster.rollback,
@@ -234,7 +234,9 @@ pub fn planned_as(desired: &Desired, observed: &Observed, asked: &Asked) -> Plan
         observed,
         standing: &standing,
         diff: &diff,
-    })
+    });
+    plan.asked = asked.clone();
+    plan
 }
 
 /// A plan's changes, one line each, as a person would note them down.
