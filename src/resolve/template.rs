@@ -1,10 +1,9 @@
 //! Templates in string scalars: minijinja, strict, with what may be named where. Rendering only; files are `source`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use minijinja::value::Object;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::{Serialize, Serializer};
 
@@ -59,34 +58,31 @@ impl Text {
 }
 
 impl Text {
-    /// The text as far as all replicas share it: what is a replica's own stands in it by its name.
+    /// What tells this text from another, whichever replica it is for: the template, and what it names of that which all share. What
+    /// it does not name makes no difference.
     pub fn shared(&self) -> String {
         match self {
             Self::Plain(text) => text.clone(),
             Self::PerReplica { source, context } => {
-                let mut names = BTreeMap::clone(context);
-                for name in ["slot", "host"] {
-                    names.insert(name.to_owned(), Value::from_object(Placeholder(name.to_owned())));
-                }
-                let rendered = environment().render_str(source, names);
-                rendered.unwrap_or_else(|_| source.to_string())
+                let names = match environment().template_from_str(source) {
+                    Ok(template) => template.undeclared_variables(true),
+                    Err(_) => return source.to_string(),
+                };
+                let names: BTreeSet<String> = names.into_iter().collect();
+                let named = names
+                    .iter()
+                    .filter_map(|name| Some(format!("\n{name} = {}", named(context, name)?)));
+                std::iter::once(source.to_string()).chain(named).collect()
             }
         }
     }
 }
 
-/// A value that is not known: it, and whatever is asked of it, is shown by its name.
-#[derive(Debug)]
-struct Placeholder(String);
-
-impl Object for Placeholder {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        Some(Value::from_object(Self(format!("{}.{key}", self.0))))
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{{{ {} }}}}", self.0)
-    }
+/// The value at a path of names, with dots between them.
+fn named(context: &BTreeMap<String, Value>, path: &str) -> Option<Value> {
+    let mut names = path.split('.');
+    let first = context.get(names.next()?)?.clone();
+    names.try_fold(first, |value, name| value.get_attr(name).ok())
 }
 
 /// The one way that cdk sets minijinja up: strict, nothing escaped.

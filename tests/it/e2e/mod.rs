@@ -14,7 +14,7 @@ mod interrupted;
 mod jenkins;
 mod keys;
 mod killed;
-mod lab;
+pub mod lab;
 mod lock;
 mod networks;
 mod offline;

@@ -1,5 +1,5 @@
 //! A cluster as one commit left it, and the next one to be applied to it, cut short in one way or another and done again. What is
-//! to hold then is here; which commits are tried is `kills`'s and `cuts`'s.
+//! to hold then is here; which commits are tried is `kills`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -20,6 +20,8 @@ use cdk::plan::step::Plan;
 use cdk::resolve::desired::Desired;
 use cdk::sim::world::{Behaviour, Kill, Served};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::e2e::lab::full;
 
 use super::fixture::{Lab, cluster, secs};
 
@@ -149,12 +151,12 @@ impl Stage {
         plan(&self.play().lab, &self.desired, &self.asked).unwrap()
     }
 
-    /// Killed around every call, it converges. Gives the number of calls. What becomes of other calls takes turns, but for the
+    /// Killed around every call, it converges (every fourth one, but for the longer proofs). Gives the number of calls. What becomes of other calls takes turns, but for the
     /// longer proofs.
     pub async fn killed_at_every_call(&self) -> u64 {
-        let (plan, full) = (self.plan(), std::env::var_os("CDK_TEST_FULL").is_some());
+        let (plan, full) = (self.plan(), full());
         let others = [Others::Lost, Others::Done];
-        for call in 1.. {
+        for call in (1..).step_by(stride()) {
             for (turn, kill) in [(call, Kill::Before(call)), (call + 1, Kill::After(call))] {
                 let turn = usize::from(turn % 2 == 0);
                 for others in others
@@ -183,7 +185,7 @@ impl Stage {
         for host in self.before.keys() {
             let calls = whole.lab.hosts[host].calls();
             all += calls;
-            for call in 1..=calls {
+            for call in (1..=calls).step_by(stride()) {
                 for cut in [Kill::Before(call), Kill::After(call)] {
                     let play = self.play();
                     play.lab.hosts[host].cut(cut);
@@ -195,6 +197,11 @@ impl Stage {
         }
         all
     }
+}
+
+/// From one call that is tried to the next: each of them takes minutes.
+fn stride() -> usize {
+    if full() { 1 } else { 4 }
 }
 
 impl Play<'_> {

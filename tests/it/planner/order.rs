@@ -1,5 +1,8 @@
 //! The order of services, and jobs: what waits for what, what runs, and what never runs again.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use cdk::diff::depends::{Grounds, hold};
 use cdk::diff::diff;
 use cdk::model::container::{ContainerState, Health};
@@ -16,6 +19,7 @@ use cdk::plan::step::{Action, Plan, StepId};
 use cdk::plan::{Input, plan};
 use cdk::render::render;
 use cdk::resolve::desired::{Availability, Desired, Mode, Service};
+use cdk::resolve::template::Text;
 
 use super::sim::{apply, state};
 use super::world::*;
@@ -192,6 +196,30 @@ fn only_what_a_job_runs_makes_another_version() {
         own(&mut desired, change);
         assert!(actions(&planned(&desired, &seen), "migrate").contains(&Action::Run));
     }
+}
+
+#[test]
+fn what_some_replicas_alone_get_makes_another_version_too() {
+    let text = |source: &str, var: &str, other: &str| Text::PerReplica {
+        source: source.into(),
+        context: Arc::new(BTreeMap::from([
+            ("vars".to_owned(), minijinja::context! { var, other }),
+            ("cluster".to_owned(), "shop".into()),
+        ])),
+    };
+    let with = |text: Text| {
+        let mut desired = shop("1");
+        let migrate = desired.services.get_mut(&"migrate".parse().unwrap()).unwrap();
+        migrate.environment.insert("A".to_owned(), text);
+        desired
+    };
+    let only_one = "{{ vars.var if slot == 'migrate.7' else cluster }}";
+    let mut seen = observed("hosts: {h1: {}, h2: {}}");
+    go(&with(text(only_one, "1", "1")), &mut seen);
+    let then = |text: Text| actions(&planned(&with(text), &seen), "migrate");
+    assert_eq!(then(text(only_one, "1", "2")), [Action::Keep], "nothing that it names");
+    assert_eq!(then(text(only_one, "2", "1")), [Action::Run]);
+    assert_eq!(then(text(&only_one.replace('7', "8"), "1", "1")), [Action::Run]);
 }
 
 #[test]
