@@ -32,3 +32,8 @@ mod rehearse;
 #[path = "it/report.rs"]
 mod report;
 mod tidy;
+
+/// Whether this is a run of `tests/run --full`, for the longer proofs.
+fn full() -> bool {
+    std::env::var_os("CDK_TEST_FULL").is_some()
+}

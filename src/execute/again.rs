@@ -36,7 +36,7 @@ impl Run<'_> {
 }
 
 /// The container that an operation starts.
-fn started(op: &Op) -> Option<&SharedText> {
+pub(super) fn started(op: &Op) -> Option<&SharedText> {
     match op {
         Op::Container(ContainerOp::Start { name }) => Some(name),
         Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => None,

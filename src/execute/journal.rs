@@ -13,7 +13,7 @@ use crate::execute::job::run_of;
 use crate::execute::outcome::{Event, Outcome, ServiceEnd, StepEnd};
 use crate::execute::record;
 use crate::execute::run::Run;
-use crate::model::journal::{Account, Halt, Halted, JournalEnd, JournalRecord, PlacedSlot, journal_path};
+use crate::model::journal::{Account, Halt, Halted, JournalEnd, JournalRecord, Memory, PlacedSlot, journal_path};
 use crate::model::name::{HostName, ServiceName, Slot};
 use crate::model::order::{JobVersion, VERSIONS_KEPT};
 use crate::plan::rollout::Rollout;
@@ -84,25 +84,12 @@ impl<'a> Run<'a> {
         } else {
             JournalEnd::Done
         };
-        let mut memory = self.plan.memory.clone();
-        let asked = &self.plan.asked;
-        let missed = self
-            .plan
-            .steps
-            .iter()
-            .filter(|step| self.board.end(step.id) != StepEnd::Done);
-        let missed: BTreeSet<_> = missed.filter_map(|step| Some(&step.slot.as_ref()?.service)).collect();
-        let ended =
-            |name: &ServiceName| outcome.services.get(name) == Some(&ServiceEnd::Done) && !missed.contains(name);
-        let goes_on = |name: &ServiceName| asked.promote.contains(name) || asked.retry.contains(name);
-        memory.halted.retain(|name, _| !(goes_on(name) && ended(name)));
-        memory.halted.extend(self.halted(outcome));
         let record = JournalRecord {
             at: (options.at)(),
             done: outcome.done(),
             end,
             placement: self.reached(outcome),
-            memory,
+            memory: self.memory(outcome),
             jobs: self.succeeded(),
             account: Account {
                 changes: record::changes(self.plan, &self.missed(outcome)),
@@ -112,6 +99,21 @@ impl<'a> Run<'a> {
             ..begun
         };
         self.write(&record, hosts, options).await;
+    }
+
+    /// What the next plans go by. What a person let go on stood still until now, and does so where not all of it was done.
+    fn memory(&self, outcome: &Outcome) -> Memory {
+        let (promote, retry) = (&self.plan.asked.promote, &self.plan.asked.retry);
+        let left = self.plan.steps.iter();
+        let left = left.filter(|step| self.board.end(step.id) != StepEnd::Done);
+        let left: BTreeSet<_> = left.filter_map(|step| Some(&step.slot.as_ref()?.service)).collect();
+        let ended = |name: &ServiceName| outcome.services.get(name) == Some(&ServiceEnd::Done) && !left.contains(name);
+        let mut memory = self.plan.memory.clone();
+        memory
+            .halted
+            .retain(|name, _| !(promote.contains(name) || retry.contains(name)) || !ended(name));
+        memory.halted.extend(self.halted(outcome));
+        memory
     }
 
     /// The services that stand still from now on.

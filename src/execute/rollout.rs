@@ -24,10 +24,8 @@ pub(super) struct Rolling<'a> {
     pub(super) rollout: &'a Rollout,
     /// One permit for each worker.
     workers: Semaphore,
-    /// How many workers there were at first.
-    hands: usize,
-    /// How many stay with a replica that could not be taken back.
-    lost: Cell<usize>,
+    /// How many workers there are still: some stay with a replica that could not be taken back.
+    hands: Cell<usize>,
     /// The units that no worker has taken yet.
     pending: RefCell<Vec<&'a Unit>>,
     /// Those that workers are on.
@@ -60,9 +58,8 @@ impl<'a> Rolling<'a> {
         let workers = workers(rollout.parallelism, rollout.units.len());
         Self {
             rollout,
-            hands: workers.available_permits(),
+            hands: Cell::new(workers.available_permits()),
             workers,
-            lost: Cell::new(0),
             pending: RefCell::new(rollout.units.iter().collect()),
             in_work: RefCell::default(),
             halted: Flag::new(),
@@ -121,8 +118,8 @@ impl<'a> Rolling<'a> {
     /// the rollout ends.
     fn lose(&self, worker: Option<SemaphorePermit<'_>>) {
         let Some(worker) = worker else { return };
-        if self.lost.get() + 1 < self.hands {
-            self.lost.set(self.lost.get() + 1);
+        if self.hands.get() > 1 {
+            self.hands.set(self.hands.get() - 1);
             worker.forget();
         } else {
             self.halted.raise();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::execute::again::started;
 use crate::execute::board::{Cause, Verdict};
 use crate::execute::outcome::{Event, StepEnd};
 use crate::execute::run::{Failure, Run};
@@ -54,14 +55,6 @@ impl Undone {
     }
 }
 
-/// Whether an operation lets a container do its work again.
-fn starts(op: &Op) -> bool {
-    match op {
-        Op::Container(ContainerOp::Start { .. }) => true,
-        Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => false,
-    }
-}
-
 impl Run<'_> {
     /// Takes back what was done or tried of a unit. Where that fails on a host, the rest stays as it is there: each way
     /// back begins where the one before it ended. A job's run that ended by itself, or may still run, is left.
@@ -77,7 +70,7 @@ impl Run<'_> {
         for step in tried.filter_map(|id| self.plan.step(*id)) {
             let back = self.way_back(step);
             let error = self.take_back(step, &back, &mut stuck).await;
-            if error.is_some() && back.iter().any(|op| starts(op)) {
+            if error.is_some() && back.iter().any(|op| started(op).is_some()) {
                 // What did the work before may stand still: what does it now is not taken down.
                 stuck.extend(unit.steps.iter().filter_map(|id| Some(&self.plan.step(*id)?.host)));
             }

@@ -30,8 +30,8 @@ pub struct Unit {
 
 /// How one service's replicas are worked through: `parallelism` workers take units in order, but those first whose host and zone no
 /// other worker is on; each waits `delay` after a unit. When a unit fails its steps are undone (last first), and what comes of the
-/// others is said by `on_failure`. A unit that fails because its *host* failed stops only the units of that host; the worker stays with it where something of it could
-/// not be taken back, since the replica may be down.
+/// others is said by `on_failure`. A unit that fails because its *host* failed stops only the units of that host; the worker stays with
+/// it where something of it could not be taken back, since the replica may be down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rollout {
     /// The service.

@@ -37,7 +37,7 @@ fn four_hosts_with_twelve_replicas_each() {
     scene.nothing_to_do();
 
     // The table of keys goes through these two with more containers on a host.
-    if lab::full() {
+    if crate::full() {
         let all = scene.containers();
         lab::everywhere(&FAULTY, |host| {
             for one in all.iter().filter(|one| one.host == host) {

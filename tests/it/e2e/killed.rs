@@ -11,10 +11,7 @@ use super::scene::{Run, Scene};
 
 /// So many moments, from the first step to the last.
 fn rounds(few: usize) -> usize {
-    match std::env::var_os("CDK_TEST_FULL") {
-        Some(_) => few * 8,
-        None => few,
-    }
+    if crate::full() { few * 8 } else { few }
 }
 
 /// The replicas of `web`, of which one at a time is worked on.

@@ -67,11 +67,6 @@ pub fn faulty(hosts: &[&str]) -> Vec<MutexGuard<'static, ()>> {
     taken.collect()
 }
 
-/// Whether this is a run of `tests/run --full`.
-pub fn full() -> bool {
-    std::env::var_os("CDK_TEST_FULL").is_some()
-}
-
 /// The lab's registry, out of these hosts' reach for as long as it lives; all others go on using it.
 pub struct NoRegistry(&'static [&'static str]);
 

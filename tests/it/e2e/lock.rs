@@ -16,7 +16,7 @@ const TWO: [&str; 2] = ["h1", "h2"];
 
 /// How often two are started together.
 fn rounds() -> usize {
-    if lab::full() { 50 } else { 6 }
+    if crate::full() { 50 } else { 6 }
 }
 
 /// A copy of the scene's repository, in which this stands in place of that.

@@ -14,7 +14,7 @@ mod interrupted;
 mod jenkins;
 mod keys;
 mod killed;
-pub mod lab;
+mod lab;
 mod lock;
 mod networks;
 mod offline;

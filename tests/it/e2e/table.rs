@@ -57,7 +57,7 @@ fn rows(hosts: &[&'static str]) -> Vec<Row> {
         service: key.replace(['.', '_'], "-"),
         before: value(before),
         after: value(after),
-        host: (!lab::full()).then(|| hosts[at % hosts.len()]),
+        host: (!crate::full()).then(|| hosts[at % hosts.len()]),
     });
     rows.collect()
 }

@@ -241,7 +241,7 @@ fn check(scene: &Scene, case: &Case) {
 /// being seen.
 fn check_all(cluster: &str, from: usize) {
     let scene = Scene::new(cluster, &HOSTS);
-    let cases = if lab::full() { all() } else { SOME.into() };
+    let cases = if crate::full() { all() } else { SOME.into() };
     let cases = cases.iter().skip(from).step_by(2);
     let failed = cases.filter(|case| catch_unwind(AssertUnwindSafe(|| check(&scene, case))).is_err());
     let failed: Vec<String> = failed.map(Case::to_string).collect();

@@ -21,7 +21,7 @@ use cdk::resolve::desired::Desired;
 use cdk::sim::world::{Behaviour, Kill, Served};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::e2e::lab::full;
+use crate::full;
 
 use super::fixture::{Lab, cluster, secs};
 

@@ -511,11 +511,7 @@ fn assert_stateful_stays(desired: &Desired, plan: &Plan) -> Result<(), TestCaseE
 
 /// Each case goes through hundreds of states; the many are for `tests/run --full`.
 fn cases() -> u32 {
-    if std::env::var_os("CDK_TEST_FULL").is_some() {
-        1_000
-    } else {
-        48
-    }
+    if crate::full() { 1_000 } else { 48 }
 }
 
 proptest! {
