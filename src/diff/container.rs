@@ -115,9 +115,10 @@ impl<'t, 'a> Judge<'t, 'a> {
         };
         let as_wanted = |one: &Standing<'a>| {
             let retired = retired_name(&self.target.cluster, case.slot);
-            // One that started beside it has other ports, all of them as good.
-            let moved = case.assignment.spare.is_some() && self.service.starts_first();
-            let spec = match one.ports.filter(|_| moved) {
+            // One that another started beside has other ports than that one.
+            let is_good =
+                |ports: &&BTreeSet<PortBinding>| self.service.are_as_good(ports.iter(), case.assignment.ports.iter());
+            let spec = match one.ports.filter(is_good) {
                 Some(ports) => Cow::Owned(case.spec.with_ports(&ports.iter().cloned().collect::<Vec<_>>())),
                 None => Cow::Borrowed(&**case.spec),
             };

@@ -21,13 +21,14 @@ use crate::model::policy::{Strategy, UpdatePolicy};
 use crate::model::problem::Problem;
 use crate::model::replica::ReplicaSpec;
 use crate::model::revision::Revision;
+use crate::model::setting::{PortBinding, Protocol};
 use crate::model::text::SharedText;
-use crate::model::unit::Reserved;
+use crate::model::unit::{PortRange, Reserved};
 use crate::model::volume::VolumeSpec;
 use crate::place::asked::Asked;
 use crate::place::{HostAnswer, Placement};
 use crate::render::container::{Renderer, endpoints};
-use crate::resolve::desired::{Desired, Network, Volume};
+use crate::resolve::desired::{Desired, HostPort, Network, Service, Volume};
 
 /// The label of hosts that names their zone, where a service is spread over no other.
 const ZONE: &str = "zone";
@@ -58,6 +59,8 @@ pub struct ServiceTarget {
     pub reserved: Reserved,
     /// Whether its replicas write to their host, and so are never doubled there nor moved.
     pub stateful: bool,
+    /// The host ports that each of its ports, with its transport, may get.
+    pub ports: BTreeMap<(u16, Protocol), Vec<PortRange>>,
     /// The zones of the hosts that answer: their values of the label that it is spread over first, or of `zone`.
     pub zones: Arc<BTreeMap<HostName, SharedText>>,
 }
@@ -66,6 +69,25 @@ impl ServiceTarget {
     /// Whether a new replica starts while the old one runs.
     pub fn starts_first(&self) -> bool {
         self.policy.starts_first() && !self.stateful
+    }
+
+    /// Whether a container's host ports are as good as those that its place has for it: only numbers differ, and git leaves them open.
+    pub fn are_as_good<'p>(
+        &self,
+        ports: impl Iterator<Item = &'p PortBinding> + Clone,
+        as_these: impl Iterator<Item = &'p PortBinding>,
+    ) -> bool {
+        let shape = |port: &PortBinding| (port.container, port.protocol, port.address);
+        let (mut own, mut other): (Vec<_>, Vec<_>) =
+            (ports.clone().map(shape).collect(), as_these.map(shape).collect());
+        own.sort_unstable();
+        other.sort_unstable();
+        let mut ports = ports;
+        own == other
+            && ports.all(|port| {
+                let mut ranges = self.ports.get(&(port.container, port.protocol)).into_iter().flatten();
+                ranges.any(|range| range.ports().contains(&port.host))
+            })
     }
 }
 
@@ -142,6 +164,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
                 memory: service.reserved_memory,
             },
             stateful: service.is_stateful(),
+            ports: ports(service, desired.cluster.ports),
             zones: Arc::clone(zones),
         };
         target.services.insert(name.clone(), service);
@@ -181,6 +204,19 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
     // They come in the order of slots: so it is built at once.
     target.containers = containers.into_iter().collect();
     Ok(target)
+}
+
+/// The host ports that each of a service's ports may get.
+fn ports(service: &Service, pool: PortRange) -> BTreeMap<(u16, Protocol), Vec<PortRange>> {
+    let mut all: BTreeMap<(u16, Protocol), Vec<PortRange>> = BTreeMap::new();
+    for port in &service.ports {
+        let range = match &port.host {
+            HostPort::Assigned => pool,
+            HostPort::Published { ports, .. } => *ports,
+        };
+        all.entry((port.container, port.protocol)).or_default().push(range);
+    }
+    all
 }
 
 /// The hosts' values of a label.

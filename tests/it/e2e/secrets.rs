@@ -25,7 +25,8 @@ services:
       - {source: app_conf, target: /etc/app/app.toml}
       - {source: live, target: /etc/live/live.txt}
     secrets: [{source: db_password, uid: "1000", gid: "1000", mode: 0400}]
-    deploy: {replicas: 2, update_config: {parallelism: 0, monitor: 1s}}
+    # Where they go may not depend on what other tests run there.
+    deploy: {replicas: 2, placement: {strategy: random, max_replicas_per_node: 1}, update_config: {parallelism: 0, monitor: 1s}}
 configs:
   app_conf: {template: templates/app.toml.j2}
   live: {content: "one", reload: {signal: HUP}}

@@ -14,7 +14,7 @@ use cdk::resolve::desired::{Desired, Mode};
 use cdk::sim::world::{Behaviour, Kill};
 
 use super::fixture::{Lab, secs};
-use crate::planner::world::{desired, planned_as, service};
+use crate::planner::world::{assigned, desired, planned_as, service};
 
 const HOSTS: [&str; 3] = ["h1", "h2", "h3"];
 
@@ -276,6 +276,36 @@ async fn blue_green_that_fails_before_or_after_its_switch_goes_back_whole() {
             .count();
         assert_eq!(stops, if after == 1 { 0 } else { 6 });
     }
+}
+
+/// Blue-green gives the new ones other ports. What they took the place of is as git wants it all the same, in whichever order it
+/// comes back.
+#[tokio::test(start_paused = true)]
+async fn what_stood_before_a_switch_comes_back_though_its_ports_are_others() {
+    let with_ports = |image: &str, strategy: Strategy| {
+        with(image, |web| {
+            web.ports.insert(assigned(8080));
+            (web.update.strategy, web.update.parallelism) = (strategy, 0);
+        })
+    };
+    let lab = Lab::new(&[("h1", &[]), ("h2", &[]), ("h3", &[])]);
+    let first = with_ports("web:1", Strategy::Rolling);
+    apply(&lab, &first).await;
+    let ids = |lab: &Lab| {
+        let all = HOSTS.iter().flat_map(|host| lab.sim(host).observe().containers);
+        let mut ids: Vec<String> = all.map(|live| live.id).collect();
+        ids.sort();
+        ids
+    };
+    let before = ids(&lab);
+    for (host, slot) in HOSTS.iter().flat_map(|host| (1..=6).map(move |slot| (host, slot))) {
+        lab.sim(host).refuse(&format!("remove shop.web.{slot}.old"), "busy");
+    }
+    apply(&lab, &with_ports("web:2", Strategy::BlueGreen)).await;
+    assert_eq!((runs(&lab).as_str(), containers(&lab)), ("222222", 12));
+    apply(&lab, &first).await;
+    assert_eq!((runs(&lab), ids(&lab)), ("111111".to_owned(), before));
+    assert!(plan(&lab, &first).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
