@@ -1,4 +1,5 @@
 //! What other programs speak, to and from the model's words. Pure: no connections, no files.
 
 pub mod docker;
+pub mod firewall;
 pub mod routes;

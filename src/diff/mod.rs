@@ -2,6 +2,7 @@
 
 pub mod depends;
 pub mod field;
+pub mod firewall;
 pub mod halted;
 pub mod network;
 

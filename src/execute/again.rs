@@ -39,6 +39,12 @@ impl Run<'_> {
 pub(super) fn started(op: &Op) -> Option<&SharedText> {
     match op {
         Op::Container(ContainerOp::Start { name }) => Some(name),
-        Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => None,
+        Op::Container(_)
+        | Op::Image(_)
+        | Op::Volume(_)
+        | Op::File(_)
+        | Op::Network(_)
+        | Op::Firewall(_)
+        | Op::Gate(_) => None,
     }
 }

@@ -121,6 +121,7 @@ pub(super) fn run_of(step: &Step) -> Option<(&str, &JobVersion)> {
         | Op::Volume(_)
         | Op::File(_)
         | Op::Network(_)
+        | Op::Firewall(_)
         | Op::Container(_) => None,
     }
 }

@@ -10,6 +10,7 @@ pub mod stop;
 mod again;
 mod back;
 mod board;
+mod firewall;
 mod gate;
 mod job;
 mod journal;
@@ -34,7 +35,8 @@ use crate::execute::stop::{Stop, Urgency};
 use crate::host::{Credentials, Host};
 use crate::model::blob::Opened;
 use crate::model::name::HostName;
-use crate::plan::step::{Plan, StepId};
+use crate::model::op::Op;
+use crate::plan::step::{Plan, Step, StepId};
 
 /// Answers whether something may begin on a host, else why not.
 pub type Lease = Box<dyn Fn(&HostName) -> Result<(), String>>;
@@ -125,10 +127,12 @@ async fn steps(run: &Run<'_>) {
         .chain(&run.plan.tidy)
         .copied()
         .collect();
-    let alone = run.plan.steps.iter().filter(|step| !rolled.contains(&step.id));
+    let is_alone = |step: &&Step| !rolled.contains(&step.id) && !matches!(step.op, Op::Firewall(_));
+    let alone = run.plan.steps.iter().filter(is_alone);
     let alone = alone.map(|step| run.alone(step).boxed_local());
     let rollouts = run.rollouts();
-    let mut all: FuturesUnordered<LocalBoxFuture<'_, ()>> = alone.chain(rollouts).collect();
+    let firewalls = std::iter::once(run.firewalls().boxed_local());
+    let mut all: FuturesUnordered<LocalBoxFuture<'_, ()>> = alone.chain(rollouts).chain(firewalls).collect();
     while all.next().await.is_some() {}
     tidy(run).await;
 }

@@ -34,6 +34,7 @@ impl Run<'_> {
                 Ok(host.write_config(&self.plan.cluster, path, file, &content).await?)
             }
             Op::Container(op) => self.container(host, op).await,
+            Op::Firewall(op) => self.firewall(host, op).await,
             Op::Gate(op) => {
                 let (GateOp::Up { name, .. } | GateOp::Stays { name, .. } | GateOp::Completed { name, .. }) = op;
                 let result = match op {

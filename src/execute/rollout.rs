@@ -365,6 +365,7 @@ impl<'a> Run<'a> {
                 | Op::Volume(_)
                 | Op::File(_)
                 | Op::Network(_)
+                | Op::Firewall(_)
                 | Op::Container(_) => false,
             })
         })

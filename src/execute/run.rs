@@ -208,9 +208,12 @@ impl<'a> Run<'a> {
                 lane.map(|lane| &lane.ops),
                 Some(&self.at_once),
             ],
-            Op::Image(ImageOp::Remove { .. }) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Container(_) => {
-                [None, lane.map(|lane| &lane.ops), Some(&self.at_once)]
-            }
+            Op::Image(ImageOp::Remove { .. })
+            | Op::Volume(_)
+            | Op::File(_)
+            | Op::Network(_)
+            | Op::Firewall(_)
+            | Op::Container(_) => [None, lane.map(|lane| &lane.ops), Some(&self.at_once)],
         };
         let mut permits = Vec::new();
         for semaphore in semaphores.into_iter().flatten() {

@@ -123,11 +123,23 @@ impl Run<'_> {
     fn way_back<'s>(&self, step: &'s Step) -> Vec<&'s Op> {
         let made = match &step.op {
             Op::Container(ContainerOp::Create { name, .. }) if self.board.is_refused(step.id) => Some(name),
-            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => None,
+            Op::Container(_)
+            | Op::Image(_)
+            | Op::Volume(_)
+            | Op::File(_)
+            | Op::Network(_)
+            | Op::Firewall(_)
+            | Op::Gate(_) => None,
         };
         let removes = |op: &Op| match op {
             Op::Container(ContainerOp::Remove { name }) => Some(name) == made,
-            Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => false,
+            Op::Container(_)
+            | Op::Image(_)
+            | Op::Volume(_)
+            | Op::File(_)
+            | Op::Network(_)
+            | Op::Firewall(_)
+            | Op::Gate(_) => false,
         };
         step.undo.iter().filter(|op| !removes(op)).collect()
     }
@@ -178,6 +190,7 @@ impl Run<'_> {
             | Op::Volume(_)
             | Op::File(_)
             | Op::Network(_)
+            | Op::Firewall(_)
             | Op::Gate(_) => self.apply(host, op).await,
         }
     }

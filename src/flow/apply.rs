@@ -175,6 +175,7 @@ fn wanted(settings: &Settings, desired: &Desired) -> Wanted {
         revision,
         others,
         keep: desired.cluster.keep,
+        firewall: desired.firewall.is_some(),
     }
 }
 

@@ -232,6 +232,7 @@ fn passwords(plan: &Plan, missing: &BTreeMap<String, String>) -> Vec<Guard> {
         | Op::Volume(_)
         | Op::File(_)
         | Op::Network(_)
+        | Op::Firewall(_)
         | Op::Gate(_) => None,
     });
     let pulled: BTreeSet<_> = pulled.collect();

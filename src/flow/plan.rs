@@ -22,8 +22,9 @@ use crate::place::place;
 use crate::plan::guard::Guard;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
+use crate::render::firewall::firewalls;
 use crate::render::network::clashes;
-use crate::render::render;
+use crate::render::{Target, render};
 use crate::resolve::accepted::SameKey;
 use crate::resolve::desired::Desired;
 use crate::scale::counts;
@@ -70,6 +71,8 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     if !clashes.is_empty() {
         return Err(rejected(clashes));
     }
+    target.firewalls = firewalls(&desired, &placement, &observed).map_err(rejected)?;
+    narrow_firewalls(settings, &mut target);
     let last = newest_record(&observed);
     retried(settings, &desired, last)?;
     target.halted = halted(&desired, &observed, last, &settings.asked.taken_up());
@@ -114,12 +117,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     plan.asked = settings.asked.clone();
     plan.forgets = forgets;
     plan.notes.extend(impossible.into_iter().map(Note::Refused));
-    plan.notes.extend(told(&desired));
-    let missing_notes = missing
-        .iter()
-        .map(|(registry, why)| format!("no password for {registry}: {why}"));
-    plan.notes
-        .extend(missing_notes.chain(secret::warning()).map(Note::Text));
+    plan.notes.extend(told(&desired).chain(unasked(missing)));
     let refused = guard::notes(&plan, &desired, &observed, &history, missing);
     plan.notes.extend(refused);
     Ok(Planned {
@@ -129,6 +127,19 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         encrypted,
         took,
     })
+}
+
+/// Where only some hosts or services are applied, the others' replicas stay where they are: nothing is closed to them.
+fn narrow_firewalls(settings: &Settings, target: &mut Target) {
+    if !settings.hosts.is_empty() {
+        target.firewalls.hosts.retain(|host, _| settings.hosts.contains(host));
+        target.firewalls.removes = false;
+    }
+    if !settings.services.is_empty() || !settings.hosts.is_empty() {
+        for firewall in target.firewalls.hosts.values_mut() {
+            firewall.wanted = firewall.open.clone();
+        }
+    }
 }
 
 /// Only what failed can be tried again.
@@ -155,6 +166,13 @@ fn retried(settings: &Settings, desired: &Desired, last: Option<&JournalRecord>)
         return Err(Failure::Usage(format!("{word} {name}: {wrong}")));
     }
     Ok(())
+}
+
+/// That registries have no password, and secrets are weak.
+fn unasked(missing: &BTreeMap<String, String>) -> impl Iterator<Item = Note> {
+    let missing = missing.iter();
+    let missing = missing.map(|(registry, why)| format!("no password for {registry}: {why}"));
+    missing.chain(secret::warning()).map(Note::Text)
 }
 
 /// What git says that is not in force yet, one note for each key.

@@ -129,7 +129,8 @@ impl Cast {
                     | Op::Gate(_)
                     | Op::Volume(_)
                     | Op::File(_)
-                    | Op::Network(_),
+                    | Op::Network(_)
+                    | Op::Firewall(_),
                     _,
                 ) => {}
             }

@@ -35,6 +35,7 @@ pub fn needed(plan: &Plan) -> (BTreeSet<SecretRef>, BTreeSet<SecretRef>) {
             | Op::Image(_)
             | Op::Volume(_)
             | Op::Network(_)
+            | Op::Firewall(_)
             | Op::Container(_)
             | Op::Gate(_) => Vec::new(),
         }

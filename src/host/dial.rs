@@ -78,7 +78,8 @@ async fn remote(session: &Session, to: SocketAddr) -> Result<Stream, NoStream> {
     Err(NoStream(words(&said)))
 }
 
-fn quoted(script: &str) -> String {
+/// A text as one word of a shell.
+pub fn quoted(script: &str) -> String {
     format!("'{}'", script.replace('\'', r"'\''"))
 }
 

@@ -16,11 +16,12 @@ use tokio::sync::Mutex;
 use crate::dialect::docker::engine::{self, ApiVersion};
 use crate::dialect::docker::{Unreadable, container, create, file, label, volume};
 use crate::host::call::{CHANGE, SMALL, within};
+use crate::host::firewall::Script;
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
 use crate::host::{
-    Containers, Credentials, Host, HostError, Lock, Others, Stored, configs, disk, files, foreign, gate, images, lock,
-    logs, networks,
+    Containers, Credentials, Firewall, Host, HostError, Lock, Others, Stored, configs, disk, files, foreign, gate,
+    images, lock, logs, networks,
 };
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
@@ -346,6 +347,11 @@ impl Host for Engine {
     async fn remove_config(&self, cluster: &ClusterName, path: &str) -> Result<(), HostError> {
         let _one_at_a_time = self.configs.lock().await;
         configs::remove(self.docker(), cluster, path).await
+    }
+
+    fn firewall<'a>(&'a self, cluster: &'a ClusterName) -> Box<dyn Firewall + 'a> {
+        let session = self.session.as_ref();
+        Box::new(Script { session, cluster })
     }
 
     async fn lock(&self, cluster: &ClusterName) -> Result<Box<dyn Lock>, HostError> {

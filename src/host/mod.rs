@@ -2,12 +2,14 @@
 
 mod arguments;
 pub(crate) mod call;
+mod command;
 mod configs;
 mod connect;
 mod dial;
 mod disk;
 mod engine;
 mod files;
+mod firewall;
 mod foreign;
 mod gate;
 mod images;
@@ -37,6 +39,7 @@ use crate::model::unit::{Bytes, Reserved};
 use crate::model::volume::{LiveVolume, VolumeSpec};
 
 pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
+pub use firewall::{Firewall, Pending};
 pub use lock::{Evicted, Found, Lock, SILENCE};
 
 /// Why a call to a host came to nothing.
@@ -248,6 +251,9 @@ pub trait Host {
             spoken_of: BTreeSet::new(),
         })
     }
+
+    /// The way to its firewall, of which this cluster's table is a part.
+    fn firewall<'a>(&'a self, cluster: &'a ClusterName) -> Box<dyn Firewall + 'a>;
 
     /// Opens the cluster's lock there, which one run of cdk has at a time; it is not taken yet.
     async fn lock(&self, cluster: &ClusterName) -> Result<Box<dyn Lock>, HostError>;

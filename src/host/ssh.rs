@@ -66,7 +66,7 @@ pub struct Session {
     folder: PathBuf,
     run: RunFolder,
     key: String,
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// Who relays the engine's socket; none where it is forwarded.
     relay: Cell<Option<Relay>>,
     /// An idle client of the master: while it is open the master does not end, however long no request comes.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::blob::FileFacts;
 use crate::model::container::LiveContainer;
+use crate::model::firewall::FirewallSeen;
 use crate::model::image::{Digest, ImageFacts, ImageRef, Resolution};
 use crate::model::journal::JournalRecord;
 use crate::model::name::{ClusterName, ServiceName};
@@ -86,6 +87,8 @@ pub struct HostState {
     /// What is free on the disk that the engine keeps images on; none where nobody asked, or the host did not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub free_disk: Option<Bytes>,
+    /// Its firewall.
+    pub firewall: FirewallSeen,
     /// Ports that other containers hold.
     pub held_ports: BTreeSet<HeldPort>,
     /// How many containers there are that are not the cluster's.

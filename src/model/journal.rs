@@ -207,6 +207,9 @@ pub struct Memory {
     /// Whether only some hosts or services were applied, and all else stayed as it was.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
+    /// Whether some host may have the cluster's rules in its firewall.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub firewall: bool,
     /// The platforms that registries have these versions' and the present one's images for, where they were asked.
     pub platforms: BTreeMap<Digest, BTreeSet<Platform>>,
 }

@@ -60,6 +60,12 @@ impl Subnet {
     }
 }
 
+impl From<IpNet> for Subnet {
+    fn from(net: IpNet) -> Self {
+        Self(net.trunc())
+    }
+}
+
 impl FromStr for Subnet {
     type Err = String;
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::blob::FileWrite;
 use crate::model::container::Ownership;
+use crate::model::firewall::FirewallChange;
 use crate::model::gate::Gate;
 use crate::model::image::{Digest, ImageRef};
 use crate::model::network::{Attachment, NetworkSpec};
@@ -32,6 +33,8 @@ pub enum Op {
     Network(NetworkOp),
     /// About a container.
     Container(ContainerOp),
+    /// About the host's firewall.
+    Firewall(FirewallOp),
     /// A wait for something to come true.
     Gate(GateOp),
 }
@@ -172,6 +175,19 @@ pub enum ContainerOp {
     },
 }
 
+/// What is done to a host's firewall.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FirewallOp {
+    /// Put these rules in force, and confirm them over a new connection.
+    Change(Box<FirewallChange>),
+    /// Put in force what the last change took the place of, likewise.
+    Undo {
+        /// How long the host waits for the confirmation.
+        confirm_timeout: Span,
+    },
+}
+
 /// What is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -225,6 +241,11 @@ impl fmt::Display for Op {
             Self::Container(ContainerOp::Signal { name, signal }) => write!(f, "send {signal} to {name}"),
             Self::Volume(VolumeOp::Create { name, .. }) => write!(f, "create volume {name}"),
             Self::Network(op) => op.fmt(f),
+            Self::Firewall(FirewallOp::Change(change)) => match &change.rules {
+                Some(_) => f.write_str("change the firewall"),
+                None => f.write_str("remove the firewall"),
+            },
+            Self::Firewall(FirewallOp::Undo { .. }) => f.write_str("take the firewall back"),
             Self::Container(ContainerOp::Create { name, .. }) => write!(f, "create {name}"),
             Self::Container(ContainerOp::Start { name }) => write!(f, "start {name}"),
             Self::Container(ContainerOp::Stop { name }) => write!(f, "stop {name}"),

@@ -6,6 +6,7 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::host::{Containers, Credentials, Host, HostError, Hosts, Others, Stored};
 use crate::model::container::LiveContainer;
+use crate::model::firewall::FirewallSeen;
 use crate::model::host::{Foreign, HostState, ObservedHost, OtherCluster};
 use crate::model::image::{Digest, ImageFacts};
 use crate::model::journal::{JOURNAL_VERSION, JournalRecord};
@@ -84,11 +85,12 @@ async fn look(
     names: &BTreeSet<String>,
     wanted: &Wanted,
 ) -> Result<HostState, HostError> {
-    let (facts, (containers, images), stored, networks) = tokio::try_join!(
+    let (facts, (containers, images), stored, networks, firewall) = tokio::try_join!(
         host.facts(),
         containers_and_images(host, cluster, names, wanted.others),
         host.stored(cluster),
         host.networks(cluster),
+        firewall(host, cluster, wanted.firewall),
     )?;
     let Stored {
         volumes,
@@ -96,6 +98,13 @@ async fn look(
         spoken_of,
     } = stored;
     let journal = journal(&files).map_err(HostError::Refused)?;
+    let firewall = match firewall {
+        // Git has no rules any more: those that an earlier apply left are looked for.
+        FirewallSeen::NotAsked if journal.last().is_some_and(|last| last.memory.firewall) => {
+            self::firewall(host, cluster, true).await?
+        }
+        asked => asked,
+    };
     let mut paths: BTreeSet<String> = containers.own.iter().flat_map(LiveContainer::files).collect();
     paths.extend(old_files(&journal, wanted.keep));
     let looked_at = match paths.is_empty() {
@@ -110,6 +119,7 @@ async fn look(
         networks,
         routes: None,
         free_disk: None,
+        firewall,
         foreign: foreign(&containers, &journal, spoken_of),
         other_containers: u32::try_from(containers.foreign.len()).unwrap_or(u32::MAX),
         reserved: containers.foreign.iter().map(|other| other.reserved).sum(),
@@ -118,6 +128,20 @@ async fn look(
         containers: containers.own,
         journal,
     })
+}
+
+/// Its firewall, where that is wanted. A host that may not tell it answers all else.
+async fn firewall(host: &dyn Host, cluster: &ClusterName, wanted: bool) -> Result<FirewallSeen, HostError> {
+    if !wanted {
+        return Ok(FirewallSeen::NotAsked);
+    }
+    match host.firewall(cluster).read().await {
+        Ok(live) => Ok(FirewallSeen::Found(Box::new(live))),
+        Err(error @ (HostError::Unreachable(_) | HostError::Deadline { .. })) => Err(error),
+        Err(error @ (HostError::Denied(_) | HostError::NotFound(_) | HostError::Refused(_))) => {
+            Ok(FirewallSeen::Unknown(error.to_string()))
+        }
+    }
 }
 
 /// What the containers that are not the cluster's use, and one of them that does.

@@ -36,6 +36,8 @@ pub struct Wanted {
     pub others: Others,
     /// How many versions' files stay on the hosts: those of older ones are looked at, whether they still lie there. 0: they are not.
     pub keep: usize,
+    /// Whether the hosts' firewalls are wanted.
+    pub firewall: bool,
 }
 
 /// What is live: each host as it was found, and what each wanted image turned out to be.

@@ -91,10 +91,7 @@ pub(super) fn kinds<'a>(desired: &'a Desired, observed: &'a Observed) -> (Vec<Ar
                 Some(_) => None,
                 None => observed.platforms(&service.image),
             },
-            reserved: Reserved {
-                cpus: service.reserved_cpus,
-                memory: service.reserved_memory,
-            },
+            reserved: service.reserved(),
             networks: outside.networks(service).collect(),
             volumes: outside.volumes(service).collect(),
             data: data.collect(),

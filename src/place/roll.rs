@@ -124,6 +124,7 @@ impl<'a> Roll<'a> {
             platforms: BTreeMap::new(),
             files: BTreeSet::new(),
             partial: false,
+            firewall: false,
         }
     }
 }

@@ -173,6 +173,7 @@ impl<'i> Builder<'i> {
         self.remove_networks();
         self.join_ports();
         self.order(&rollouts);
+        self.firewalls();
         renumber(&mut self.steps, &mut rollouts);
         Work {
             steps: self.steps,
@@ -264,7 +265,7 @@ impl<'i> Builder<'i> {
                 | ContainerOp::Remove { .. } => true,
                 ContainerOp::Create { .. } | ContainerOp::Start { .. } => false,
             },
-            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => false,
+            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Firewall(_) | Op::Gate(_) => false,
         })
     }
 

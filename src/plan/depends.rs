@@ -75,7 +75,16 @@ impl Builder<'_> {
             (Op::Container(ContainerOp::Start { .. }), Condition::ServiceStarted)
             | (Op::Gate(GateOp::Up { .. }), Condition::ServiceHealthy)
             | (Op::Gate(GateOp::Completed { .. }), Condition::ServiceCompletedSuccessfully) => true,
-            (Op::Container(_) | Op::Gate(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_), _) => false,
+            (
+                Op::Container(_)
+                | Op::Gate(_)
+                | Op::Image(_)
+                | Op::Volume(_)
+                | Op::File(_)
+                | Op::Network(_)
+                | Op::Firewall(_),
+                _,
+            ) => false,
         };
         let mut steps = unit.steps.iter().filter_map(|id| self.step(*id));
         steps.find(|step| is(&step.op)).map(|step| step.id)
@@ -169,7 +178,13 @@ impl Builder<'_> {
         for step in self.steps() {
             let is_removal = match &step.op {
                 Op::Container(ContainerOp::Stop { .. } | ContainerOp::Remove { .. }) => true,
-                Op::Container(_) | Op::Gate(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) => false,
+                Op::Container(_)
+                | Op::Gate(_)
+                | Op::Image(_)
+                | Op::Volume(_)
+                | Op::File(_)
+                | Op::Network(_)
+                | Op::Firewall(_) => false,
             };
             if let Some(slot) = step.slot.as_ref().filter(|slot| is_removal && gone.contains(slot)) {
                 all.entry(slot.service.clone()).or_default().push(step.id);

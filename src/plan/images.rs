@@ -46,6 +46,7 @@ fn pulling<'s>(image: &ImageRef, steps: &'s [Step]) -> BTreeSet<&'s HostName> {
         | Op::Volume(_)
         | Op::File(_)
         | Op::Network(_)
+        | Op::Firewall(_)
         | Op::Gate(_) => false,
     });
     pulls.map(|step| &step.host).collect()

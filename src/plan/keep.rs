@@ -55,7 +55,16 @@ pub(super) fn tidy(
 fn gone(steps: &[Step]) -> BTreeSet<&str> {
     let ids = steps.iter().filter_map(|step| match (&step.op, &step.pre) {
         (Op::Container(ContainerOp::Remove { .. }), Precondition::Is { id, .. }) => Some(&**id),
-        (Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_), _) => None,
+        (
+            Op::Container(_)
+            | Op::Image(_)
+            | Op::Volume(_)
+            | Op::File(_)
+            | Op::Network(_)
+            | Op::Firewall(_)
+            | Op::Gate(_),
+            _,
+        ) => None,
     });
     ids.collect()
 }

@@ -95,7 +95,13 @@ fn single(plan: &Plan, at: usize, step: &Step, found: &mut BTreeSet<Lint>) {
                 Op::Container(ContainerOp::Start { name: started }) => {
                     started == name && other.host == step.host && other.after.contains(&step.id)
                 }
-                Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => false,
+                Op::Container(_)
+                | Op::Image(_)
+                | Op::Volume(_)
+                | Op::File(_)
+                | Op::Network(_)
+                | Op::Firewall(_)
+                | Op::Gate(_) => false,
             };
             if !plan.steps.iter().any(|other| starts(&other)) {
                 found.insert(Lint::Unstarted(step.id));
@@ -115,13 +121,26 @@ fn single(plan: &Plan, at: usize, step: &Step, found: &mut BTreeSet<Lint>) {
 fn clears_for_job(plan: &Plan, step: &Step) -> bool {
     let is_gate = |id: &StepId| match plan.step(*id).map(|step| &step.op) {
         Some(Op::Gate(GateOp::Completed { .. })) => true,
-        Some(Op::Gate(_) | Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_)) | None => {
-            false
-        }
+        Some(
+            Op::Gate(_)
+            | Op::Container(_)
+            | Op::Image(_)
+            | Op::Volume(_)
+            | Op::File(_)
+            | Op::Network(_)
+            | Op::Firewall(_),
+        )
+        | None => false,
     };
     let clears = match &step.op {
         Op::Container(ContainerOp::Stop { .. } | ContainerOp::Rename { .. }) => true,
-        Op::Container(_) | Op::Gate(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) => false,
+        Op::Container(_)
+        | Op::Gate(_)
+        | Op::Image(_)
+        | Op::Volume(_)
+        | Op::File(_)
+        | Op::Network(_)
+        | Op::Firewall(_) => false,
     };
     let mut units = plan.rollouts.iter().flat_map(|rollout| &rollout.units);
     clears && units.any(|unit| unit.steps.contains(&step.id) && unit.steps.iter().any(is_gate))
@@ -171,7 +190,8 @@ fn rollouts(plan: &Plan, found: &mut BTreeSet<Lint>) {
             | Op::Image(_)
             | Op::Volume(_)
             | Op::File(_)
-            | Op::Network(_) => false,
+            | Op::Network(_)
+            | Op::Firewall(_) => false,
         };
         if only_in_unit && !seen.contains_key(&step.id) {
             found.insert(Lint::Steps(step.id));
@@ -189,6 +209,7 @@ fn pulls(plan: &Plan, found: &mut BTreeSet<Lint>) {
             | Op::Volume(_)
             | Op::File(_)
             | Op::Network(_)
+            | Op::Firewall(_)
             | Op::Gate(_),
         )
         | None => false,
@@ -207,7 +228,7 @@ fn pulls(plan: &Plan, found: &mut BTreeSet<Lint>) {
             let first = steps.find(|step| match &step.op {
                 Op::Container(ContainerOp::Create { .. } | ContainerOp::Start { .. }) => false,
                 Op::Container(_) => true,
-                Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => false,
+                Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Firewall(_) | Op::Gate(_) => false,
             });
             if let Some(step) = first.filter(|step| !pulls.iter().all(|pull| step.settled.contains(pull))) {
                 found.insert(Lint::StopBeforePull(step.id));
@@ -226,6 +247,7 @@ fn tidy(plan: &Plan, found: &mut BTreeSet<Lint>) {
             | Op::Container(_)
             | Op::Volume(_)
             | Op::Network(_)
+            | Op::Firewall(_)
             | Op::Gate(_) => false,
         };
         if removes != plan.tidy.contains(&step.id) {

@@ -9,6 +9,7 @@ mod back;
 mod build;
 mod depends;
 mod file;
+mod firewall;
 mod how;
 mod images;
 mod inert;
@@ -78,6 +79,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         notes.retain(|note| !matches!(note, Note::Interrupted { .. }));
     }
     notes.extend(images::notes(input, &work.steps));
+    notes.extend(firewall::notes(input));
     let hosts: Vec<HostName> = answers
         .filter(|(host, _)| observed.hosts.get(*host).and_then(ObservedHost::state).is_some())
         .map(|(host, _)| host.clone())
@@ -91,6 +93,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         revision: target.revision.clone(),
         services: tell::services(diff, target, &work.rollouts),
         networks: work.networks,
+        firewalls: firewall::changes(input),
         notes,
         steps: work.steps,
         rollouts: work.rollouts,

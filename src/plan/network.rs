@@ -179,7 +179,13 @@ impl<'i> Builder<'i> {
                     let now = self.networks.leaving.get(&key)?;
                     Some(((step.host.clone(), now.clone()), step.id))
                 }
-                Op::Container(_) | Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => None,
+                Op::Container(_)
+                | Op::Image(_)
+                | Op::Volume(_)
+                | Op::File(_)
+                | Op::Network(_)
+                | Op::Firewall(_)
+                | Op::Gate(_) => None,
             })
             .collect();
         for NetworkDiff { host, name, .. } in unwanted {

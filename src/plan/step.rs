@@ -174,6 +174,19 @@ pub struct NetworkChange {
     pub why: String,
 }
 
+/// What happens to a host's firewall, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FirewallDiff {
+    /// The host.
+    pub host: HostName,
+    /// It is made, changed, or removed.
+    pub action: Action,
+    /// What differs, rule by rule.
+    pub fields: Vec<FieldChange>,
+    /// What was changed there by hand; empty where nothing was.
+    pub why: String,
+}
+
 /// What a person should know beside the changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -263,6 +276,9 @@ pub struct Plan {
     /// What happens to networks.
     #[serde(default)]
     pub networks: Vec<NetworkChange>,
+    /// What happens to firewalls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub firewalls: Vec<FirewallDiff>,
     /// What a person should know.
     pub notes: Vec<Note>,
     /// Everything to do; a step's id is its index.

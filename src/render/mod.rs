@@ -1,8 +1,10 @@
 //! What each host is to hold: `Target`, with every container's spec whole, texts rendered for its replica. Pure; files, proxies and rules come here.
 
+pub mod firewall;
 pub mod network;
 
 mod container;
+mod lockout;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use crate::model::volume::VolumeSpec;
 use crate::place::asked::Asked;
 use crate::place::{HostAnswer, Placement};
 use crate::render::container::{Renderer, endpoints};
+use crate::render::firewall::Firewalls;
 use crate::resolve::desired::{Desired, HostPort, Network, Service, Volume};
 
 /// The label of hosts that names their zone, where a service is spread over no other.
@@ -113,6 +116,8 @@ pub struct Target {
     pub keep: usize,
     /// The names on a host of all volumes that git has.
     pub volumes: BTreeSet<String>,
+    /// What the hosts' firewalls are to be.
+    pub firewalls: Firewalls,
     /// The services that are left alone, because what git wants of them has failed.
     pub halted: BTreeMap<ServiceName, Halted>,
     /// The services that a person takes up though their update has stopped.
@@ -136,6 +141,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         past: BTreeMap::new(),
         keep: desired.cluster.keep,
         volumes: desired.volumes.values().map(|volume| volume.name.clone()).collect(),
+        firewalls: Firewalls::default(),
         halted: BTreeMap::new(),
         taken_up: BTreeSet::new(),
         aborted: BTreeMap::new(),
@@ -146,9 +152,9 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         HostAnswer::Answers => true,
         HostAnswer::Silent(_) | HostAnswer::Down | HostAnswer::Gone(_) => false,
     });
-    target.hosts = answering
-        .map(|(host, _)| (host.clone(), HostTarget::default()))
-        .collect();
+    target
+        .hosts
+        .extend(answering.map(|(host, _)| (host.clone(), HostTarget::default())));
     let mut zones: BTreeMap<&str, Arc<BTreeMap<HostName, SharedText>>> = BTreeMap::new();
     for (name, service) in &desired.services {
         let label = service.placing.preferences.first().map_or(ZONE, String::as_str);
@@ -159,10 +165,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
             gate: service.gate.clone(),
             depends_on: service.depends_on.clone(),
             job: placement.jobs.versions.get(name).cloned(),
-            reserved: Reserved {
-                cpus: service.reserved_cpus,
-                memory: service.reserved_memory,
-            },
+            reserved: service.reserved(),
             stateful: service.is_stateful(),
             ports: ports(service, desired.cluster.ports),
             zones: Arc::clone(zones),

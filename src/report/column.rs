@@ -19,9 +19,11 @@ pub fn column(plan: &Plan) -> usize {
         .iter()
         .flat_map(|change| &change.fields)
         .map(|change| change.field.len() + 6);
+    let firewall = plan.firewalls.first().map(|_| "firewall".len() + 4);
     let networks = plan.networks.iter().map(|change| change.network.len() + 4);
     services
         .chain(networks)
+        .chain(firewall)
         .chain(slots)
         .chain(fields)
         .filter(|width| *width <= WIDEST)

@@ -73,6 +73,7 @@ fn op(op: &mut Op) {
         | Op::Image(_)
         | Op::Volume(_)
         | Op::Network(_)
+        | Op::Firewall(_)
         | Op::Gate(GateOp::Up { .. } | GateOp::Stays { .. } | GateOp::Completed { .. }) => {}
     }
 }

@@ -5,6 +5,7 @@ pub mod column;
 pub mod edit;
 pub mod estimate;
 pub mod fields;
+pub mod firewall;
 pub mod history;
 pub mod hook;
 pub mod hosts;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::container::{ContainerState, Health};
-use crate::model::op::Op;
 use crate::plan::step::{Action, FieldChange, Note, PLAN_VERSION, Plan, PlanDocument, ServiceChange, SlotChange, Step};
 use crate::report::column::column;
 use crate::report::fields;
+use crate::report::firewall;
 use crate::report::json;
 use crate::report::network;
 use crate::report::style::{Paint, Style, rune};
@@ -29,8 +29,11 @@ pub fn text(plan: &Plan, hosts: usize, observed_in: Duration, style: Style) -> S
     let (same, changed): (Vec<_>, Vec<_>) = plan.services.iter().partition(|change| is_same(change));
     changed.into_iter().for_each(|change| page.service(change));
     page.networks(plan);
+    page.firewalls(plan);
     page.tidy(plan);
-    leftovers(plan).into_iter().for_each(|step| page.leftover(step));
+    tidy::leftovers(plan, acts)
+        .into_iter()
+        .for_each(|step| page.leftover(step));
     same.into_iter().for_each(|change| page.same(change));
     page.notes(&plan.notes);
     page.gap();
@@ -96,24 +99,6 @@ fn is_odd(slot: &SlotChange) -> bool {
     slot.action == Action::Keep && !well
 }
 
-/// Work on containers that belongs to no replica which changes: what an apply that was cut off left behind.
-fn leftovers(plan: &Plan) -> Vec<&Step> {
-    let slots = plan
-        .services
-        .iter()
-        .flat_map(|change| &change.slots)
-        .filter(|slot| acts(slot.action));
-    let changing: BTreeSet<_> = slots.map(|slot| &slot.slot).collect();
-    let is_left = |step: &&Step| {
-        let on_container = match step.op {
-            Op::Container(_) => true,
-            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Gate(_) => false,
-        };
-        on_container && step.slot.as_ref().is_none_or(|slot| !changing.contains(slot))
-    };
-    plan.steps.iter().filter(is_left).collect()
-}
-
 struct Page {
     out: String,
     column: usize,
@@ -155,6 +140,17 @@ impl Page {
         for it in network::lines(plan) {
             self.row(0, it.action, it.network, &it.said);
             self.fields(4, it.fields);
+        }
+    }
+
+    fn firewalls(&mut self, plan: &Plan) {
+        for it in firewall::lines(plan) {
+            self.row(0, it.action, "firewall", &it.said);
+            for (action, said) in it.rules {
+                let (rune, paint) = rune(action);
+                let line = format!("    {} {said}", self.style.paint(paint, rune));
+                self.line(&line);
+            }
         }
     }
 

@@ -109,6 +109,7 @@ fn is_long(op: &Op) -> bool {
     match op {
         Op::Image(ImageOp::Pull { .. })
         | Op::Gate(GateOp::Up { .. } | GateOp::Completed { .. })
+        | Op::Firewall(_)
         | Op::Container(ContainerOp::Stop { .. }) => true,
         Op::Gate(GateOp::Stays { .. })
         | Op::Volume(VolumeOp::Create { .. })

@@ -1,9 +1,9 @@
-//! What goes of earlier versions, as a line of a plan.
+//! What goes of earlier versions, as a line of a plan; and what applies that were cut off left behind.
 
 use std::collections::BTreeSet;
 
 use crate::model::op::{ImageOp, Op};
-use crate::plan::step::{Plan, Step};
+use crate::plan::step::{Action, Plan, Step};
 use crate::report::words::{clean, count};
 
 /// More hosts than these are counted, not named.
@@ -28,4 +28,22 @@ pub fn line(plan: &Plan) -> Option<String> {
         what.join(" and "),
         clean(&first.why)
     ))
+}
+
+/// Work on containers that belongs to no replica which changes: what an apply that was cut off left behind.
+pub fn leftovers(plan: &Plan, acts: impl Fn(Action) -> bool) -> Vec<&Step> {
+    let slots = plan
+        .services
+        .iter()
+        .flat_map(|change| &change.slots)
+        .filter(|slot| acts(slot.action));
+    let changing: BTreeSet<_> = slots.map(|slot| &slot.slot).collect();
+    let is_left = |step: &&Step| {
+        let on_container = match step.op {
+            Op::Container(_) => true,
+            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Firewall(_) | Op::Gate(_) => false,
+        };
+        on_container && step.slot.as_ref().is_none_or(|slot| !changing.contains(slot))
+    };
+    plan.steps.iter().filter(is_left).collect()
 }

@@ -60,7 +60,7 @@ impl PartialEq for NotInForce {
 
 /// By the path of the map (`*` for any name): the keys.
 const TABLE: &[(&str, &[&str])] = &[
-    ("", &["firewall", "ingress"]),
+    ("", &["ingress"]),
     ("hosts.*", &["public_addresses"]),
     ("services.*.deploy", &["autoscale"]),
     ("services.*.deploy.update_config.canary", &["abort", "every", "weights"]),

@@ -20,10 +20,11 @@ use crate::model::revision::Revision;
 use crate::model::runtime::{Runtime, Security, is_default};
 use crate::model::setting::{Healthcheck, Limits, Logging, Mount, MountSource, Protocol, Restart};
 use crate::model::stamp::Stamp;
-use crate::model::unit::{Bytes, Cpus, PortRange, Span};
+use crate::model::unit::{Bytes, Cpus, PortRange, Reserved, Span};
 use crate::model::volume::VolumeSpec;
 use crate::resolve::accepted::NotInForce;
 use crate::resolve::content::Content;
+use crate::resolve::rules::{Firewall, Ingress};
 use crate::resolve::template::Text;
 use crate::resolve::wish::{Constraint, Placing};
 
@@ -46,6 +47,12 @@ pub struct Desired {
     pub registries: BTreeMap<String, Registry>,
     /// The secrets, encrypted.
     pub secrets: BTreeMap<String, SecretFile>,
+    /// What comes in to the hosts; none where cdk leaves their firewalls alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firewall: Option<Firewall>,
+    /// Where the ingresses stand, and what they hand on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ingresses: Vec<Ingress>,
     /// What stands in git, is right, and is not in force yet in this version of cdk; by path.
     pub not_in_force: Vec<NotInForce>,
 }
@@ -127,6 +134,9 @@ pub struct Host {
     /// Where ports handed out by cdk are bound; `127.0.0.1` for a local host, `address` for another, unless given. None means: it is
     /// a name, which only the host can look up, so all addresses are bound.
     pub private_address: Option<IpAddr>,
+    /// Further addresses of its own, that others know it by.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub public_addresses: BTreeSet<IpAddr>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// `node.role`: `worker` unless given.
@@ -137,6 +147,19 @@ pub struct Host {
     pub state: Availability,
     /// How ssh gets there: the host's own words over the cluster's.
     pub ssh: Ssh,
+}
+
+impl Host {
+    /// The addresses that others see it come from, as far as git tells: no names, and none that only it itself can use.
+    pub fn own_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let literal = match &self.address {
+            Address::Local => None,
+            Address::Ssh(text) => text.parse().ok(),
+        };
+        let all = literal.into_iter().chain(self.private_address);
+        let all = all.chain(self.public_addresses.iter().copied());
+        all.filter(|address| !address.is_loopback() && !address.is_unspecified())
+    }
 }
 
 /// A network: one on each host that needs it.
@@ -322,6 +345,14 @@ pub struct Service {
 }
 
 impl Service {
+    /// What a replica is promised.
+    pub fn reserved(&self) -> Reserved {
+        Reserved {
+            cpus: self.reserved_cpus,
+            memory: self.reserved_memory,
+        }
+    }
+
     /// Whether its replicas write to a named volume or a path of their host, and so are bound to it.
     pub fn is_stateful(&self) -> bool {
         self.data().next().is_some()

@@ -1,20 +1,30 @@
-//! `firewall`: whether its rules can mean what they say. It is not in force yet: nothing of it goes further.
+//! `firewall`: what its rules say, and whether they can mean it. Which addresses and ports they come to is `render`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::model::firewall::Verdict;
 use crate::model::name::ServiceName;
+use crate::model::network::Subnet;
 use crate::model::problem::Place;
+use crate::model::setting::Protocol;
+use crate::model::traffic::Traffic;
+use crate::model::unit::Span;
 use crate::resolve::decode::{Decoded, decode, is_map};
 use crate::resolve::desired::Service;
 use crate::resolve::hosts::Hosts;
 use crate::resolve::problems::Problems;
 use crate::resolve::reader::{Reader, steps};
 use crate::resolve::render::{Names, render};
-use crate::resolve::shape::firewall::{FirewallShape, Peer, Ports, RuleShape, VerdictShape};
+use crate::resolve::rules::{self, About, CONFIRM_TIMEOUT, Firewall, FirewallRule};
+use crate::resolve::shape::firewall::{FirewallShape, Peer, RuleShape};
 use crate::resolve::shape::plain::Plain;
 use crate::resolve::shape::scalar::OneOrMany;
+use crate::resolve::wish::{Attribute, Constraint};
 use crate::source::yaml::Entry;
+
+/// What helps against locking oneself out.
+const ADMIN: &str = "write `admin: [NETWORK]`: SSH from there stays open, whatever the rules say";
 
 /// What rules may name.
 pub struct Known<'a> {
@@ -28,11 +38,14 @@ pub struct Known<'a> {
     pub has_ingress: bool,
 }
 
-/// Checks the section `firewall`.
-pub fn check(section: Option<&Entry>, names: &Arc<Names>, known: &Known<'_>, problems: &mut Problems) {
-    let Some(Entry { key, value }) = section.filter(|section| is_map("firewall", &section.value, problems)) else {
-        return;
-    };
+/// Reads the section `firewall`; none where there is none, or something in it is wrong.
+pub fn read(
+    section: Option<&Entry>,
+    names: &Arc<Names>,
+    known: &Known<'_>,
+    problems: &mut Problems,
+) -> Option<Firewall> {
+    let Entry { key, value } = section.filter(|section| is_map("firewall", &section.value, problems))?;
     let mut node = value.clone();
     let broken = render(&mut node, names, None, problems).broken;
     let decoded: Decoded<FirewallShape> = decode(node, "firewall", broken, problems);
@@ -41,35 +54,54 @@ pub fn check(section: Option<&Entry>, names: &Arc<Names>, known: &Known<'_>, pro
     let FirewallShape {
         default,
         admin,
-        confirm_timeout: _,
-        rollout: _,
+        confirm_timeout,
+        rollout,
         rules,
     } = value;
-    let no_admin = admin.is_none_or(|admin| admin.0.is_empty()) && !has_lost_admin;
+    let admin: BTreeSet<Subnet> = admin
+        .into_iter()
+        .flat_map(|admin| admin.0)
+        .map(|one| one.0.into())
+        .collect();
+    let no_admin = admin.is_empty() && !has_lost_admin;
     let mut reader = Reader { node: &node, problems };
-    if default == Some(VerdictShape::Deny) && no_admin {
+    if default == Some(Verdict::Deny) && no_admin {
         reader.wrong(
             &steps!["default"],
             "`default: deny` without `admin` could lock you out of the hosts",
-            "write `admin: [NETWORK]`: SSH from there stays open, whatever the rules say".to_owned(),
+            ADMIN.to_owned(),
         );
     }
     let mut seen = BTreeMap::new();
+    let mut all = Vec::new();
     for (index, rule) in rules.unwrap_or_default().iter().enumerate() {
         let own = steps!["rules", index];
         let is_lost = |key: &str| {
             lost.iter()
                 .any(|path| path.starts_with(&own) && path.contains(&key.into()))
         };
-        let mut rules = Rule {
+        let mut reading = Rule {
             index,
             key,
             reader: &mut reader,
             known,
             is_lost: &is_lost,
         };
-        rules.check(rule, &mut seen);
+        let rule = reading.rule(rule, &mut seen);
+        if let Some(rule) = rule.as_ref().filter(|_| no_admin) {
+            reading.closes_ssh(rule);
+        }
+        all.extend(rule);
     }
+    let rollout = rollout.unwrap_or_default();
+    Some(Firewall {
+        default: default.unwrap_or_default(),
+        admin,
+        confirm_timeout: confirm_timeout.map_or(CONFIRM_TIMEOUT, |timeout| timeout.0.0),
+        parallelism: rollout.parallelism.map_or(1, |count| count.0.0),
+        delay: rollout.delay.map_or_else(Span::default, |delay| delay.0),
+        rules: all,
+    })
 }
 
 struct Rule<'a, 'r> {
@@ -83,7 +115,8 @@ struct Rule<'a, 'r> {
 }
 
 impl Rule<'_, '_> {
-    fn check(&mut self, rule: &RuleShape, seen: &mut BTreeMap<String, Place>) {
+    /// The rule; none where something in it is wrong, which is told.
+    fn rule(&mut self, rule: &RuleShape, seen: &mut BTreeMap<String, Place>) -> Option<FirewallRule> {
         let RuleShape {
             name,
             on,
@@ -92,6 +125,7 @@ impl Rule<'_, '_> {
             deny,
             from,
             limit,
+            probe,
         } = rule;
         let at = self.index;
         match name {
@@ -106,10 +140,10 @@ impl Rule<'_, '_> {
                 "write `name: NAME`: a plan shows the rule by it",
             ),
         }
-        if let Some(on) = on {
-            let path = steps!["rules", at, "on"];
-            self.reader.constraints(&path, on, self.known.hosts);
-        }
+        let on = match on {
+            Some(on) => self.on(on),
+            None => Some(Vec::new()),
+        };
         match service {
             Some(service) => self.service(service, rule),
             None if allow.is_none() && deny.is_none() && !(self.is_lost)("allow") && !(self.is_lost)("deny") => {
@@ -135,10 +169,64 @@ impl Rule<'_, '_> {
                 self.missing("from", "the rule does not say from whom: `from`", hint);
             }
         }
-        if limit.is_some() && deny.is_some() {
-            let hint = "leave it out".to_owned();
-            let message = "`limit` says nothing of what is denied";
-            self.reader.wrong(&steps!["rules", at, "limit"], message, hint);
+        for (key, given) in [("limit", limit.is_some()), ("probe", *probe == Some(true))] {
+            if given && deny.is_some() {
+                let hint = "leave it out".to_owned();
+                let message = format!("`{key}` says nothing of what is denied");
+                self.reader.wrong(&steps!["rules", at, key], message, hint);
+            }
+        }
+        let verdict = if deny.is_some() { Verdict::Deny } else { Verdict::Allow };
+        let about = match (service, allow.as_ref().or(deny.as_ref())) {
+            (Some(service), _) => About::Service(service.parse().ok()?),
+            (None, Some(traffic)) => About::Traffic(traffic.0.iter().copied().collect()),
+            (None, None) => return None,
+        };
+        Some(FirewallRule {
+            name: name.as_ref()?.0.clone(),
+            on: on?,
+            verdict,
+            about,
+            from: from.as_ref()?.0.iter().map(peer).collect::<Option<_>>()?,
+            limit: limit.as_ref().map(|limit| limit.0),
+            probe: *probe == Some(true),
+        })
+    }
+
+    /// On which hosts: by what hosts.yaml says of them alone, so that the same repository always means the same.
+    fn on(&mut self, on: &OneOrMany<String>) -> Option<Vec<Constraint>> {
+        let path = steps!["rules", self.index, "on"];
+        let constraints = self.reader.constraints(&path, on, self.known.hosts)?;
+        for (index, constraint) in constraints.iter().enumerate() {
+            let only_host_knows = match constraint.attribute {
+                Attribute::Id | Attribute::Os | Attribute::Arch | Attribute::EngineLabel(_) => true,
+                Attribute::Hostname | Attribute::Role | Attribute::Label(_) | Attribute::Ip => false,
+            };
+            if only_host_knows {
+                let path = steps!["rules", self.index, "on", index];
+                let hint = "write a label of hosts.yaml: `node.labels.KEY == VALUE`".to_owned();
+                let message = "only the host itself could tell this, and a rule must not wait for its answer";
+                self.reader.wrong(&path, message, hint);
+            }
+        }
+        Some(constraints)
+    }
+
+    /// Without `admin`, a rule that denies SSH could lock everybody out.
+    fn closes_ssh(&mut self, rule: &FirewallRule) {
+        let ports = self.known.hosts.all.values().map(|host| host.ssh.port.unwrap_or(22));
+        let ssh: BTreeSet<Traffic> = ports.filter_map(|port| Traffic::port(Protocol::Tcp, port)).collect();
+        let denied = match (&rule.about, rule.verdict) {
+            (About::Traffic(traffic), Verdict::Deny) => {
+                let mut denied = traffic.iter();
+                denied.any(|one| ssh.iter().any(|port| one.overlaps(*port)))
+            }
+            (About::Traffic(_) | About::Service(_), Verdict::Allow | Verdict::Deny) => false,
+        };
+        if denied {
+            let message = "a rule that denies SSH, without `admin`, could lock you out of the hosts";
+            let path = steps!["rules", self.index, "deny"];
+            self.reader.wrong(&path, message, ADMIN.to_owned());
         }
     }
 
@@ -186,7 +274,7 @@ impl Rule<'_, '_> {
         }
     }
 
-    fn ports(&mut self, key: &str, ports: &OneOrMany<Ports>) {
+    fn ports(&mut self, key: &str, ports: &OneOrMany<Traffic>) {
         let at = self.index;
         if ports.0.is_empty() {
             let hint = "name a port, or leave the rule out".to_owned();
@@ -194,19 +282,12 @@ impl Rule<'_, '_> {
                 .wrong(&steps!["rules", at, key], format!("`{key}` names no port"), hint);
         }
         for (index, one) in ports.0.iter().enumerate() {
-            let clash = ports.0.iter().take(index).find(|other| {
-                let (a, b) = (other.range.ports(), one.range.ports());
-                other.protocol == one.protocol && a.start() <= b.end() && b.start() <= a.end()
-            });
+            let clash = ports.0.iter().take(index).find(|other| other.overlaps(*one));
             if let Some(other) = clash {
-                let message = format!(
-                    "{}/{} is within {}/{} already",
-                    one.range, one.protocol, other.range, other.protocol
-                );
                 let message = if one == other {
-                    format!("{}/{} is there twice", one.range, one.protocol)
+                    format!("{one} is there twice")
                 } else {
-                    message
+                    format!("{one} is within {other} already")
                 };
                 self.reader.wrong(&steps!["rules", at, key, index], message, None);
             }
@@ -231,10 +312,24 @@ impl Rule<'_, '_> {
                     let hint = "write the section `ingress`, or leave it out here".to_owned();
                     self.reader.absent(&path, "the cluster has no ingress", hint);
                 }
-                Peer::Any | Peer::Hosts | Peer::Ingress | Peer::Network(_) => {}
-                Peer::Service(name) if self.known.names.contains(name) => {}
+                Peer::Any | Peer::Network(_) => {}
+                Peer::Hosts | Peer::Ingress => self.have_addresses(index),
+                Peer::Service(name) if self.known.names.contains(name) => self.have_addresses(index),
                 Peer::Service(name) => self.unknown_peer(index, name),
             }
+        }
+    }
+
+    /// Whoever is meant by hosts must have addresses that are known without asking anybody.
+    fn have_addresses(&mut self, index: usize) {
+        let hosts = &self.known.hosts.all;
+        let nameless = hosts.iter().filter(|(_, host)| host.own_addresses().next().is_none());
+        let nameless: Vec<&str> = nameless.map(|(name, _)| name.as_str()).collect();
+        if !nameless.is_empty() && hosts.len() > 1 {
+            let path = steps!["rules", self.index, "from", index];
+            let hint = "write `private_address: ADDRESS` there: a name may mean something else elsewhere".to_owned();
+            let message = format!("no IP address is known of {}", nameless.join(", "));
+            self.reader.wrong(&path, message, hint);
         }
     }
 
@@ -253,4 +348,14 @@ impl Rule<'_, '_> {
         let hint = crate::resolve::suggest::hint(name, known);
         self.reader.absent(&path, message, hint);
     }
+}
+
+fn peer(peer: &Peer) -> Option<rules::Peer> {
+    Some(match peer {
+        Peer::Any => rules::Peer::Any,
+        Peer::Hosts => rules::Peer::Hosts,
+        Peer::Ingress => rules::Peer::Ingress,
+        Peer::Network(network) => rules::Peer::Network(network.0.into()),
+        Peer::Service(name) => rules::Peer::Service(name.parse().ok()?),
+    })
 }

@@ -115,7 +115,7 @@ fn host(
         max_containers,
         state,
         ssh: _,
-        public_addresses: _,
+        public_addresses,
     } = decoded.value;
     let address = self::address(&address?.0, &place, problems)?;
     let literal = match &address {
@@ -125,6 +125,7 @@ fn host(
     let host = Host {
         address,
         private_address: private_address.or(literal),
+        public_addresses: public_addresses.into_iter().flatten().collect(),
         labels: labels
             .unwrap_or_default()
             .into_iter()

@@ -1,5 +1,5 @@
 //! `ingress`: reading it, and which services it hands anything on to. Whether its parts fit together is `routes`'s. It is not in
-//! force yet: nothing of it goes further.
+//! force yet: only the firewall goes by it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use crate::resolve::hosts::Hosts;
 use crate::resolve::problems::{Problems, Segment};
 use crate::resolve::reader::{Reader, steps};
 use crate::resolve::render::{Names, render};
+use crate::resolve::rules;
 use crate::resolve::shape::ingress::{IngressShape, ListenShape, VirtualAddressShape};
 use crate::resolve::shape::plain::Plain;
 use crate::resolve::wish::Constraint;
@@ -74,8 +75,9 @@ pub fn routed(all: &[Ingress]) -> BTreeSet<String> {
     routes.filter_map(|route| route.service.clone()).collect()
 }
 
-/// Checks what was read against everything else.
-pub fn check(all: &[Ingress], known: &Known<'_>, problems: &mut Problems) {
+/// Checks what was read against everything else; says where the ingresses stand, and what they hand on.
+pub fn check(all: &[Ingress], known: &Known<'_>, problems: &mut Problems) -> Vec<rules::Ingress> {
+    let mut standing = Vec::new();
     let (mut taken, mut addresses, mut groups) = (Taken::new(), BTreeMap::new(), BTreeMap::new());
     for ingress in all {
         let mut reading = IngressReading {
@@ -91,7 +93,18 @@ pub fn check(all: &[Ingress], known: &Known<'_>, problems: &mut Problems) {
         reading.virtual_address(&mut addresses, &mut groups);
         reading.template();
         reading.routes(&hosts, &mut taken);
+        let shape = &ingress.decoded.value;
+        let routes = shape.routes.iter().flatten();
+        standing.push(rules::Ingress {
+            name: ingress.name.clone(),
+            hosts: hosts.into_iter().collect(),
+            has_virtual_address: shape.virtual_address.is_some(),
+            services: routes
+                .filter_map(|route| route.service.as_ref()?.parse().ok())
+                .collect(),
+        });
     }
+    standing
 }
 
 /// One ingress while it is checked.

@@ -34,6 +34,7 @@ pub mod reader;
 pub mod render;
 pub mod requirement;
 pub mod routes;
+pub mod rules;
 pub mod runtime;
 pub mod schema;
 pub mod service;
@@ -171,17 +172,15 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         secrets: &keys(section("secrets")),
         ports: head.cluster.as_ref().map(|cluster| cluster.ports),
     };
-    ingress::check(&ingresses, &known, problems);
+    let routed = ingress::check(&ingresses, &known, problems);
     let known = firewall::Known {
         hosts: &hosts,
         names: &service_names,
         services: &services,
         has_ingress: !ingresses.is_empty(),
     };
-    firewall::check(section("firewall"), &names, &known, problems);
-    for name in ["firewall", "ingress"] {
-        accepted::tell_section(name, section(name), problems);
-    }
+    let firewall = firewall::read(section("firewall"), &names, &known, problems);
+    accepted::tell_section("ingress", section("ingress"), problems);
     Some(Desired {
         revision: revision.clone(),
         cluster: head.cluster?,
@@ -191,6 +190,8 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
         volumes: volumes.all,
         registries,
         secrets: configs.secrets,
+        firewall,
+        ingresses: routed,
         not_in_force: problems.take_told(),
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::host::call::SMALL;
-use crate::host::{Containers, Credentials, Host, HostError, Lock, Others};
+use crate::host::{Containers, Credentials, Firewall, Host, HostError, Lock, Others};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, ContainerState, Health, LiveContainer, Ownership};
 use crate::model::gate::{Gate, Tried};
@@ -19,6 +19,7 @@ use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Bytes;
 use crate::model::volume::{LiveVolume, VolumeSpec};
+use crate::sim::firewall::SimFirewall;
 use crate::sim::lock::{Latch, SimLock};
 use crate::sim::reach::{Lost, Reach};
 use crate::sim::state::State;
@@ -87,7 +88,7 @@ impl SimHost {
         self.tempo.fall_silent(None);
     }
 
-    /// The engine refuses this change, as the world's log would write it (`create shop.web.2`), in these words.
+    /// The engine refuses this change (`create shop.web.2`, as the log has it), in these words.
     pub fn refuse(&self, what: &str, words: &str) {
         self.refused.borrow_mut().insert(what.to_owned(), words.to_owned());
     }
@@ -102,11 +103,11 @@ impl SimHost {
         self.lock.set_silent(silent);
     }
 
-    async fn read<T>(&self, effect: impl FnOnce(&State) -> Result<T, HostError>) -> Result<T, HostError> {
+    pub(super) async fn read<T>(&self, effect: impl FnOnce(&State) -> Result<T, HostError>) -> Result<T, HostError> {
         self.call((Duration::ZERO, SMALL), |state| effect(state)).await
     }
 
-    async fn change<T>(
+    pub(super) async fn change<T>(
         &self,
         what: String,
         takes: Duration,
@@ -370,6 +371,10 @@ impl Host for SimHost {
         self.change(format!("remove {path}"), Duration::ZERO, remove).await
     }
 
+    fn firewall<'a>(&'a self, _: &'a ClusterName) -> Box<dyn Firewall + 'a> {
+        Box::new(SimFirewall(self))
+    }
+
     async fn lock(&self, _: &ClusterName) -> Result<Box<dyn Lock>, HostError> {
         let open = || Box::new(SimLock::open(&self.lock)) as Box<dyn Lock>;
         self.read(|_| Ok(open())).await
@@ -390,7 +395,7 @@ impl Host for SimHost {
             state.files.insert(path.to_owned(), content.to_owned());
             Ok(())
         };
-        let what = format!("write {path}");
-        self.change(what, self.world.pace().file, write).await
+        self.change(format!("write {path}"), self.world.pace().file, write)
+            .await
     }
 }

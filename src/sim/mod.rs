@@ -5,6 +5,7 @@ pub mod pace;
 pub mod world;
 
 mod container;
+mod firewall;
 mod lock;
 mod network;
 mod reach;

@@ -17,6 +17,7 @@ use crate::model::setting::{Limits, MountSource, Restart};
 use crate::model::unit::{Bytes, Reserved};
 use crate::model::volume::LiveVolume;
 use crate::sim::container::SimContainer;
+use crate::sim::firewall::Filter;
 use crate::sim::world::{Behaviour, World};
 
 /// What a simulated host holds.
@@ -29,6 +30,7 @@ pub(super) struct State {
     pub(super) networks: BTreeMap<String, LiveNetwork>,
     pub(super) routes: Option<Vec<Route>>,
     pub(super) free_disk: Option<Bytes>,
+    pub(super) filter: Filter,
     foreign: Foreign,
     held_ports: BTreeSet<HeldPort>,
     other_containers: u32,
@@ -62,6 +64,7 @@ impl State {
             networks: state.networks,
             routes: state.routes,
             free_disk: state.free_disk,
+            filter: Filter::new(state.firewall),
             foreign: state.foreign,
             held_ports: state.held_ports,
             other_containers: state.other_containers,
@@ -99,6 +102,7 @@ impl State {
             networks: self.networks.clone(),
             routes: self.routes.clone(),
             free_disk: self.free_disk,
+            firewall: self.filter.now(),
             foreign: self.foreign.clone(),
             held_ports: self.held_ports.clone(),
             other_containers: self.other_containers,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use async_trait::async_trait;
-use cdk::host::{Containers, Credentials, ForeignContainer, Host, HostError, Hosts, Others};
+use cdk::host::{Containers, Credentials, Firewall, ForeignContainer, Host, HostError, Hosts, Others};
 use cdk::model::blob::{FileFacts, FileRef};
 use cdk::model::container::{ContainerSpec, LiveContainer, Ownership};
 use cdk::model::gate::{Gate, Tried};
@@ -169,6 +169,9 @@ impl Host for Scripted {
     async fn images(&self, _: &[String]) -> Result<BTreeMap<String, ImageFacts>, HostError> {
         Ok(self.images.clone())
     }
+    fn firewall<'a>(&'a self, _: &'a ClusterName) -> Box<dyn Firewall + 'a> {
+        unreachable!("nobody wants it")
+    }
     async fn lock(&self, _: &ClusterName) -> Result<Box<dyn cdk::host::Lock>, HostError> {
         unreachable!("observe locks nothing")
     }
@@ -275,6 +278,7 @@ fn seen_by(
         .collect();
     let images = images.iter().map(|text| (text.parse().unwrap(), policy));
     let wanted = Wanted {
+        firewall: false,
         images: images.collect(),
         revision: revision.map(str::to_owned),
         others: Others::Listed,

@@ -299,7 +299,8 @@ fn done(op: &Op) -> &'static str {
         | Op::Image(_)
         | Op::Volume(_)
         | Op::File(_)
-        | Op::Network(_) => "",
+        | Op::Network(_)
+        | Op::Firewall(_) => "",
     }
 }
 

@@ -267,6 +267,7 @@ impl Maker {
             revision: Revision::default(),
             services: vec![change],
             networks: Vec::new(),
+            firewalls: Vec::new(),
             notes: Vec::new(),
             steps: Vec::new(),
             rollouts: vec![rollout],

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use cdk::model::blob::FileFacts;
 use cdk::model::container::{ContainerState, Health, LiveContainer};
+use cdk::model::firewall::{FirewallSeen, Replaced};
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
 use cdk::model::image::Resolution;
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord};
 use cdk::model::name::{HostName, Slot};
 use cdk::model::network::{LiveNetwork, is_predefined};
-use cdk::model::op::{ContainerOp, FileOp, GateOp, ImageOp, NetworkOp, Op, VolumeOp};
+use cdk::model::op::{ContainerOp, FileOp, FirewallOp, GateOp, ImageOp, NetworkOp, Op, VolumeOp};
 use cdk::model::order::JobVersion;
 use cdk::model::setting::{PortBinding, Protocol};
 use cdk::model::volume::LiveVolume;
@@ -165,7 +166,29 @@ fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
             }
         }
         Op::Container(op) => container(state, op, fresh),
+        Op::Firewall(op) => firewall(state, op),
     }
+}
+
+fn firewall(state: &mut HostState, op: &FirewallOp) -> Result<(), String> {
+    let FirewallOp::Change(change) = op else {
+        return Err("an undo is no step".to_owned());
+    };
+    let FirewallSeen::Found(live) = &mut state.firewall else {
+        return Err("nobody read the firewall".to_owned());
+    };
+    let is_it = match &change.replaces {
+        Replaced::Nothing => live.hash.is_none(),
+        Replaced::Table(hash) => live.hash.as_ref() == Some(hash),
+        Replaced::Any => true,
+    };
+    if !is_it {
+        return Err("the firewall has changed".to_owned());
+    }
+    let hash = change.rules.as_ref().map(|rules| serde_json::to_string(rules).unwrap());
+    (live.rules, live.hash) = (change.rules.clone(), hash);
+    live.by_hand.clear();
+    Ok(())
 }
 
 /// The versions of jobs that have succeeded once these steps are done.

@@ -40,6 +40,7 @@ pub fn host(labels: &[(&str, &str)]) -> Host {
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     Host {
         address: Address::Ssh("h.example".to_owned()),
+        public_addresses: BTreeSet::new(),
         private_address: None,
         labels: labels.collect(),
         role: "worker".to_owned(),
@@ -195,6 +196,8 @@ pub fn desired(hosts: &[&str], services: Vec<(&str, Service)>) -> Desired {
         volumes: ["data", "other"].map(own_volume).into(),
         registries: BTreeMap::new(),
         secrets: BTreeMap::new(),
+        firewall: None,
+        ingresses: Vec::new(),
         not_in_force: Vec::new(),
     }
 }

@@ -102,6 +102,7 @@ pub fn up(name: &str) -> Op {
 pub fn empty() -> Plan {
     Plan {
         tidy: Vec::new(),
+        firewalls: Vec::new(),
         networks: Vec::new(),
         cluster: "shop".parse().unwrap(),
         revision: Revision {

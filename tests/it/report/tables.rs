@@ -24,6 +24,7 @@ use super::made::{PLAIN, golden, host, owner, slot};
 fn some_host(address: Address, state: Availability) -> Host {
     Host {
         address,
+        public_addresses: BTreeSet::new(),
         private_address: None,
         labels: [("zone", "bj-a"), ("type", "large")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -114,6 +115,8 @@ fn desired() -> Desired {
             },
         )]),
         secrets: BTreeMap::new(),
+        firewall: None,
+        ingresses: Vec::new(),
         not_in_force: Vec::new(),
     }
 }

@@ -1,0 +1,87 @@
+//! A rule set against the one in force: rule by rule, in the words of the YAML.
+
+use std::collections::BTreeSet;
+
+use crate::diff::field::Difference;
+use crate::model::firewall::{LiveFirewall, Rule, RuleSet, Verdict};
+
+/// What differs between the rules in force and those wanted (none: they go). What is only in what the words stand for is told by them:
+/// the addresses of hosts, the ports of replicas.
+pub fn differences(live: Option<&RuleSet>, wanted: Option<&RuleSet>) -> Vec<Difference> {
+    let mut all = Vec::new();
+    let default = |set: Option<&RuleSet>| Some(set?.default.to_string());
+    let admin = |set: Option<&RuleSet>| Some(list(&set?.admin.from)).filter(|text| !text.is_empty());
+    let vrrp = |set: Option<&RuleSet>| Some(list(&set?.vrrp)).filter(|text| !text.is_empty());
+    push(&mut all, ("default", None), default(live), default(wanted));
+    push(&mut all, ("admin", None), admin(live), admin(wanted));
+    push(&mut all, ("vrrp", None), vrrp(live), vrrp(wanted));
+    let rules = |set: Option<&'_ RuleSet>| set.map(|set| set.rules.clone()).unwrap_or_default();
+    let (old, new) = (rules(live), rules(wanted));
+    let names: Vec<&str> = new.iter().chain(&old).map(|rule| rule.name.as_str()).collect();
+    let mut seen = BTreeSet::new();
+    for name in names.into_iter().filter(|name| seen.insert(*name)) {
+        let (old, new) = (named(&old, name), named(&new, name));
+        if old == new {
+            continue;
+        }
+        let (mut before, mut after) = (old.map(Rule::to_string), new.map(Rule::to_string));
+        if before == after {
+            // The words are the same; what they stand for is not.
+            (before, after) = (old.map(whole), new.map(whole));
+        }
+        push(&mut all, ("rules", Some(name)), before, after);
+    }
+    let order = |rules: &[Rule]| rules.iter().map(|rule| rule.name.clone()).collect::<Vec<_>>();
+    if all.is_empty() && order(&old) != order(&new) {
+        push(
+            &mut all,
+            ("rules", None),
+            Some(order(&old).join(", ")),
+            Some(order(&new).join(", ")),
+        );
+    }
+    all
+}
+
+fn named<'r>(rules: &'r [Rule], name: &str) -> Option<&'r Rule> {
+    rules.iter().find(|rule| rule.name == name)
+}
+
+fn list<T: ToString>(all: &BTreeSet<T>) -> String {
+    all.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A rule with the addresses that its words stand for.
+fn whole(rule: &Rule) -> String {
+    match &rule.from {
+        crate::model::firewall::Source::Any => rule.to_string(),
+        crate::model::firewall::Source::Of { networks, .. } => format!("{rule} ({})", list(networks)),
+    }
+}
+
+fn push(
+    all: &mut Vec<Difference>,
+    (field, key): (&'static str, Option<&str>),
+    old: Option<String>,
+    new: Option<String>,
+) {
+    if old != new {
+        all.push(Difference {
+            field,
+            key: key.map(str::to_owned),
+            old,
+            new,
+        });
+    }
+}
+
+/// Whether what stands is what is wanted, and nobody has changed it by hand.
+pub fn is_as_wanted(live: &LiveFirewall, wanted: &RuleSet) -> bool {
+    live.rules.as_ref() == Some(wanted) && live.hash.is_some() && live.by_hand.is_empty()
+}
+
+/// Whether rules begin to deny what none denied before.
+pub fn begins_to_deny(live: &LiveFirewall, wanted: &RuleSet) -> bool {
+    let denies = live.hash.is_some() && live.rules.as_ref().is_some_and(|rules| rules.default == Verdict::Deny);
+    wanted.default == Verdict::Deny && !denies
+}

@@ -1,0 +1,52 @@
+# The part of cdk's firewall that stays on a host: takes a change back, confirms one, and loads the rules at boot.
+# A change lies in pending.ID; the rename of that folder, which only one can do, decides what becomes of it.
+# usage: keeper back ID | keeper confirm ID | keeper boot
+set -u
+LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+dir=/var/lib/cdk/firewall
+
+# Makes a confirmed change what stands after the next boot, and keeps what it replaced.
+finish() {
+    [ -e "$1" ] || return 0
+    rm -rf "$dir/before" "$dir/current.old"
+    mkdir "$dir/before"
+    cp "$1/back.nft" "$dir/before/rules.nft"
+    for file in rules.json listing; do
+        if [ -e "$dir/current/$file" ]; then cp "$dir/current/$file" "$dir/before/$file"; fi
+    done
+    if [ -e "$dir/current" ]; then mv -T "$dir/current" "$dir/current.old"; fi
+    if [ -s "$1/rules.json" ]; then mv -T "$1" "$dir/current"; else rm -rf "$1"; fi
+    rm -rf "$dir/current.old"
+    sync
+}
+
+# Puts back what stood before a change. Where even that is refused, an open host is better than a lost one.
+load_back() {
+    nft -f "$1/back.nft" || nft -f "$1/none.nft"
+    rm -rf "$1"
+}
+
+case $1 in
+back)
+    mv -T "$dir/pending.$2" "$dir/back.$2" 2>/dev/null || exit 0
+    load_back "$dir/back.$2"
+    ;;
+confirm)
+    mv -T "$dir/pending.$2" "$dir/confirmed.$2" 2>/dev/null || { echo "cdk-firewall late"; exit 0; }
+    finish "$dir/confirmed.$2"
+    systemctl stop "cdk-firewall-back-$2.timer" 2>/dev/null
+    echo "cdk-firewall confirmed"
+    ;;
+boot)
+    # A change that nobody confirmed before the host went down is no change.
+    for change in "$dir"/confirmed.*; do finish "$change"; done
+    for change in "$dir"/pending.*; do
+        [ -e "$change" ] || continue
+        id=${change##*/pending.}
+        mv -T "$change" "$dir/back.$id" 2>/dev/null && load_back "$dir/back.$id"
+    done
+    rm -rf "$dir"/back.*
+    if [ ! -e "$dir/current" ] && [ -e "$dir/current.old" ]; then mv -T "$dir/current.old" "$dir/current"; fi
+    if [ -e "$dir/current/rules.nft" ]; then nft -f "$dir/current/rules.nft"; fi
+    ;;
+esac

@@ -1,0 +1,161 @@
+# cdk's firewall on a host, by root: reads it, changes it, takes a change back.
+# usage: script read TABLE SSH_CONNECTION | script change TABLE ID EXPECTED SECONDS | script undo TABLE ID SECONDS | script back
+# change reads from its input: the rules as JSON, a line (empty: none); the keeper, up to a line `--`; the table for nft.
+set -u
+LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+verb=$1
+dir=/var/lib/cdk/firewall
+unit=/etc/systemd/system/cdk-firewall.service
+
+say() { printf 'cdk-firewall %s\n' "$*"; }
+fail() {
+    say "$@"
+    exit 0
+}
+
+# The table without what comes and goes by itself: counters, and who was counted lately.
+listing() { nft -s list table inet "$table" 2>/dev/null | sed -e '/elements = {.*}/d' -e '/elements = {/,/}/d'; }
+hash_of() { if [ -s "$1" ]; then sha256sum <"$1" | cut -c 1-64; else echo none; fi; }
+lines() { sed 's/^/|/' "$1"; }
+
+take_back() {
+    for change in "$dir"/pending.*; do
+        if [ -e "$change" ]; then sh "$dir/keeper" back "${change##*/pending.}"; fi
+    done
+}
+
+# Arms the way back, then puts the table of $dir/next in force.
+try() {
+    listing >"$dir/next/before"
+    { printf 'table inet %s\ndelete table inet %s\n' "$table" "$table"; } >"$dir/next/none.nft"
+    if [ "$verb" != undo ]; then
+        { cat "$dir/next/none.nft" "$dir/next/before"; } >"$dir/next/back.nft"
+    fi
+    for file in rules back; do
+        nft -c -f "$dir/next/$file.nft" 2>"$dir/next/said" && continue
+        say "refused $file"
+        lines "$dir/next/said"
+        rm -rf "$dir/next"
+        exit 0
+    done
+    sync "$dir"/next/* 2>/dev/null || sync
+    mv -T "$dir/next" "$dir/pending.$id"
+    if ! systemd-run --quiet --collect --unit="cdk-firewall-back-$id" --on-active="${seconds}s" \
+        --timer-property=AccuracySec=100ms sh "$dir/keeper" back "$id" 2>"$dir/said"; then
+        rm -rf "$dir/pending.$id"
+        say "unarmed"
+        lines "$dir/said"
+        exit 0
+    fi
+    if ! nft -f "$dir/pending.$id/rules.nft" 2>"$dir/said"; then
+        sh "$dir/keeper" back "$id"
+        say "refused rules"
+        lines "$dir/said"
+        exit 0
+    fi
+    listing >"$dir/pending.$id/listing"
+    say "tried $(hash_of "$dir/pending.$id/listing")"
+}
+
+case $(id -u) in 0) ;; *) fail "denied $(id -un)" ;; esac
+command -v nft >/dev/null || fail "missing nftables"
+[ -d /run/systemd/system ] || fail "missing systemd"
+table=${2-}
+
+case $verb in
+read)
+    said=$(nft list tables inet 2>&1) || fail "unread $said"
+    say "read"
+    set -- $3
+    echo "=ssh ${4-22}"
+    printf '%s\n' "$said" | sed -n 's/^table inet \(cdk-.*\)$/=table \1/p'
+    for change in "$dir"/pending.*; do if [ -e "$change" ]; then echo "=pending"; fi; done
+    for bridge in /sys/class/net/br-*; do
+        if [ -e "$bridge/bridge" ]; then echo "=bridge ${bridge##*/}"; fi
+    done
+    new=$(mktemp)
+    listing >"$new"
+    echo "=hash $(hash_of "$new")"
+    if [ -e "$dir/current/rules.json" ]; then
+        printf '=rules '
+        cat "$dir/current/rules.json"
+        echo "=confirmed $(hash_of "$dir/current/listing")"
+        if ! cmp -s "$new" "$dir/current/listing"; then
+            echo "=was"
+            lines "$dir/current/listing"
+            echo "=is"
+            lines "$new"
+        fi
+    fi
+    rm -f "$new"
+    case $(cat "$dir/current/rules.json" 2>/dev/null) in
+    *'"default":"deny"'*) ;;
+    *)
+        echo "=sockets"
+        ss -Hltunp 2>/dev/null | sed 's/^/|/'
+        ;;
+    esac
+    ;;
+change)
+    id=$3 expected=$4 seconds=$5
+    umask 077
+    mkdir -p "$dir" || fail "unwritten $dir"
+    take_back
+    rm -rf "$dir/next"
+    mkdir "$dir/next"
+    IFS= read -r json
+    if [ -n "$json" ]; then printf '%s\n' "$json" >"$dir/next/rules.json"; fi
+    : >"$dir/keeper.new"
+    while IFS= read -r line && [ "$line" != "--" ]; do printf '%s\n' "$line" >>"$dir/keeper.new"; done
+    cat >"$dir/next/rules.nft"
+    if cmp -s "$dir/keeper.new" "$dir/keeper"; then rm -f "$dir/keeper.new"; else mv "$dir/keeper.new" "$dir/keeper"; fi
+    if [ ! -e "$unit" ]; then
+        umask 022
+        cat >"$unit" <<UNIT
+[Unit]
+Description=cdk: the firewall as git has it
+DefaultDependencies=no
+Wants=network-pre.target
+Before=network-pre.target shutdown.target
+After=local-fs.target nftables.service
+Conflicts=shutdown.target
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh $dir/keeper boot
+ExecReload=/bin/sh $dir/keeper boot
+
+[Install]
+WantedBy=sysinit.target nftables.service
+UNIT
+        systemctl daemon-reload && systemctl --quiet enable cdk-firewall.service 2>/dev/null || fail "unwritten $unit"
+        umask 077
+        systemctl start cdk-firewall.service
+    fi
+    listing >"$dir/next/now"
+    case $expected in any | "$(hash_of "$dir/next/now")") ;; *) rm -rf "$dir/next"; fail "moved" ;; esac
+    try
+    ;;
+undo)
+    id=$3 seconds=$4
+    umask 077
+    take_back
+    [ -e "$dir/before/rules.nft" ] || fail "nothing"
+    rm -rf "$dir/next"
+    cp -r "$dir/before" "$dir/next"
+    listing >"$dir/next/now"
+    cat >"$dir/next/back.nft" <<NFT
+table inet $table
+delete table inet $table
+$(cat "$dir/next/now")
+NFT
+    try
+    ;;
+back)
+    take_back
+    say "back"
+    ;;
+esac

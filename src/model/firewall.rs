@@ -1,0 +1,306 @@
+//! A host's firewall: the rule set that decides what comes in, what stands there, and which rule decides for one packet. No nft.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::name::ClusterName;
+use crate::model::network::Subnet;
+use crate::model::setting::Protocol;
+use crate::model::traffic::{Rate, Traffic};
+use crate::model::unit::Span;
+
+/// How rule sets are put into nft's words. A newer one makes every host's table anew.
+pub const FIREWALL_VERSION: u32 = 1;
+
+/// Whether something comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It does.
+    #[default]
+    Allow,
+    /// It does not.
+    Deny,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        })
+    }
+}
+
+/// Whom a rule is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Everyone.
+    Any,
+    /// These.
+    Of {
+        /// As git writes it: `hosts`, `ingress`, a service's name, a network.
+        words: Vec<String>,
+        /// The addresses that this stands for.
+        networks: BTreeSet<Subnet>,
+        /// Whether the host itself is among them, and with it its own containers: to others these have its address.
+        containers: bool,
+    },
+}
+
+impl Source {
+    /// Whether a packet of this sender is meant.
+    pub fn holds(&self, sender: &Sender) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Of {
+                words: _,
+                networks,
+                containers,
+            } => {
+                networks.iter().any(|network| network.holds(sender.address)) || (*containers && sender.is_own_container)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::Of { words, .. } => f.write_str(&words.join(", ")),
+        }
+    }
+}
+
+/// One rule as it is on one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// What becomes of what it is about.
+    pub verdict: Verdict,
+    /// What it is about.
+    pub traffic: BTreeSet<Traffic>,
+    /// From whom.
+    pub from: Source,
+    /// How many new connections one address may make; more are denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Rate>,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let traffic: Vec<String> = self.traffic.iter().map(Traffic::to_string).collect();
+        write!(f, "{} {} from {}", self.verdict, traffic.join(", "), self.from)?;
+        match self.limit {
+            Some(limit) => write!(f, ", at most {limit}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Who may always come in by SSH, and where sshd listens.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Admin {
+    /// From these addresses.
+    pub from: BTreeSet<Subnet>,
+    /// The ports.
+    pub ports: BTreeSet<u16>,
+}
+
+/// What decides on everything that comes in to one host, but for what always does: replies, what the host says to itself, ICMP
+/// without which nothing works, DHCP's answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleSet {
+    /// How it is put into nft's words: [`FIREWALL_VERSION`].
+    pub version: u32,
+    /// The cluster that owns the host's firewall.
+    pub cluster: ClusterName,
+    /// What becomes of what no rule names.
+    pub default: Verdict,
+    /// What no rule can close.
+    pub admin: Admin,
+    /// The rules; the first that a packet fits decides.
+    pub rules: Vec<Rule>,
+    /// Who may tell others by VRRP that they hold a virtual address.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub vrrp: BTreeSet<Subnet>,
+    /// Which of the host's interfaces lead to its containers.
+    #[serde(default)]
+    pub bridges: Bridges,
+}
+
+/// The interfaces behind which a host's containers are: `docker0`, `br-…`, and what is said here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Bridges {
+    /// Further ones of Docker's.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub also: BTreeSet<String>,
+    /// Those named `br-…` that are none of Docker's.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub except: BTreeSet<String>,
+}
+
+/// Who sends a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    /// Its address.
+    pub address: IpAddr,
+    /// Whether it is a container of the host that it sends to.
+    pub is_own_container: bool,
+}
+
+/// What decides for a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decider<'a> {
+    /// `admin`.
+    Admin,
+    /// A rule.
+    Rule(&'a Rule),
+    /// ICMP that no rule names comes in.
+    Icmp,
+    /// `default`.
+    Default,
+}
+
+impl RuleSet {
+    /// What becomes of somebody whom no rule names.
+    pub fn strangers(&self, traffic: Traffic) -> Verdict {
+        let mut rules = self.rules.iter().filter(|rule| rule.from == Source::Any);
+        let fits = |rule: &&Rule| rule.traffic.iter().any(|one| one.holds(traffic));
+        rules.find(fits).map_or(self.default, |rule| rule.verdict)
+    }
+
+    /// Whether nothing lets anybody in to this.
+    pub fn names_nobody(&self, traffic: Traffic) -> bool {
+        let admin = self
+            .admin
+            .ports
+            .iter()
+            .filter_map(|port| Traffic::port(Protocol::Tcp, *port));
+        let allows = |rule: &Rule| rule.verdict == Verdict::Allow && rule.traffic.iter().any(|one| one.holds(traffic));
+        self.default == Verdict::Deny && !admin.into_iter().any(|one| one == traffic) && !self.rules.iter().any(allows)
+    }
+
+    /// What decides whether the first packet of something comes in, and what that is. A rule's `limit` is not reached.
+    pub fn decide(&self, sender: &Sender, traffic: Traffic) -> (Verdict, Decider<'_>) {
+        let is_admins = self.admin.from.iter().any(|network| network.holds(sender.address))
+            && self
+                .admin
+                .ports
+                .iter()
+                .any(|port| Traffic::port(Protocol::Tcp, *port) == Some(traffic));
+        if is_admins {
+            return (Verdict::Allow, Decider::Admin);
+        }
+        let fits = |rule: &&Rule| rule.from.holds(sender) && rule.traffic.iter().any(|one| one.holds(traffic));
+        match (self.rules.iter().find(fits), traffic) {
+            (Some(rule), _) => (rule.verdict, Decider::Rule(rule)),
+            (None, Traffic::Icmp) => (Verdict::Allow, Decider::Icmp),
+            (None, Traffic::Ports { .. }) => (self.default, Decider::Default),
+        }
+    }
+}
+
+/// A socket that something listens on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Listener {
+    /// Its transport.
+    pub protocol: Protocol,
+    /// Its address; none for all of them.
+    pub address: Option<IpAddr>,
+    /// Its port.
+    pub port: u16,
+    /// Whose it is; empty where that is not known.
+    pub program: String,
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.port, self.protocol)?;
+        if !self.program.is_empty() {
+            write!(f, " ({})", self.program)?;
+        }
+        Ok(())
+    }
+}
+
+/// The firewall as it was found on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct LiveFirewall {
+    /// What the last apply put in force; none where there was none.
+    pub rules: Option<RuleSet>,
+    /// The SHA-256 of the cluster's table as it stands; none where there is none.
+    pub hash: Option<String>,
+    /// How it differs from what the last apply left, line by line, `-` and `+` before them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_hand: Vec<String>,
+    /// The clusters that have a table there.
+    pub owners: BTreeSet<ClusterName>,
+    /// The port at which sshd was reached.
+    pub ssh_port: u16,
+    /// The bridges among its interfaces that are named `br-…`, Docker's or not.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub bridges: BTreeSet<String>,
+    /// What listens there, where no rules deny anything yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub listeners: Vec<Listener>,
+}
+
+/// What is known of a host's firewall.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FirewallSeen {
+    /// Nobody asked.
+    #[default]
+    NotAsked,
+    /// It could not be read, and why, with the cure.
+    Unknown(String),
+    /// This was found.
+    Found(Box<LiveFirewall>),
+}
+
+/// How a host's firewall is changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FirewallChange {
+    /// What is to stand; none removes the cluster's table.
+    pub rules: Option<RuleSet>,
+    /// What it takes the place of.
+    pub replaces: Replaced,
+    /// How long the host waits for the confirmation before it takes the change back.
+    pub confirm_timeout: Span,
+    /// When it is done.
+    pub phase: Phase,
+    /// What is waited for after the hosts before it.
+    pub wait: Span,
+}
+
+/// What a change takes the place of; another is left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Replaced {
+    /// There is no table of the cluster's.
+    Nothing,
+    /// The table of this SHA-256.
+    Table(String),
+    /// What the same apply put there before.
+    Any,
+}
+
+/// When a firewall is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Before replicas come that the rules go by.
+    Open,
+    /// After others have gone.
+    Close,
+}

@@ -1,0 +1,157 @@
+//! A simulated host's firewall: what stands, what waits to be confirmed and until when. Its answers take the host's time.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use crate::host::{Firewall, HostError, Pending};
+use crate::model::firewall::{FirewallChange, FirewallSeen, LiveFirewall, Replaced, RuleSet};
+use crate::model::unit::Span;
+use crate::sim::host::SimHost;
+use crate::sim::pace::FIREWALL;
+
+/// What a host knows of its firewall.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Filter {
+    seen: FirewallSeen,
+    /// What the last confirmed change took the place of.
+    before: Option<Box<LiveFirewall>>,
+    /// Until when a change waits, and what comes back then.
+    pending: Option<(Instant, Box<LiveFirewall>)>,
+}
+
+impl Filter {
+    pub(super) fn new(seen: FirewallSeen) -> Self {
+        Self {
+            seen,
+            before: None,
+            pending: None,
+        }
+    }
+
+    /// What stands now.
+    pub(super) fn now(&self) -> FirewallSeen {
+        match &self.pending {
+            Some((until, before)) if Instant::now() >= *until => FirewallSeen::Found(before.clone()),
+            Some(_) | None => self.seen.clone(),
+        }
+    }
+
+    fn settle(&mut self) {
+        self.seen = self.now();
+        if self.pending.as_ref().is_some_and(|(until, _)| Instant::now() >= *until) {
+            self.pending = None;
+        }
+    }
+
+    fn read(&self) -> Result<LiveFirewall, HostError> {
+        match self.now() {
+            FirewallSeen::Found(live) => Ok(*live),
+            FirewallSeen::NotAsked => Ok(LiveFirewall::default()),
+            FirewallSeen::Unknown(why) => Err(HostError::Denied(why)),
+        }
+    }
+
+    fn put(&mut self, new: LiveFirewall, within: Span) -> Result<Pending, HostError> {
+        let before = Box::new(self.read()?);
+        self.seen = FirewallSeen::Found(Box::new(new));
+        self.pending = Some((Instant::now() + within.0, before));
+        Ok(Pending::simulated())
+    }
+
+    fn change(&mut self, change: &FirewallChange) -> Result<Pending, HostError> {
+        self.retract();
+        let live = self.read()?;
+        let is_it = match &change.replaces {
+            Replaced::Nothing => live.hash.is_none(),
+            Replaced::Table(hash) => live.hash.as_ref() == Some(hash),
+            Replaced::Any => true,
+        };
+        if !is_it {
+            let why = "its firewall has changed since the plan was made: plan again";
+            return Err(HostError::Refused(why.to_owned()));
+        }
+        let mut owners = live.owners.clone();
+        owners.extend(change.rules.as_ref().map(|rules| rules.cluster.clone()));
+        let new = LiveFirewall {
+            rules: change.rules.clone(),
+            hash: change.rules.as_ref().map(hash),
+            by_hand: Vec::new(),
+            owners,
+            ..live
+        };
+        self.put(new, change.confirm_timeout)
+    }
+
+    fn undo(&mut self, within: Span) -> Result<Pending, HostError> {
+        self.retract();
+        match self.before.clone() {
+            Some(before) => self.put(*before, within),
+            None => Err(HostError::NotFound("there is nothing to go back to".to_owned())),
+        }
+    }
+
+    fn confirm(&mut self) -> Result<(), HostError> {
+        self.settle();
+        match self.pending.take() {
+            Some((_, before)) => {
+                self.before = Some(before);
+                Ok(())
+            }
+            None => Err(HostError::Refused(
+                "the host had taken the change back already".to_owned(),
+            )),
+        }
+    }
+
+    fn retract(&mut self) {
+        self.settle();
+        if let Some((_, before)) = self.pending.take() {
+            self.seen = FirewallSeen::Found(before);
+        }
+    }
+}
+
+/// What names a simulated table: not nft's own words, but as good for telling one from another.
+fn hash(rules: &RuleSet) -> String {
+    let text = serde_json::to_string(rules).unwrap_or_default();
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The way to it.
+pub(super) struct SimFirewall<'a>(pub(super) &'a SimHost);
+
+#[async_trait(?Send)]
+impl Firewall for SimFirewall<'_> {
+    async fn read(&self) -> Result<LiveFirewall, HostError> {
+        self.0.read(|state| state.filter.read()).await
+    }
+
+    async fn change(&self, change: &FirewallChange) -> Result<Pending, HostError> {
+        let what = "change the firewall".to_owned();
+        self.0.change(what, FIREWALL, |state| state.filter.change(change)).await
+    }
+
+    async fn undo(&self, confirm_timeout: Span) -> Result<Pending, HostError> {
+        let what = "undo the firewall".to_owned();
+        self.0
+            .change(what, FIREWALL, |state| state.filter.undo(confirm_timeout))
+            .await
+    }
+
+    async fn confirm(&self, _: &Pending, _: Duration) -> Result<(), HostError> {
+        let what = "confirm the firewall".to_owned();
+        self.0.change(what, FIREWALL, |state| state.filter.confirm()).await
+    }
+
+    async fn retract(&self) -> Result<(), HostError> {
+        let what = "retract the firewall".to_owned();
+        let retract = |state: &mut crate::sim::state::State| {
+            state.filter.retract();
+            Ok(())
+        };
+        self.0.change(what, FIREWALL, retract).await
+    }
+}
