@@ -5,6 +5,7 @@ mod disk;
 mod drift;
 mod environments;
 mod faults;
+mod firewall;
 mod fleet;
 mod gates;
 mod guards;

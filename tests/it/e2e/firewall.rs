@@ -1,0 +1,420 @@
+//! The firewall on real hosts: what the rules say is what connects, nobody is locked out, and it stands again after everything.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::lab;
+use super::scene::{Scene, service};
+
+/// The host that is walled in.
+const WALLED: &str = "h7";
+/// One beside it.
+const BESIDE: &str = "h8";
+const HOSTS: [&str; 2] = [WALLED, BESIDE];
+
+/// The firewalls of hosts, taken off before and after.
+struct Walls;
+
+impl Walls {
+    fn new() -> Self {
+        Self::take_down();
+        Self
+    }
+
+    fn take_down() {
+        let shell = "systemctl disable --now cdk-firewall.service; rm -rf /var/lib/cdk/firewall /etc/systemd/system/cdk-firewall.service; \
+                     systemctl daemon-reload; nft list tables inet | sed -n 's/^table inet \\(cdk-.*\\)/\\1/p' | while read -r table; do \
+                     nft delete table inet \"$table\"; done; ip route flush root 10.99.7.0/24 dev eth0; kill $(cat /run/walled.pid); rm -f /run/walled.pid; true";
+        lab::everywhere(&HOSTS, |host| on(host, shell));
+    }
+}
+
+impl Drop for Walls {
+    fn drop(&mut self) {
+        Self::take_down();
+    }
+}
+
+fn on(host: &str, shell: &str) -> String {
+    lab::lab(&["exec", host, "sh", "-c", &format!("{{ {shell}; }} 2>/dev/null || true")])
+}
+
+/// A host's address of each family on the lab's network.
+fn address(host: &str, family: &str) -> String {
+    let shell = format!(
+        "ip -o -{family} address show dev eth0 scope global | sed 's/.*inet6\\? \\([^/]*\\).*/\\1/' | head -n 1"
+    );
+    on(host, &shell).trim().to_owned()
+}
+
+/// This machine's address on that network: its first one.
+fn controller() -> String {
+    let host = address(WALLED, "4");
+    let (network, _) = host.rsplit_once('.').unwrap();
+    format!("{network}.1")
+}
+
+fn scene(cluster: &str, firewall: &str) -> Scene {
+    let scene = Scene::new(cluster, &HOSTS);
+    scene.edit("cdk.yaml", "ssh: {config", "ssh: {user: sudoer, become: sudo, config");
+    scene.edit("cdk.yaml", "services/*.yaml]", "services/*.yaml, firewall.yaml]");
+    let hosts = HOSTS.map(|host| {
+        let (four, six) = (address(host, "4"), address(host, "6"));
+        format!("  {host}: {{address: {host}, private_address: {four}, public_addresses: [\"{six}\"]}}\n")
+    });
+    scene.write("hosts.yaml", &format!("hosts:\n{}", hosts.concat()));
+    scene.write("firewall.yaml", firewall);
+    scene
+}
+
+/// Which of these addresses and ports somebody connects to: `shell` runs what it gets where that somebody is.
+fn reaches(shell: impl Fn(&str) -> String, targets: &[(String, u16)]) -> BTreeMap<(String, u16), bool> {
+    let tries: Vec<String> = targets
+        .iter()
+        .map(|(to, port)| {
+            format!("(timeout 2 bash -c 'exec 3<>/dev/tcp/{to}/{port}' 2>/dev/null && echo '{to} {port} yes' || echo '{to} {port} no') &")
+        })
+        .collect();
+    let said = shell(&format!("{} wait", tries.join(" ")));
+    let lines = said.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let all: BTreeMap<(String, u16), bool> = lines
+        .map(|words| ((words[0].to_owned(), words[1].parse().unwrap()), words[2] == "yes"))
+        .collect();
+    assert_eq!(all.len(), targets.len(), "{said}");
+    all
+}
+
+fn here(shell: &str) -> String {
+    let output = Command::new("bash").args(["-c", shell]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What runs in the network of a container is seen to come from it.
+fn within(host: &str, container: &str, shell: &str) -> String {
+    let inspect = lab::engine(host, "GET", &format!("containers/{container}/json"), None);
+    let pid = inspect["State"]["Pid"].as_u64().unwrap().to_string();
+    lab::lab(&["exec", host, "nsenter", "-t", &pid, "-n", "bash", "-c", shell])
+}
+
+/// The ports of one column each: sshd listens on 92xx, a container on 91xx.
+const COLUMNS: [u16; 6] = [0, 1, 2, 3, 5, 6];
+
+const RULES: &str = "firewall:
+  default: deny
+  admin: [CONTROLLER]
+  confirm_timeout: 10s
+  rollout: {parallelism: 0}
+  rules:
+    - {name: none, deny: [9105/tcp, 9205/tcp], from: hosts}
+    - {name: all, allow: [9100/tcp, 9200/tcp, 9105/tcp, 9205/tcp], from: any}
+    - {name: hosts, allow: [9101/tcp, 9201/tcp], from: hosts}
+    - {name: one, allow: [9102/tcp, 9202/tcp], from: [CONTROLLER, \"SIX\"]}
+    - {name: elsewhere, on: node.hostname == h8, allow: 9103/tcp, from: any}
+    - {name: service, service: web, from: hosts}
+";
+
+fn rules() -> String {
+    let six = address(WALLED, "6");
+    let (network, _) = six.rsplit_once(':').unwrap();
+    RULES
+        .replace("CONTROLLER", &controller())
+        .replace("SIX", &format!("{network}:1"))
+}
+
+/// Whether a source reaches a column, as a person reads the rules.
+fn admitted(source: &str, column: u16) -> bool {
+    let is_host = source != "here";
+    match column {
+        0 => true,
+        1 => is_host,
+        2 => !is_host,
+        5 => !is_host,
+        _ => false,
+    }
+}
+
+#[track_caller]
+fn as_the_rules_say(web: &[(String, u16)]) {
+    let (four, six) = (address(WALLED, "4"), address(WALLED, "6"));
+    let ports = || COLUMNS.iter().flat_map(|column| [9100 + column, 9200 + column]);
+    let both: Vec<(String, u16)> = [&four, &six]
+        .into_iter()
+        .flat_map(|to| ports().map(move |port| (to.clone(), port)))
+        .collect();
+    let only_four: Vec<(String, u16)> = ports().map(|port| (four.clone(), port)).collect();
+    let seen = [
+        ("here", reaches(here, &both)),
+        (
+            "beside",
+            reaches(|shell| lab::lab(&["exec", BESIDE, "bash", "-c", shell]), &both),
+        ),
+        (
+            "a container beside",
+            reaches(|shell| within(BESIDE, "byhand.near", shell), &only_four),
+        ),
+        (
+            "its own container",
+            reaches(|shell| within(WALLED, "byhand.own", shell), &only_four),
+        ),
+    ];
+    let mut cases = 0;
+    let mut wrong = Vec::new();
+    for (source, seen) in seen {
+        for ((to, port), connects) in seen {
+            cases += 1;
+            if connects != admitted(source, port % 100) {
+                wrong.push(format!("{source} → {to} {port}: {connects}"));
+            }
+        }
+    }
+    let inner = &web[1].0;
+    on(BESIDE, &format!("ip route replace {inner}/32 via {four}"));
+    // A service's own host ports, and the way past them to the container's address.
+    for (source, connects) in [("here", false), ("beside", true)] {
+        let seen = match source {
+            // Nothing leads from here to a container's address but what might answer for anybody.
+            "here" => reaches(here, &web[..1]),
+            _ => reaches(|shell| lab::lab(&["exec", BESIDE, "bash", "-c", shell]), web),
+        };
+        for ((to, port), seen) in seen {
+            cases += 1;
+            if seen != (connects && port != 8080) {
+                wrong.push(format!("{source} → {to} {port}: {seen}"));
+            }
+        }
+    }
+    on(BESIDE, &format!("ip route delete {inner}/32"));
+    assert!(cases >= 60, "{cases}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A container that stays, with these ports.
+fn by_hand(host: &str, name: &str, ports: &[u16]) {
+    let ports: Vec<_> = ports
+        .iter()
+        .map(|port| serde_json::json!({"HostPort": port.to_string()}))
+        .collect();
+    let body = serde_json::json!({
+        "Image": lab::app(1), "ExposedPorts": {"8080/tcp": {}}, "HostConfig": {"PortBindings": {"8080/tcp": ports}},
+    });
+    remove(host, name);
+    lab::engine(host, "POST", &format!("containers/create?name={name}"), Some(body));
+    lab::engine(host, "POST", &format!("containers/{name}/start"), None);
+}
+
+/// Removes a container, where there is one.
+fn remove(host: &str, name: &str) {
+    let url = format!("http://engine/v1.41/containers/{name}?force=1");
+    on(
+        host,
+        &format!("curl -s -X DELETE --unix-socket /run/docker.sock '{url}' || true"),
+    );
+}
+
+#[test]
+fn what_the_rules_say_is_what_connects() {
+    let _hosts = lab::faulty(&HOSTS);
+    let _walls = Walls::new();
+    let scene = scene("walled", &rules());
+    let network = "networks: {inner: {ipam: {config: [{subnet: 10.99.7.0/24}]}}}\n";
+    let web = service(
+        "web",
+        &lab::app(1),
+        "    ports: [\"8080\"]\n    networks: [inner]\n",
+        "mode: global",
+    );
+    scene.write("services/web.yaml", &format!("{web}{network}"));
+    scene.commit("rules");
+    scene
+        .something_to_do()
+        .says("+ firewall")
+        .says("allow 9101/tcp, 9201/tcp from hosts");
+    scene.apply();
+    scene.nothing_to_do();
+    on(
+        WALLED,
+        "/usr/sbin/sshd -o PidFile=/run/walled.pid -p 9200 -p 9201 -p 9202 -p 9203 -p 9205 -p 9206",
+    );
+    by_hand(WALLED, "byhand.own", &[9100, 9101, 9102, 9103, 9105, 9106]);
+    by_hand(BESIDE, "byhand.near", &[]);
+    let web = scene.containers().into_iter().find(|one| one.host == WALLED).unwrap();
+    let inspect = lab::engine(WALLED, "GET", &format!("containers/{}/json", web.name), None);
+    let inner = inspect["NetworkSettings"]["Networks"]["walled.inner"]["IPAddress"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let four = address(WALLED, "4");
+    let targets = [(four, web.ports[0]), (inner.clone(), 8080)];
+    as_the_rules_say(&targets);
+
+    // Nobody's restart opens anything.
+    on(WALLED, "systemctl start nftables && systemctl reload nftables");
+    on(WALLED, "systemctl restart docker");
+    lab::engine(WALLED, "POST", "containers/byhand.own/start", None);
+    lab::until("the replica is up again", Duration::from_secs(60), || {
+        scene.cdk(&["plan"]).out.contains("No changes")
+    });
+    as_the_rules_say(&targets);
+
+    // What was changed by hand is seen, told and put right.
+    on(WALLED, "nft insert rule inet cdk-walled incoming tcp dport 9103 accept");
+    scene.something_to_do().says("changed by hand: + tcp dport 9103 accept");
+    scene.apply();
+    on(WALLED, "nft delete table inet cdk-walled");
+    scene.something_to_do().says("changed by hand: - the whole table");
+    scene.apply();
+    scene.nothing_to_do();
+    as_the_rules_say(&targets);
+
+    // Without rules in git the table goes, and nothing else.
+    scene.edit("cdk.yaml", ", firewall.yaml", "");
+    scene.commit("no rules");
+    scene.apply();
+    scene.nothing_to_do();
+    assert!(!on(WALLED, "nft list tables").contains("cdk-"));
+    for (host, name) in [(WALLED, "byhand.own"), (BESIDE, "byhand.near")] {
+        remove(host, name);
+    }
+}
+
+/// The table of a host, without what comes and goes.
+fn table(host: &str) -> String {
+    on(host, "nft -s list table inet cdk-locked")
+}
+
+fn can_get_in(host: &str) -> bool {
+    let config = lab::state().join("ssh_config");
+    let mut ssh = Command::new("ssh");
+    ssh.arg("-F").arg(config).args(["-o", "ConnectTimeout=2", host, "true"]);
+    ssh.output().is_ok_and(|output| output.status.success())
+}
+
+/// That a host is as it was, within the time for a confirmation and some more for what its boot takes.
+#[track_caller]
+fn is_as_before(host: &str, before: &str, what: &str) {
+    let begun = Instant::now();
+    lab::until(what, Duration::from_secs(60), || {
+        can_get_in(host) && table(host) == before
+    });
+    println!("{what}: after {:.1?}", begun.elapsed());
+}
+
+const OPEN: &str = "firewall:
+  default: deny
+  admin: [CONTROLLER]
+  confirm_timeout: 4s
+  rollout: {parallelism: 1}
+  rules:
+    - {name: one, allow: 9101/tcp, from: any}
+";
+
+#[test]
+fn nobody_is_locked_out() {
+    let _hosts = lab::faulty(&HOSTS);
+    let _walls = Walls::new();
+    let open = OPEN.replace("CONTROLLER", &controller());
+    let scene = scene("locked", &open);
+    scene.write("services/.keep", "");
+    scene.edit("cdk.yaml", "services/*.yaml, ", "");
+    scene.commit("rules");
+    scene.apply();
+    let before = HOSTS.map(table);
+    assert!(before[0].contains("9101"), "{before:?}");
+
+    // A network that cdk is not in: the first host takes it back, and the second is not touched.
+    scene.write("firewall.yaml", &open.replace(&controller(), "192.0.2.0/24"));
+    scene.commit("another network");
+    let run = scene.cdk(&["apply", "--yes"]).ended(4);
+    run.says("not confirmed over a new connection").says("taken back");
+    assert_eq!(HOSTS.map(table), before);
+    for host in HOSTS {
+        is_as_before(host, &before[usize::from(host != WALLED)], "a wrong network");
+    }
+
+    // The second host does not come in: the first, done already, goes back with it.
+    let two = open.replace(
+        "    - {name: one",
+        "    - {name: early, on: node.hostname == h7, allow: 9199/tcp, from: any}\n    - {name: one",
+    );
+    scene.write("firewall.yaml", &two);
+    scene.commit("two hosts");
+    on(
+        BESIDE,
+        "mv /bin/systemd-run /bin/systemd-run.away 2>/dev/null || mv /usr/bin/systemd-run /usr/bin/systemd-run.away",
+    );
+    scene.edit("firewall.yaml", "9101", "9102");
+    scene.commit("both");
+    let run = scene.cdk(&["apply", "--yes"]).ended(4);
+    on(
+        BESIDE,
+        "mv /bin/systemd-run.away /bin/systemd-run 2>/dev/null || mv /usr/bin/systemd-run.away /usr/bin/systemd-run",
+    );
+    run.says("arms no way back");
+    assert_eq!(HOSTS.map(table), before);
+
+    // cdk is killed, the network is cut, the host loses power, each while the change waits.
+    scene.write("firewall.yaml", &open.replace(&controller(), "192.0.2.0/24"));
+    scene.commit("another network again");
+    for (what, blow) in [
+        ("cdk is killed", None),
+        ("the network is cut", Some(vec!["fault", "cut", WALLED])),
+        ("the host loses power", Some(vec!["fault", "power-cut", WALLED])),
+    ] {
+        let running = scene.start(&["apply", "--yes"]);
+        lab::until("a change waits", Duration::from_secs(30), || {
+            on(WALLED, "ls -d /var/lib/cdk/firewall/pending.*").contains("pending")
+        });
+        if let Some(blow) = &blow {
+            lab::lab(blow);
+        }
+        running.signal("KILL");
+        running.end();
+        match what {
+            "the network is cut" => drop(lab::lab(&["fault", "heal", WALLED])),
+            "the host loses power" => drop(lab::lab(&["fault", "start", WALLED])),
+            _ => {}
+        }
+        is_as_before(WALLED, &before[0], what);
+    }
+
+    // After a reboot the confirmed rules stand before anything else does.
+    lab::lab(&["fault", "reboot", WALLED]);
+    is_as_before(WALLED, &before[0], "a reboot");
+    scene.write("firewall.yaml", &open);
+    scene.commit("as it was");
+    lab::until("all is as it was", Duration::from_secs(60), || {
+        scene.cdk(&["plan"]).out.contains("No changes")
+    });
+}
+
+#[test]
+fn what_would_cut_off_is_refused_before_anything_is_touched() {
+    let _hosts = lab::faulty(&HOSTS);
+    let _walls = Walls::new();
+    let open = OPEN.replace("CONTROLLER", &controller());
+    let scene = scene("refused", &open);
+    scene.edit("cdk.yaml", "services/*.yaml, ", "");
+    // Another cluster owns a host's firewall.
+    on(BESIDE, "nft add table inet cdk-other");
+    scene.commit("rules");
+    scene
+        .cdk(&["apply", "--yes"])
+        .ended(3)
+        .says("h8: the cluster other owns its firewall");
+    on(BESIDE, "nft delete table inet cdk-other");
+    // sshd listens where nobody keeps it open.
+    scene.edit("hosts.yaml", "h7: {", "h7: {ssh: {port: 22}, ");
+    // Who may not read the rules is told so: no rules is something else.
+    scene.edit("cdk.yaml", "user: sudoer, become: sudo", "user: deploy");
+    scene.commit("no right");
+    scene
+        .cdk(&["plan"])
+        .ended(3)
+        .says("h7: its firewall needs root")
+        .says("sudo");
+    scene.edit("cdk.yaml", "user: deploy", "user: sudoer, become: sudo");
+    scene.commit("right");
+    let before = on(WALLED, "nft list tables");
+    assert!(!before.contains("cdk-"), "{before}");
+}
