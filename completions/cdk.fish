@@ -62,6 +62,7 @@ complete -c cdk -n "__fish_cdk_needs_command" -f -a "promote" -d 'Let the other 
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "abort" -d 'Take a service\'s canary, or its paused update, back to what was before'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "history" -d 'Who applied what, when, from which commit, and how it ended'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "lock" -d 'Who holds the cluster\'s lock'
+complete -c cdk -n "__fish_cdk_needs_command" -f -a "firewall" -d 'The firewalls: which rules are in force'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "secret" -d 'Secrets: encrypt a value into the repository, make a key'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "schema" -d 'The JSON Schemas of cdk\'s files'
 complete -c cdk -n "__fish_cdk_needs_command" -f -a "completions" -d 'The completion script for a shell'
@@ -494,6 +495,38 @@ complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -f -a "show" -d 'The rules in force on every host, in the YAML\'s words'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l explain -d 'Which rule decides for one packet: `203.0.113.9:443 → bj-01` (-> will do); a host\'s name or `container` may stand for the address' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l host -d 'Only this host; may be given several times' -r

@@ -1,5 +1,6 @@
 //! The command line's form, and its help. No behaviour.
 
+pub mod firewall;
 pub mod lock;
 mod moves;
 mod rehearse;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::moves::{MoveArgs, MovingArgs, RebalanceArgs, StoppedArgs};
 pub use self::rehearse::RehearseArgs;
+use crate::cli::args::firewall::FirewallArgs;
 use crate::cli::args::lock::{HistoryArgs, LockArgs, LockCommandArgs};
 use crate::model::edit::{Bump, Scale};
 use crate::model::name::{ClusterName, FileName, HostName, ServiceName};
@@ -161,6 +163,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Who holds the cluster's lock
     Lock(LockCommandArgs),
+    /// The firewalls: which rules are in force
+    Firewall(FirewallArgs),
     /// Secrets: encrypt a value into the repository, make a key
     Secret(SecretArgs),
     /// The JSON Schemas of cdk's files

@@ -12,6 +12,7 @@ mod commands;
 mod context;
 mod edit;
 pub mod exit;
+mod firewall;
 mod init;
 mod lock;
 mod moves;
@@ -97,6 +98,7 @@ fn one(command: Command, context: &Context) -> Result<ExitCode, Ended> {
         Command::Abort(args) => moves::abort(context, args),
         Command::History(args) => commands::history(context, &args),
         Command::Lock(args) => lock::lock(context, args),
+        Command::Firewall(args) => firewall::firewall(context, args),
         Command::Secret(args) => secret::secret(context, args),
         Command::Schema(args) => schema::schema(context, &args),
         Command::Completions(args) => {

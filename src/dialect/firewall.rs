@@ -298,7 +298,7 @@ impl Answer<'_> {
             let (key, value) = line.split_once(' ').unwrap_or((line, ""));
             section = key;
             match key {
-                "ssh" => live.ssh_port = value.trim().parse().unwrap_or(22),
+                "ssh" => live.ssh_port = value.trim().parse().unwrap_or(0),
                 "table" => live.owners.extend(owner(value)),
                 "bridge" => drop(live.bridges.insert(value.to_owned())),
                 "hash" => live.hash = hash(value),

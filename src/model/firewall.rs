@@ -1,13 +1,13 @@
 //! A host's firewall: the rule set that decides what comes in, what stands there, and which rule decides for one packet. No nft.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::name::ClusterName;
+use crate::model::name::{ClusterName, HostName};
 use crate::model::network::Subnet;
 use crate::model::setting::Protocol;
 use crate::model::traffic::{Rate, Traffic};
@@ -245,7 +245,7 @@ pub struct LiveFirewall {
     pub by_hand: Vec<String>,
     /// The clusters that have a table there.
     pub owners: BTreeSet<ClusterName>,
-    /// The port at which sshd was reached.
+    /// The port at which sshd was reached; 0 where nobody came that way.
     pub ssh_port: u16,
     /// The bridges among its interfaces that are named `br-…`, Docker's or not.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -253,6 +253,15 @@ pub struct LiveFirewall {
     /// What listens there, where no rules deny anything yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<Listener>,
+}
+
+/// The firewalls of a cluster's hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// By host; or why it could not be read.
+    pub hosts: BTreeMap<HostName, Result<LiveFirewall, String>>,
 }
 
 /// What is known of a host's firewall.

@@ -20,6 +20,7 @@ pub mod order;
 pub mod platform;
 pub mod policy;
 pub mod problem;
+pub mod question;
 pub mod replica;
 pub mod revision;
 pub mod runtime;

@@ -85,7 +85,8 @@ pub fn plan(input: Input<'_>) -> Plan {
         .map(|(host, _)| host.clone())
         .collect();
     let digests = tell::digests(target, observed);
-    let memory = tell::memory(input, keep::files(input, &work.steps), &work.rollouts);
+    let mut memory = tell::memory(input, keep::files(input, &work.steps), &work.rollouts);
+    memory.firewall = firewall::is_remembered(input);
     let tidy = keep::tidy(input, &hosts, &digests, &memory, &mut work.steps);
     Plan {
         tidy,

@@ -17,7 +17,6 @@ use crate::place::reason::Reason;
 use crate::place::{Denial, HostAnswer, Placement};
 use crate::plan::Input;
 use crate::plan::depends::unchecked;
-use crate::plan::firewall;
 use crate::plan::guard::{Guard, GuardKind};
 use crate::plan::how::how;
 use crate::plan::inert::without_effect;
@@ -341,7 +340,6 @@ pub(super) fn memory(input: Input<'_>, files: BTreeSet<String>, rollouts: &[Roll
         versions,
         files,
         partial: input.diff.narrowed,
-        firewall: firewall::is_remembered(input),
         ..input.placement.memory.clone()
     }
 }

@@ -27,7 +27,7 @@ impl Around<'_> {
     pub(super) fn lint(&self, rules: &RuleSet, places: &Places) -> Vec<Problem> {
         let mut problems = Vec::new();
         let port = self.live.ssh_port;
-        if !rules.admin.from.is_empty() && !rules.admin.ports.contains(&port) {
+        if port != 0 && !rules.admin.from.is_empty() && !rules.admin.ports.contains(&port) {
             let message = format!(
                 "{}: sshd listens on port {port} there, and `firewall.admin` keeps {SSH_PORT} open",
                 self.name

@@ -27,4 +27,5 @@ pub mod summary;
 pub mod table;
 pub mod terminal;
 pub mod tidy;
+pub mod wall;
 pub mod words;

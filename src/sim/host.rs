@@ -19,7 +19,6 @@ use crate::model::network::{Attachment, LiveNetwork, NetworkSpec, Route};
 use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Bytes;
 use crate::model::volume::{LiveVolume, VolumeSpec};
-use crate::sim::firewall::SimFirewall;
 use crate::sim::lock::{Latch, SimLock};
 use crate::sim::reach::{Lost, Reach};
 use crate::sim::state::State;
@@ -372,7 +371,7 @@ impl Host for SimHost {
     }
 
     fn firewall<'a>(&'a self, _: &'a ClusterName) -> Box<dyn Firewall + 'a> {
-        Box::new(SimFirewall(self))
+        Box::new(crate::sim::firewall::SimFirewall(self))
     }
 
     async fn lock(&self, _: &ClusterName) -> Result<Box<dyn Lock>, HostError> {

@@ -3,6 +3,8 @@
 
 #[path = "execute/failures.rs"]
 mod failures;
+#[path = "execute/firewall.rs"]
+mod firewall;
 #[path = "execute/fixture.rs"]
 mod fixture;
 #[path = "execute/gates.rs"]

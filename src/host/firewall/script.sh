@@ -67,7 +67,7 @@ read)
     said=$(nft list tables inet 2>&1) || fail "unread $said"
     say "read"
     set -- $3
-    echo "=ssh ${4-22}"
+    echo "=ssh ${4-0}"
     printf '%s\n' "$said" | sed -n 's/^table inet \(cdk-.*\)$/=table \1/p'
     for change in "$dir"/pending.*; do if [ -e "$change" ]; then echo "=pending"; fi; done
     for bridge in /sys/class/net/br-*; do

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::lab;
 use super::scene::{Scene, service};
@@ -293,11 +293,9 @@ fn can_get_in(host: &str) -> bool {
 /// That a host is as it was, within the time for a confirmation and some more for what its boot takes.
 #[track_caller]
 fn is_as_before(host: &str, before: &str, what: &str) {
-    let begun = Instant::now();
     lab::until(what, Duration::from_secs(60), || {
         can_get_in(host) && table(host) == before
     });
-    println!("{what}: after {:.1?}", begun.elapsed());
 }
 
 const OPEN: &str = "firewall:

@@ -17,6 +17,7 @@ use cdk::place::live::{Standings, newest_record};
 use cdk::place::{Placement, place};
 use cdk::plan::step::{Action, Note, Plan};
 use cdk::plan::{Input, plan};
+use cdk::render::firewall::firewalls;
 use cdk::render::render;
 use cdk::resolve::desired::{
     Availability, Cluster, Desired, Host, HostPort, Mode, Network, Service, ServiceNetworking, ServicePort, Volume,
@@ -225,6 +226,7 @@ pub fn planned(desired: &Desired, observed: &Observed) -> Plan {
 pub fn planned_as(desired: &Desired, observed: &Observed, asked: &Asked) -> Plan {
     let (placement, standing) = place(desired, observed, &counts(desired, observed), asked);
     let mut target = render(desired, &placement).unwrap();
+    target.firewalls = firewalls(desired, &placement, observed).unwrap();
     let last = newest_record(observed);
     target.halted = halted(desired, observed, last, &asked.taken_up());
     target.take_up(asked, last);
