@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
+use cdk::model::firewall::{RuleSet, Sender, Verdict};
+use cdk::model::setting::Protocol;
+use cdk::model::traffic::Traffic;
+
 use super::lab;
 use super::scene::{Scene, service};
 
@@ -134,8 +138,32 @@ fn admitted(source: &str, column: u16) -> bool {
     }
 }
 
+/// The walled host's rules, as cdk tells them.
+fn in_force(scene: &Scene) -> RuleSet {
+    let told = scene.cdk(&["firewall", "show", "-o", "json"]).ended(0).out;
+    let mut told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    serde_json::from_value(told["hosts"][WALLED]["rules"].take()).unwrap()
+}
+
+/// What `--explain` answers.
+fn explained(rules: &RuleSet, source: &str, to: &str, port: u16) -> bool {
+    let family = if to.contains(':') { "6" } else { "4" };
+    let address = match (source, family) {
+        ("here", "4") => controller(),
+        ("here", _) => format!("{}:1", to.rsplit_once(':').unwrap().0),
+        ("its own container", _) => "0.0.0.0".to_owned(),
+        _ => address(BESIDE, family),
+    };
+    let sender = Sender {
+        address: address.parse().unwrap(),
+        is_own_container: source == "its own container",
+    };
+    rules.decide(&sender, Traffic::port(Protocol::Tcp, port).unwrap()).0 == Verdict::Allow
+}
+
 #[track_caller]
-fn as_the_rules_say(web: &[(String, u16)]) {
+fn as_the_rules_say(scene: &Scene, web: &[(String, u16)]) {
+    let rules = in_force(scene);
     let (four, six) = (address(WALLED, "4"), address(WALLED, "6"));
     let ports = || COLUMNS.iter().flat_map(|column| [9100 + column, 9200 + column]);
     let both: Vec<(String, u16)> = [&four, &six]
@@ -163,7 +191,8 @@ fn as_the_rules_say(web: &[(String, u16)]) {
     for (source, seen) in seen {
         for ((to, port), connects) in seen {
             cases += 1;
-            if connects != admitted(source, port % 100) {
+            let explained = explained(&rules, source, &to, port);
+            if connects != admitted(source, port % 100) || connects != explained {
                 wrong.push(format!("{source} → {to} {port}: {connects}"));
             }
         }
@@ -232,6 +261,9 @@ fn what_the_rules_say_is_what_connects() {
         .says("allow 9101/tcp, 9201/tcp from hosts");
     scene.apply();
     scene.nothing_to_do();
+    let asked = |packet: &str| scene.cdk(&["firewall", "show", "--explain", packet]).ended(0);
+    asked("h8:9101 → h7").says("allow: 9101/tcp to h7, by the rule hosts");
+    asked("203.0.113.9:9101 -> h7").says("deny").says("`default` is deny");
     on(
         WALLED,
         "/usr/sbin/sshd -o PidFile=/run/walled.pid -p 9200 -p 9201 -p 9202 -p 9203 -p 9205 -p 9206",
@@ -246,7 +278,7 @@ fn what_the_rules_say_is_what_connects() {
         .to_owned();
     let four = address(WALLED, "4");
     let targets = [(four, web.ports[0]), (inner.clone(), 8080)];
-    as_the_rules_say(&targets);
+    as_the_rules_say(&scene, &targets);
 
     // Nobody's restart opens anything.
     on(WALLED, "systemctl start nftables && systemctl reload nftables");
@@ -255,7 +287,7 @@ fn what_the_rules_say_is_what_connects() {
     lab::until("the replica is up again", Duration::from_secs(60), || {
         scene.cdk(&["plan"]).out.contains("No changes")
     });
-    as_the_rules_say(&targets);
+    as_the_rules_say(&scene, &targets);
 
     // What was changed by hand is seen, told and put right.
     on(WALLED, "nft insert rule inet cdk-walled incoming tcp dport 9103 accept");
@@ -265,7 +297,7 @@ fn what_the_rules_say_is_what_connects() {
     scene.something_to_do().says("changed by hand: - the whole table");
     scene.apply();
     scene.nothing_to_do();
-    as_the_rules_say(&targets);
+    as_the_rules_say(&scene, &targets);
 
     // Without rules in git the table goes, and nothing else.
     scene.edit("cdk.yaml", ", firewall.yaml", "");
