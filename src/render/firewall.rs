@@ -225,7 +225,6 @@ impl Setting<'_> {
             about,
             from,
             limit,
-            probe: _,
         } = rule;
         let traffic = match about {
             About::Traffic(traffic) => traffic.clone(),

@@ -125,7 +125,6 @@ impl Rule<'_, '_> {
             deny,
             from,
             limit,
-            probe,
         } = rule;
         let at = self.index;
         match name {
@@ -169,12 +168,10 @@ impl Rule<'_, '_> {
                 self.missing("from", "the rule does not say from whom: `from`", hint);
             }
         }
-        for (key, given) in [("limit", limit.is_some()), ("probe", *probe == Some(true))] {
-            if given && deny.is_some() {
-                let hint = "leave it out".to_owned();
-                let message = format!("`{key}` says nothing of what is denied");
-                self.reader.wrong(&steps!["rules", at, key], message, hint);
-            }
+        if limit.is_some() && deny.is_some() {
+            let hint = "leave it out".to_owned();
+            let message = "`limit` says nothing of what is denied";
+            self.reader.wrong(&steps!["rules", at, "limit"], message, hint);
         }
         let verdict = if deny.is_some() { Verdict::Deny } else { Verdict::Allow };
         let about = match (service, allow.as_ref().or(deny.as_ref())) {
@@ -189,7 +186,6 @@ impl Rule<'_, '_> {
             about,
             from: from.as_ref()?.0.iter().map(peer).collect::<Option<_>>()?,
             limit: limit.as_ref().map(|limit| limit.0),
-            probe: *probe == Some(true),
         })
     }
 

@@ -47,8 +47,6 @@ pub struct FirewallRule {
     pub from: Vec<Peer>,
     /// How many new connections one address may make.
     pub limit: Option<Rate>,
-    /// Whether a change is kept only where its ports are still reached.
-    pub probe: bool,
 }
 
 /// What a rule is about.

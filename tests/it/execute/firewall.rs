@@ -24,7 +24,6 @@ fn rule(name: &str, about: About, from: Peer) -> FirewallRule {
         about,
         from: vec![from],
         limit: None,
-        probe: false,
     }
 }
 
