@@ -304,6 +304,17 @@ pub enum Replaced {
     Any,
 }
 
+impl Replaced {
+    /// Whether it is the table of this SHA-256; none where there is none.
+    pub fn is(&self, hash: Option<&str>) -> bool {
+        match self {
+            Self::Nothing => hash.is_none(),
+            Self::Table(wanted) => hash == Some(wanted),
+            Self::Any => true,
+        }
+    }
+}
+
 /// When a firewall is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

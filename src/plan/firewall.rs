@@ -10,7 +10,7 @@ use crate::model::traffic::Traffic;
 use crate::place::live::newest_record;
 use crate::plan::Input;
 use crate::plan::build::Builder;
-use crate::plan::step::{Action, FieldChange, FirewallDiff, Note, Precondition, StepId};
+use crate::plan::step::{Action, FieldChange, FirewallDiff, Note, StepId};
 use crate::render::firewall::{FirewallTarget, Firewalls, found};
 
 /// A host's firewall that changes.
@@ -213,7 +213,6 @@ impl Builder<'_> {
                 let id = self.push(work.host, None, op, &why.as_str().into());
                 let after = before.clone();
                 self.edit(id, |step| {
-                    step.pre = Precondition::None;
                     step.after.extend(after);
                     step.undo.push(Op::Firewall(FirewallOp::Undo { confirm_timeout }));
                 });

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::plan::step::{Action, FieldChange, FirewallDiff, Plan};
-use crate::report::words::{clean, count};
-
-/// More hosts than these are counted, not named.
-const HOSTS_NAMED: usize = 8;
+use crate::report::words::{clean, count, named};
 
 /// Changes that are alike.
 pub struct Line {
@@ -30,11 +27,7 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
 
 fn line((action, fields, why): (Action, &[FieldChange], &str), changes: &[&FirewallDiff]) -> Line {
     let hosts: Vec<&str> = changes.iter().map(|change| change.host.as_str()).collect();
-    let on = if hosts.len() > HOSTS_NAMED {
-        count(hosts.len(), "host")
-    } else {
-        hosts.join(", ")
-    };
+    let on = named(&hosts);
     let rules: Vec<(Action, String)> = fields.iter().map(rule).collect();
     let of = |action: Action| {
         fields

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::plan::step::{Action, FieldChange, NetworkChange, Plan};
-use crate::report::words::{clean, count};
-
-/// More hosts than these are counted, not named.
-const HOSTS_NAMED: usize = 8;
+use crate::report::words::{clean, count, named};
 
 /// Changes that are alike.
 pub struct Line<'a> {
@@ -33,11 +30,7 @@ pub fn lines(plan: &Plan) -> Vec<Line<'_>> {
 fn line<'a>((network, action, fields): (&'a str, Action, &'a [FieldChange]), changes: &[&NetworkChange]) -> Line<'a> {
     let mut hosts: Vec<&str> = changes.iter().map(|change| change.host.as_str()).collect();
     hosts.dedup();
-    let on = if hosts.len() > HOSTS_NAMED {
-        count(hosts.len(), "host")
-    } else {
-        hosts.join(", ")
-    };
+    let on = named(&hosts);
     let why = changes.first().map(|change| clean(&change.why)).unwrap_or_default();
     let said = match action {
         Action::Create => format!("network on {on}"),

@@ -13,10 +13,7 @@ use crate::report::network;
 use crate::report::style::{Paint, Style, rune};
 use crate::report::summary::{counts, note, summary, tally};
 use crate::report::tidy;
-use crate::report::words::{clean, count, time};
-
-/// More hosts than these are counted, not named.
-const HOSTS_NAMED: usize = 8;
+use crate::report::words::{HOSTS_NAMED, clean, count, time};
 
 /// The plan as text. `hosts` were asked, which took `observed_in`; zero where a saved observation was used.
 pub fn text(plan: &Plan, hosts: usize, observed_in: Duration, style: Style) -> String {

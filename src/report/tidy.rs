@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::op::{ImageOp, Op};
 use crate::plan::step::{Action, Plan, Step};
-use crate::report::words::{clean, count};
-
-/// More hosts than these are counted, not named.
-const HOSTS_NAMED: usize = 8;
+use crate::report::words::{HOSTS_NAMED, clean, count};
 
 /// How many images and files go, from which hosts, and why; none where nothing does.
 pub fn line(plan: &Plan) -> Option<String> {

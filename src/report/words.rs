@@ -49,6 +49,18 @@ pub fn size(bytes: u64) -> String {
     bytes.to_string()
 }
 
+/// More hosts than these are counted, not named.
+pub const HOSTS_NAMED: usize = 8;
+
+/// Hosts by name; many only counted.
+pub fn named(hosts: &[&str]) -> String {
+    if hosts.len() > HOSTS_NAMED {
+        count(hosts.len(), "host")
+    } else {
+        hosts.join(", ")
+    }
+}
+
 /// A count and its noun: `1 replica`, `3 replicas`.
 pub fn count(number: usize, noun: &str) -> String {
     match number {

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use crate::host::{Firewall, HostError, Pending};
-use crate::model::firewall::{FirewallChange, FirewallSeen, LiveFirewall, Replaced, RuleSet};
+use crate::model::firewall::{FirewallChange, FirewallSeen, LiveFirewall, RuleSet};
 use crate::model::unit::Span;
 use crate::sim::host::SimHost;
 use crate::sim::pace::FIREWALL;
@@ -64,12 +64,7 @@ impl Filter {
     fn change(&mut self, change: &FirewallChange) -> Result<Pending, HostError> {
         self.retract();
         let live = self.read()?;
-        let is_it = match &change.replaces {
-            Replaced::Nothing => live.hash.is_none(),
-            Replaced::Table(hash) => live.hash.as_ref() == Some(hash),
-            Replaced::Any => true,
-        };
-        if !is_it {
+        if !change.replaces.is(live.hash.as_deref()) {
             let why = "its firewall has changed since the plan was made: plan again";
             return Err(HostError::Refused(why.to_owned()));
         }

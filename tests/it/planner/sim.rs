@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cdk::model::blob::FileFacts;
 use cdk::model::container::{ContainerState, Health, LiveContainer};
-use cdk::model::firewall::{FirewallSeen, Replaced};
+use cdk::model::firewall::FirewallSeen;
 use cdk::model::host::{HeldPort, HostState, ObservedHost};
 use cdk::model::image::Resolution;
 use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord};
@@ -177,12 +177,7 @@ fn firewall(state: &mut HostState, op: &FirewallOp) -> Result<(), String> {
     let FirewallSeen::Found(live) = &mut state.firewall else {
         return Err("nobody read the firewall".to_owned());
     };
-    let is_it = match &change.replaces {
-        Replaced::Nothing => live.hash.is_none(),
-        Replaced::Table(hash) => live.hash.as_ref() == Some(hash),
-        Replaced::Any => true,
-    };
-    if !is_it {
+    if !change.replaces.is(live.hash.as_deref()) {
         return Err("the firewall has changed".to_owned());
     }
     let hash = change.rules.as_ref().map(|rules| serde_json::to_string(rules).unwrap());
