@@ -24,13 +24,10 @@ take_back() {
     done
 }
 
-# Arms the way back, then puts the table of $dir/next in force.
+# Arms the way back to $dir/next/now, then puts the table of $dir/next in force.
 try() {
-    listing >"$dir/next/before"
     { printf 'table inet %s\ndelete table inet %s\n' "$table" "$table"; } >"$dir/next/none.nft"
-    if [ "$verb" != undo ]; then
-        { cat "$dir/next/none.nft" "$dir/next/before"; } >"$dir/next/back.nft"
-    fi
+    cat "$dir/next/none.nft" "$dir/next/now" >"$dir/next/back.nft"
     for file in rules back; do
         nft -c -f "$dir/next/$file.nft" 2>"$dir/next/said" && continue
         say "refused $file"
@@ -147,11 +144,6 @@ undo)
     rm -rf "$dir/next"
     cp -r "$dir/before" "$dir/next"
     listing >"$dir/next/now"
-    cat >"$dir/next/back.nft" <<NFT
-table inet $table
-delete table inet $table
-$(cat "$dir/next/now")
-NFT
     try
     ;;
 back)
