@@ -58,7 +58,9 @@ build_image() {
     root=$work/root log=$work/log
     eval "$(apt-config shell proxy Acquire::http::Proxy)"
     [[ -z $proxy ]] || export http_proxy=$proxy
-    include=systemd,systemd-sysv,dbus,openssh-server,docker.io,nftables,iptables,iproute2,procps,sudo,ca-certificates,curl,iputils-ping
+    include=systemd,systemd-sysv,dbus,openssh-server,docker.io,nftables,iptables,iproute2,procps,sudo,ca-certificates,curl,iputils-ping,iputils-arping
+    # Other firewalls, which a test starts beside cdk's.
+    include+=,ufw,firewalld
     # One image serves as the registry too.
     ((debian != 12)) || include+=,docker-registry
     # A part of docker.io before Debian 13.
