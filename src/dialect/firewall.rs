@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::dialect::answer::Answer;
 use crate::model::firewall::{Admin, Bridges, Listener, LiveFirewall, Rule, RuleSet, Source, Verdict};
 use crate::model::name::ClusterName;
 use crate::model::network::Subnet;
 use crate::model::setting::Protocol;
 use crate::model::traffic::Traffic;
-
-/// What every answer of the script begins with: a shell may print a greeting of its own before.
-const MARK: &str = "cdk-firewall ";
 
 /// How many senders a rule's limit counts at once: beyond them it holds for nobody else.
 const COUNTED: u32 = 65_535;
@@ -247,75 +245,45 @@ fn matches(traffic: &BTreeSet<Traffic>) -> Vec<String> {
     all
 }
 
-/// What the script on a host answered: a word, what follows it, and the lines of another program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer<'a> {
-    /// How it went: `read`, `tried`, `refused`, …
-    pub word: &'a str,
-    /// What stands behind it.
-    pub rest: &'a str,
-    /// What follows.
-    body: Vec<&'a str>,
-}
-
-/// Finds the script's answer in what came from the host; none where it was not the script that spoke.
-pub fn answer(said: &str) -> Option<Answer<'_>> {
-    let mut lines = said.lines();
-    let first = lines.find_map(|line| line.strip_prefix(MARK))?;
-    let (word, rest) = first.split_once(' ').unwrap_or((first, ""));
-    Some(Answer {
-        word,
-        rest,
-        body: lines.collect(),
-    })
-}
-
-impl Answer<'_> {
-    /// The lines of another program that follow.
-    pub fn quoted(&self) -> impl Iterator<Item = &str> {
-        self.body.iter().filter_map(|line| line.strip_prefix('|'))
-    }
-
-    /// The firewall, from the answer to `read`.
-    ///
-    /// # Errors
-    /// A newer cdk has written there.
-    pub fn live(&self) -> Result<LiveFirewall, String> {
-        let mut live = LiveFirewall::default();
-        let (mut section, mut was, mut is) = ("", Vec::new(), Vec::new());
-        let mut confirmed = None;
-        for line in &self.body {
-            if let Some(line) = line.strip_prefix('|') {
-                match section {
-                    "was" => was.push(line.trim_end()),
-                    "is" => is.push(line.trim_end()),
-                    "sockets" => live.listeners.extend(listener(line)),
-                    _ => {}
-                }
-                continue;
-            }
-            let Some(line) = line.strip_prefix('=') else { continue };
-            let (key, value) = line.split_once(' ').unwrap_or((line, ""));
-            section = key;
-            match key {
-                "ssh" => live.ssh_port = value.trim().parse().unwrap_or(0),
-                "table" => live.owners.extend(owner(value)),
-                "bridge" => drop(live.bridges.insert(value.to_owned())),
-                "hash" => live.hash = hash(value),
-                "confirmed" => confirmed = hash(value),
-                "rules" => live.rules = Some(rules(value)?),
+/// The firewall, from the answer to `read`.
+///
+/// # Errors
+/// A newer cdk has written there.
+pub fn live(answer: &Answer<'_>) -> Result<LiveFirewall, String> {
+    let mut live = LiveFirewall::default();
+    let (mut section, mut was, mut is) = ("", Vec::new(), Vec::new());
+    let mut confirmed = None;
+    for line in &answer.body {
+        if let Some(line) = line.strip_prefix('|') {
+            match section {
+                "was" => was.push(line.trim_end()),
+                "is" => is.push(line.trim_end()),
+                "sockets" => live.listeners.extend(listener(line)),
                 _ => {}
             }
+            continue;
         }
-        live.listeners.sort();
-        live.listeners.dedup();
-        live.by_hand = if live.rules.is_some() && live.hash != confirmed {
-            difference(&was, &is)
-        } else {
-            Vec::new()
-        };
-        Ok(live)
+        let Some(line) = line.strip_prefix('=') else { continue };
+        let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+        section = key;
+        match key {
+            "ssh" => live.ssh_port = value.trim().parse().unwrap_or(0),
+            "table" => live.owners.extend(owner(value)),
+            "bridge" => drop(live.bridges.insert(value.to_owned())),
+            "hash" => live.hash = hash(value),
+            "confirmed" => confirmed = hash(value),
+            "rules" => live.rules = Some(rules(value)?),
+            _ => {}
+        }
     }
+    live.listeners.sort();
+    live.listeners.dedup();
+    live.by_hand = if live.rules.is_some() && live.hash != confirmed {
+        difference(&was, &is)
+    } else {
+        Vec::new()
+    };
+    Ok(live)
 }
 
 fn hash(text: &str) -> Option<String> {

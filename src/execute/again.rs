@@ -45,6 +45,7 @@ pub(super) fn started(op: &Op) -> Option<&SharedText> {
         | Op::File(_)
         | Op::Network(_)
         | Op::Firewall(_)
+        | Op::Address(_)
         | Op::Gate(_) => None,
     }
 }

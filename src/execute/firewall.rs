@@ -56,14 +56,18 @@ impl Run<'_> {
             return Ok(());
         };
         // The present connection lives on, whatever the rules say. Where it does not, the host needs nobody for this.
-        let back = match firewall.retract().await {
-            Ok(()) => "it was taken back".to_owned(),
-            Err(_) => format!("the host takes it back by itself within {within}"),
-        };
-        Err(Failure::replica(format!(
-            "the change was not confirmed over a new connection, and {back}: {error}"
-        )))
+        Err(unconfirmed(&error, firewall.retract().await, within))
     }
+}
+
+/// That a change was not confirmed, and what became of it.
+pub(super) fn unconfirmed(error: &HostError, retracted: Result<(), HostError>, within: Span) -> Failure {
+    let back = match retracted {
+        Ok(()) => "it was taken back".to_owned(),
+        Err(_) => format!("the host takes it back by itself within {within}"),
+    };
+    let why = format!("the change was not confirmed over a new connection, and {back}: {error}");
+    Failure::replica(why)
 }
 
 fn phase(op: &Op) -> Option<Phase> {
@@ -75,12 +79,13 @@ fn phase(op: &Op) -> Option<Phase> {
         | Op::File(_)
         | Op::Network(_)
         | Op::Container(_)
+        | Op::Address(_)
         | Op::Gate(_) => None,
     }
 }
 
 /// How long the confirmation is waited for.
-fn patience(within: Span) -> Duration {
+pub(super) fn patience(within: Span) -> Duration {
     let half = within.0 / 2;
     within.0.saturating_sub(SPARE).max(half)
 }

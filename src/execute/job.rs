@@ -122,6 +122,7 @@ pub(super) fn run_of(step: &Step) -> Option<(&str, &JobVersion)> {
         | Op::File(_)
         | Op::Network(_)
         | Op::Firewall(_)
+        | Op::Address(_)
         | Op::Container(_) => None,
     }
 }

@@ -7,6 +7,7 @@
 pub mod outcome;
 pub mod stop;
 
+mod address;
 mod again;
 mod back;
 mod board;

@@ -35,6 +35,7 @@ impl Run<'_> {
             }
             Op::Container(op) => self.container(host, op).await,
             Op::Firewall(op) => self.firewall(host, op).await,
+            Op::Address(change) => self.address(host, change).await,
             Op::Gate(op) => {
                 let (GateOp::Up { name, .. } | GateOp::Stays { name, .. } | GateOp::Completed { name, .. }) = op;
                 let result = match op {

@@ -366,6 +366,7 @@ impl<'a> Run<'a> {
                 | Op::File(_)
                 | Op::Network(_)
                 | Op::Firewall(_)
+                | Op::Address(_)
                 | Op::Container(_) => false,
             })
         })

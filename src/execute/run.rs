@@ -213,6 +213,7 @@ impl<'a> Run<'a> {
             | Op::File(_)
             | Op::Network(_)
             | Op::Firewall(_)
+            | Op::Address(_)
             | Op::Container(_) => [None, lane.map(|lane| &lane.ops), Some(&self.at_once)],
         };
         let mut permits = Vec::new();

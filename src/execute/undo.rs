@@ -129,6 +129,7 @@ impl Run<'_> {
             | Op::File(_)
             | Op::Network(_)
             | Op::Firewall(_)
+            | Op::Address(_)
             | Op::Gate(_) => None,
         };
         let removes = |op: &Op| match op {
@@ -139,6 +140,7 @@ impl Run<'_> {
             | Op::File(_)
             | Op::Network(_)
             | Op::Firewall(_)
+            | Op::Address(_)
             | Op::Gate(_) => false,
         };
         step.undo.iter().filter(|op| !removes(op)).collect()
@@ -191,6 +193,7 @@ impl Run<'_> {
             | Op::File(_)
             | Op::Network(_)
             | Op::Firewall(_)
+            | Op::Address(_)
             | Op::Gate(_) => self.apply(host, op).await,
         }
     }

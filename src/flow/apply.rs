@@ -176,6 +176,7 @@ fn wanted(settings: &Settings, desired: &Desired) -> Wanted {
         others,
         keep: desired.cluster.keep,
         firewall: desired.firewall.is_some(),
+        addresses: desired.public_addresses().next().is_some(),
     }
 }
 

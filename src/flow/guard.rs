@@ -233,6 +233,7 @@ fn passwords(plan: &Plan, missing: &BTreeMap<String, String>) -> Vec<Guard> {
         | Op::File(_)
         | Op::Network(_)
         | Op::Firewall(_)
+        | Op::Address(_)
         | Op::Gate(_) => None,
     });
     let pulled: BTreeSet<_> = pulled.collect();

@@ -22,6 +22,7 @@ use crate::place::place;
 use crate::plan::guard::Guard;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
+use crate::render::address::addresses;
 use crate::render::firewall::firewalls;
 use crate::render::network::clashes;
 use crate::render::{Target, render};
@@ -73,6 +74,9 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     }
     target.firewalls = firewalls(&desired, &placement, &observed).map_err(rejected)?;
     narrow_firewalls(settings, &mut target);
+    target.addresses = addresses(&desired, &placement, &observed).map_err(rejected)?;
+    let (hosts, services) = (settings.hosts.iter().collect(), settings.services.iter().collect());
+    target.addresses.narrow(&hosts, &services);
     let last = newest_record(&observed);
     retried(settings, &desired, last)?;
     target.halted = halted(&desired, &observed, last, &settings.asked.taken_up());

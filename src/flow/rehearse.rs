@@ -130,7 +130,8 @@ impl Cast {
                     | Op::Volume(_)
                     | Op::File(_)
                     | Op::Network(_)
-                    | Op::Firewall(_),
+                    | Op::Firewall(_)
+                    | Op::Address(_),
                     _,
                 ) => {}
             }

@@ -36,6 +36,7 @@ pub fn needed(plan: &Plan) -> (BTreeSet<SecretRef>, BTreeSet<SecretRef>) {
             | Op::Volume(_)
             | Op::Network(_)
             | Op::Firewall(_)
+            | Op::Address(_)
             | Op::Container(_)
             | Op::Gate(_) => Vec::new(),
         }

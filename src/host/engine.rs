@@ -16,12 +16,12 @@ use tokio::sync::Mutex;
 use crate::dialect::docker::engine::{self, ApiVersion};
 use crate::dialect::docker::{Unreadable, container, create, file, label, volume};
 use crate::host::call::{CHANGE, SMALL, within};
-use crate::host::firewall::Script;
+use crate::host::root::Root;
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
 use crate::host::{
-    Containers, Credentials, Firewall, Host, HostError, Lock, Others, Stored, configs, disk, files, foreign, gate,
-    images, lock, logs, networks,
+    Addresses, Containers, Credentials, Firewall, Host, HostError, Lock, Others, Stored, address, configs, disk, files,
+    firewall, foreign, gate, images, lock, logs, networks,
 };
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, LiveContainer, Ownership};
@@ -79,6 +79,12 @@ impl Engine {
     pub fn carried_by(mut self, session: Session) -> Self {
         self.session = Some(session);
         self
+    }
+
+    /// The way to run cdk's own scripts there.
+    fn root(&self) -> Root<'_> {
+        let session = self.session.as_ref();
+        Root { session }
     }
 
     fn docker(&self) -> &Docker {
@@ -350,8 +356,13 @@ impl Host for Engine {
     }
 
     fn firewall<'a>(&'a self, cluster: &'a ClusterName) -> Box<dyn Firewall + 'a> {
-        let session = self.session.as_ref();
-        Box::new(Script { session, cluster })
+        let root = self.root();
+        Box::new(firewall::Script { root, cluster })
+    }
+
+    fn addresses<'a>(&'a self, cluster: &'a ClusterName) -> Box<dyn Addresses + 'a> {
+        let root = self.root();
+        Box::new(address::Script { root, cluster })
     }
 
     async fn lock(&self, cluster: &ClusterName) -> Result<Box<dyn Lock>, HostError> {

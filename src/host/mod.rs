@@ -1,5 +1,6 @@
 //! Hosts and how they are reached: `trait Host`, over the local socket or over SSH. It never prints and never decides.
 
+mod address;
 mod arguments;
 pub(crate) mod call;
 mod command;
@@ -17,6 +18,7 @@ mod lock;
 mod logs;
 mod networks;
 mod relay;
+mod root;
 mod run;
 mod ssh;
 mod transport;
@@ -38,9 +40,11 @@ use crate::model::setting::{Limits, Restart};
 use crate::model::unit::{Bytes, Reserved};
 use crate::model::volume::{LiveVolume, VolumeSpec};
 
+pub use address::Addresses;
 pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
-pub use firewall::{Firewall, Pending};
+pub use firewall::Firewall;
 pub use lock::{Evicted, Found, Lock, SILENCE};
+pub use root::Pending;
 
 /// Why a call to a host came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -254,6 +258,8 @@ pub trait Host {
 
     /// The way to its firewall, of which this cluster's table is a part.
     fn firewall<'a>(&'a self, cluster: &'a ClusterName) -> Box<dyn Firewall + 'a>;
+    /// The way to its public addresses, some of which are the cluster's.
+    fn addresses<'a>(&'a self, cluster: &'a ClusterName) -> Box<dyn Addresses + 'a>;
 
     /// Opens the cluster's lock there, which one run of cdk has at a time; it is not taken yet.
     async fn lock(&self, cluster: &ClusterName) -> Result<Box<dyn Lock>, HostError>;

@@ -1,6 +1,7 @@
 //! Where a host is and how ssh gets there. No connections.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -16,6 +17,16 @@ pub enum Address {
     Local,
     /// A name or an address for ssh.
     Ssh(String),
+}
+
+impl Address {
+    /// The IP address that it is, where it is no name.
+    pub fn literal(&self) -> Option<IpAddr> {
+        match self {
+            Self::Local => None,
+            Self::Ssh(text) => text.parse().ok(),
+        }
+    }
 }
 
 impl fmt::Display for Address {

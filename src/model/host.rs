@@ -9,6 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::model::address::AddressesSeen;
 use crate::model::blob::FileFacts;
 use crate::model::container::LiveContainer;
 use crate::model::firewall::FirewallSeen;
@@ -89,6 +90,9 @@ pub struct HostState {
     pub free_disk: Option<Bytes>,
     /// Its firewall.
     pub firewall: FirewallSeen,
+    /// Its public addresses.
+    #[serde(skip_serializing_if = "AddressesSeen::is_not_asked")]
+    pub addresses: AddressesSeen,
     /// Ports that other containers hold.
     pub held_ports: BTreeSet<HeldPort>,
     /// How many containers there are that are not the cluster's.

@@ -210,6 +210,9 @@ pub struct Memory {
     /// Whether some host may have the cluster's rules in its firewall.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub firewall: bool,
+    /// Whether some host may keep public addresses of the cluster's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub addresses: bool,
     /// The platforms that registries have these versions' and the present one's images for, where they were asked.
     pub platforms: BTreeMap<Digest, BTreeSet<Platform>>,
 }

@@ -1,5 +1,6 @@
 //! The nouns that every floor shares: names, images, specs, facts, problems, operations. No effects, and no import from another floor.
 
+pub mod address;
 pub mod blob;
 pub mod container;
 pub mod edit;

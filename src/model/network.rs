@@ -49,6 +49,11 @@ impl Subnet {
         self.0.prefix_len() == 0
     }
 
+    /// How many leading bits all its addresses share.
+    pub fn bits(self) -> u8 {
+        self.0.prefix_len()
+    }
+
     /// The range of one address alone.
     pub fn of(address: IpAddr) -> Self {
         Self(IpNet::from(address))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::address::{AddressChange, Binding};
 use crate::model::blob::FileWrite;
 use crate::model::container::Ownership;
 use crate::model::firewall::FirewallChange;
@@ -35,6 +36,8 @@ pub enum Op {
     Container(ContainerOp),
     /// About the host's firewall.
     Firewall(FirewallOp),
+    /// About one of the host's public addresses: changed, and confirmed over a new connection.
+    Address(Box<AddressChange>),
     /// A wait for something to come true.
     Gate(GateOp),
 }
@@ -246,6 +249,7 @@ impl fmt::Display for Op {
                 None => f.write_str("remove the firewall"),
             },
             Self::Firewall(FirewallOp::Undo { .. }) => f.write_str("take the firewall back"),
+            Self::Address(change) => change.fmt(f),
             Self::Container(ContainerOp::Create { name, .. }) => write!(f, "create {name}"),
             Self::Container(ContainerOp::Start { name }) => write!(f, "start {name}"),
             Self::Container(ContainerOp::Stop { name }) => write!(f, "stop {name}"),
@@ -257,6 +261,16 @@ impl fmt::Display for Op {
             Self::Gate(GateOp::Up { name, .. }) => write!(f, "wait until {name} is up"),
             Self::Gate(GateOp::Stays { name, monitor, .. }) => write!(f, "watch {name} for {monitor}"),
             Self::Gate(GateOp::Completed { name, .. }) => write!(f, "wait until {name} has succeeded"),
+        }
+    }
+}
+
+impl fmt::Display for AddressChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, interface, .. } = self;
+        match self.to {
+            Binding::Bound | Binding::TakenOver => write!(f, "bind {address} to {interface}"),
+            Binding::Released => write!(f, "release {address}"),
         }
     }
 }

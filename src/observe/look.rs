@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, stream};
 
 use crate::host::{Containers, Credentials, Host, HostError, Hosts, Others, Stored};
+use crate::model::address::AddressesSeen;
 use crate::model::container::LiveContainer;
 use crate::model::firewall::FirewallSeen;
 use crate::model::host::{Foreign, HostState, ObservedHost, OtherCluster};
@@ -85,12 +86,13 @@ async fn look(
     names: &BTreeSet<String>,
     wanted: &Wanted,
 ) -> Result<HostState, HostError> {
-    let (facts, (containers, images), stored, networks, firewall) = tokio::try_join!(
+    let (facts, (containers, images), stored, networks, firewall, addresses) = tokio::try_join!(
         host.facts(),
         containers_and_images(host, cluster, names, wanted.others),
         host.stored(cluster),
         host.networks(cluster),
         firewall(host, cluster, wanted.firewall),
+        addresses(host, cluster, wanted.addresses),
     )?;
     let Stored {
         volumes,
@@ -102,6 +104,12 @@ async fn look(
         // Git has no rules any more: those that an earlier apply left are looked for.
         FirewallSeen::NotAsked if journal.last().is_some_and(|last| last.memory.firewall) => {
             self::firewall(host, cluster, true).await?
+        }
+        asked => asked,
+    };
+    let addresses = match addresses {
+        AddressesSeen::NotAsked if journal.last().is_some_and(|last| last.memory.addresses) => {
+            self::addresses(host, cluster, true).await?
         }
         asked => asked,
     };
@@ -120,6 +128,7 @@ async fn look(
         routes: None,
         free_disk: None,
         firewall,
+        addresses,
         foreign: foreign(&containers, &journal, spoken_of),
         other_containers: u32::try_from(containers.foreign.len()).unwrap_or(u32::MAX),
         reserved: containers.foreign.iter().map(|other| other.reserved).sum(),
@@ -135,11 +144,26 @@ async fn firewall(host: &dyn Host, cluster: &ClusterName, wanted: bool) -> Resul
     if !wanted {
         return Ok(FirewallSeen::NotAsked);
     }
-    match host.firewall(cluster).read().await {
-        Ok(live) => Ok(FirewallSeen::Found(Box::new(live))),
+    let told = told(host.firewall(cluster).read().await)?;
+    Ok(told.map_or_else(FirewallSeen::Unknown, |live| FirewallSeen::Found(Box::new(live))))
+}
+
+/// Its public addresses, likewise.
+async fn addresses(host: &dyn Host, cluster: &ClusterName, wanted: bool) -> Result<AddressesSeen, HostError> {
+    if !wanted {
+        return Ok(AddressesSeen::NotAsked);
+    }
+    let told = told(host.addresses(cluster).read().await)?;
+    Ok(told.map_or_else(AddressesSeen::Unknown, |live| AddressesSeen::Found(Box::new(live))))
+}
+
+/// What a host that answers tells, or why it does not.
+fn told<T>(answer: Result<T, HostError>) -> Result<Result<T, String>, HostError> {
+    match answer {
+        Ok(live) => Ok(Ok(live)),
         Err(error @ (HostError::Unreachable(_) | HostError::Deadline { .. })) => Err(error),
         Err(error @ (HostError::Denied(_) | HostError::NotFound(_) | HostError::Refused(_))) => {
-            Ok(FirewallSeen::Unknown(error.to_string()))
+            Ok(Err(error.to_string()))
         }
     }
 }

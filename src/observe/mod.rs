@@ -38,6 +38,8 @@ pub struct Wanted {
     pub keep: usize,
     /// Whether the hosts' firewalls are wanted.
     pub firewall: bool,
+    /// Whether their public addresses are.
+    pub addresses: bool,
 }
 
 /// What is live: each host as it was found, and what each wanted image turned out to be.

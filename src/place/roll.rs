@@ -125,6 +125,7 @@ impl<'a> Roll<'a> {
             files: BTreeSet::new(),
             partial: false,
             firewall: false,
+            addresses: false,
         }
     }
 }

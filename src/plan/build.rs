@@ -19,7 +19,6 @@ use crate::model::replica::ReplicaSpec;
 use crate::model::setting::Protocol;
 use crate::model::text::SharedText;
 use crate::place::live::Standing;
-use crate::plan::Input;
 use crate::plan::network::Networks;
 use crate::plan::number::renumber;
 use crate::plan::order::{arrange, held, made, wanted};
@@ -27,6 +26,7 @@ use crate::plan::ready::Ready;
 use crate::plan::roll::Removed;
 use crate::plan::rollout::Rollout;
 use crate::plan::step::{NetworkChange, Precondition, Step, StepId, StepIds};
+use crate::plan::{Input, address};
 use crate::render::ServiceTarget;
 
 /// Steps and rollouts.
@@ -111,6 +111,8 @@ pub(super) struct Builder<'i> {
     pub(super) olds: Vec<Step>,
     /// The removal of a global service's replica that stands under its host's former name, by host and service.
     pub(super) vacated: BTreeMap<(HostName, ServiceName), StepId>,
+    /// The public addresses that change, and that nothing brings along yet.
+    pub(super) addresses: Vec<address::Work>,
 }
 
 impl<'i> Builder<'i> {
@@ -149,6 +151,7 @@ impl<'i> Builder<'i> {
             removed: BTreeMap::new(),
             olds: Vec::new(),
             vacated: BTreeMap::new(),
+            addresses: address::work(input),
         }
     }
 
@@ -173,6 +176,7 @@ impl<'i> Builder<'i> {
         self.remove_networks();
         self.join_ports();
         self.order(&rollouts);
+        self.other_addresses();
         self.firewalls();
         renumber(&mut self.steps, &mut rollouts);
         Work {
@@ -265,7 +269,13 @@ impl<'i> Builder<'i> {
                 | ContainerOp::Remove { .. } => true,
                 ContainerOp::Create { .. } | ContainerOp::Start { .. } => false,
             },
-            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Firewall(_) | Op::Gate(_) => false,
+            Op::Image(_)
+            | Op::Volume(_)
+            | Op::File(_)
+            | Op::Network(_)
+            | Op::Firewall(_)
+            | Op::Address(_)
+            | Op::Gate(_) => false,
         })
     }
 

@@ -82,7 +82,8 @@ impl Builder<'_> {
                 | Op::Volume(_)
                 | Op::File(_)
                 | Op::Network(_)
-                | Op::Firewall(_),
+                | Op::Firewall(_)
+                | Op::Address(_),
                 _,
             ) => false,
         };
@@ -184,7 +185,8 @@ impl Builder<'_> {
                 | Op::Volume(_)
                 | Op::File(_)
                 | Op::Network(_)
-                | Op::Firewall(_) => false,
+                | Op::Firewall(_)
+                | Op::Address(_) => false,
             };
             if let Some(slot) = step.slot.as_ref().filter(|slot| is_removal && gone.contains(slot)) {
                 all.entry(slot.service.clone()).or_default().push(step.id);

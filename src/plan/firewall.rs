@@ -152,15 +152,29 @@ impl Builder<'_> {
             | Op::File(_)
             | Op::Network(_)
             | Op::Firewall(_)
+            | Op::Address(_)
             | Op::Gate(_) => false,
         });
         let begins = self.of_followed(target, |op| match op {
             Op::Container(_) => true,
-            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Firewall(_) | Op::Gate(_) => false,
+            Op::Image(_)
+            | Op::Volume(_)
+            | Op::File(_)
+            | Op::Network(_)
+            | Op::Firewall(_)
+            | Op::Address(_)
+            | Op::Gate(_) => false,
         });
         let opening = works.iter().filter_map(|work| Some((work, work.opening()?)));
         let last = self.batches(target, (opening.collect(), Phase::Open), &[]);
         for id in begins {
+            self.edit(id, |step| step.after.extend(last.iter().copied()));
+        }
+        // An address comes to where the rules are in force.
+        let addresses = self.steps().iter();
+        let addresses = addresses.filter(|step| matches!(step.op, Op::Address(_)));
+        let addresses: Vec<StepId> = addresses.map(|step| step.id).collect();
+        for id in addresses {
             self.edit(id, |step| step.after.extend(last.iter().copied()));
         }
         let closing = works.iter().filter_map(|work| Some((work, Some(work.closing()?))));

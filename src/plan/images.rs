@@ -47,6 +47,7 @@ fn pulling<'s>(image: &ImageRef, steps: &'s [Step]) -> BTreeSet<&'s HostName> {
         | Op::File(_)
         | Op::Network(_)
         | Op::Firewall(_)
+        | Op::Address(_)
         | Op::Gate(_) => false,
     });
     pulls.map(|step| &step.host).collect()

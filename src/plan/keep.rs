@@ -62,6 +62,7 @@ fn gone(steps: &[Step]) -> BTreeSet<&str> {
             | Op::File(_)
             | Op::Network(_)
             | Op::Firewall(_)
+            | Op::Address(_)
             | Op::Gate(_),
             _,
         ) => None,

@@ -101,6 +101,7 @@ fn single(plan: &Plan, at: usize, step: &Step, found: &mut BTreeSet<Lint>) {
                 | Op::File(_)
                 | Op::Network(_)
                 | Op::Firewall(_)
+                | Op::Address(_)
                 | Op::Gate(_) => false,
             };
             if !plan.steps.iter().any(|other| starts(&other)) {
@@ -128,7 +129,8 @@ fn clears_for_job(plan: &Plan, step: &Step) -> bool {
             | Op::Volume(_)
             | Op::File(_)
             | Op::Network(_)
-            | Op::Firewall(_),
+            | Op::Firewall(_)
+            | Op::Address(_),
         )
         | None => false,
     };
@@ -140,7 +142,8 @@ fn clears_for_job(plan: &Plan, step: &Step) -> bool {
         | Op::Volume(_)
         | Op::File(_)
         | Op::Network(_)
-        | Op::Firewall(_) => false,
+        | Op::Firewall(_)
+        | Op::Address(_) => false,
     };
     let mut units = plan.rollouts.iter().flat_map(|rollout| &rollout.units);
     clears && units.any(|unit| unit.steps.contains(&step.id) && unit.steps.iter().any(is_gate))
@@ -191,7 +194,8 @@ fn rollouts(plan: &Plan, found: &mut BTreeSet<Lint>) {
             | Op::Volume(_)
             | Op::File(_)
             | Op::Network(_)
-            | Op::Firewall(_) => false,
+            | Op::Firewall(_)
+            | Op::Address(_) => false,
         };
         if only_in_unit && !seen.contains_key(&step.id) {
             found.insert(Lint::Steps(step.id));
@@ -210,6 +214,7 @@ fn pulls(plan: &Plan, found: &mut BTreeSet<Lint>) {
             | Op::File(_)
             | Op::Network(_)
             | Op::Firewall(_)
+            | Op::Address(_)
             | Op::Gate(_),
         )
         | None => false,
@@ -228,7 +233,13 @@ fn pulls(plan: &Plan, found: &mut BTreeSet<Lint>) {
             let first = steps.find(|step| match &step.op {
                 Op::Container(ContainerOp::Create { .. } | ContainerOp::Start { .. }) => false,
                 Op::Container(_) => true,
-                Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Firewall(_) | Op::Gate(_) => false,
+                Op::Image(_)
+                | Op::Volume(_)
+                | Op::File(_)
+                | Op::Network(_)
+                | Op::Firewall(_)
+                | Op::Address(_)
+                | Op::Gate(_) => false,
             });
             if let Some(step) = first.filter(|step| !pulls.iter().all(|pull| step.settled.contains(pull))) {
                 found.insert(Lint::StopBeforePull(step.id));
@@ -248,6 +259,7 @@ fn tidy(plan: &Plan, found: &mut BTreeSet<Lint>) {
             | Op::Volume(_)
             | Op::Network(_)
             | Op::Firewall(_)
+            | Op::Address(_)
             | Op::Gate(_) => false,
         };
         if removes != plan.tidy.contains(&step.id) {

@@ -5,6 +5,7 @@ pub mod lint;
 pub mod rollout;
 pub mod step;
 
+mod address;
 mod back;
 mod build;
 mod depends;
@@ -87,6 +88,7 @@ pub fn plan(input: Input<'_>) -> Plan {
     let digests = tell::digests(target, observed);
     let mut memory = tell::memory(input, keep::files(input, &work.steps), &work.rollouts);
     memory.firewall = firewall::is_remembered(input);
+    memory.addresses = address::is_remembered(input);
     let tidy = keep::tidy(input, &hosts, &digests, &memory, &mut work.steps);
     Plan {
         tidy,
@@ -95,6 +97,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         services: tell::services(diff, target, &work.rollouts),
         networks: work.networks,
         firewalls: firewall::changes(input),
+        addresses: address::changes(input),
         notes,
         steps: work.steps,
         rollouts: work.rollouts,

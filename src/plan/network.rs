@@ -185,6 +185,7 @@ impl<'i> Builder<'i> {
                 | Op::File(_)
                 | Op::Network(_)
                 | Op::Firewall(_)
+                | Op::Address(_)
                 | Op::Gate(_) => None,
             })
             .collect();

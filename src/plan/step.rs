@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -187,6 +188,23 @@ pub struct FirewallDiff {
     pub why: String,
 }
 
+/// What happens to a public address, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AddressDiff {
+    /// The address.
+    pub address: IpAddr,
+    /// The host that it is bound to; where it goes, the one that it leaves.
+    pub host: HostName,
+    /// It is bound, moved, or released.
+    pub action: Action,
+    /// The host that it leaves, for a move.
+    pub from: Option<HostName>,
+    /// The interface that it is bound to; none where it stands already, or goes.
+    pub interface: Option<String>,
+    /// Why, for people.
+    pub why: String,
+}
+
 /// What a person should know beside the changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -279,6 +297,9 @@ pub struct Plan {
     /// What happens to firewalls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub firewalls: Vec<FirewallDiff>,
+    /// What happens to public addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<AddressDiff>,
     /// What a person should know.
     pub notes: Vec<Note>,
     /// Everything to do; a step's id is its index.

@@ -160,6 +160,7 @@ impl<'i> Builder<'i> {
             let up = up(&draft.name, policy, self.asked(&diff.slot.service));
             self.gate(&mut draft, up);
             self.leads_back(&mut draft);
+            self.bring_addresses(&mut draft);
         }
         if !stop_first {
             self.stop_old(&mut draft, policy.strategy);

@@ -1,5 +1,6 @@
 //! What each host is to hold: `Target`, with every container's spec whole, texts rendered for its replica. Pure; files, proxies and rules come here.
 
+pub mod address;
 pub mod firewall;
 pub mod network;
 
@@ -29,6 +30,7 @@ use crate::model::unit::{PortRange, Reserved};
 use crate::model::volume::VolumeSpec;
 use crate::place::asked::Asked;
 use crate::place::{HostAnswer, Placement};
+use crate::render::address::Addresses;
 use crate::render::container::{Renderer, endpoints};
 use crate::render::firewall::Firewalls;
 use crate::resolve::desired::{Desired, HostPort, Network, Service, Volume};
@@ -118,6 +120,8 @@ pub struct Target {
     pub volumes: BTreeSet<String>,
     /// What the hosts' firewalls are to be.
     pub firewalls: Firewalls,
+    /// Where the public addresses belong.
+    pub addresses: Addresses,
     /// The services that are left alone, because what git wants of them has failed.
     pub halted: BTreeMap<ServiceName, Halted>,
     /// The services that a person takes up though their update has stopped.
@@ -142,6 +146,7 @@ pub fn render(desired: &Desired, placement: &Placement) -> Result<Target, Vec<Pr
         keep: desired.cluster.keep,
         volumes: desired.volumes.values().map(|volume| volume.name.clone()).collect(),
         firewalls: Firewalls::default(),
+        addresses: Addresses::default(),
         halted: BTreeMap::new(),
         taken_up: BTreeSet::new(),
         aborted: BTreeMap::new(),

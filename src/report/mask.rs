@@ -74,6 +74,7 @@ fn op(op: &mut Op) {
         | Op::Volume(_)
         | Op::Network(_)
         | Op::Firewall(_)
+        | Op::Address(_)
         | Op::Gate(GateOp::Up { .. } | GateOp::Stays { .. } | GateOp::Completed { .. }) => {}
     }
 }

@@ -110,6 +110,7 @@ fn is_long(op: &Op) -> bool {
         Op::Image(ImageOp::Pull { .. })
         | Op::Gate(GateOp::Up { .. } | GateOp::Completed { .. })
         | Op::Firewall(_)
+        | Op::Address(_)
         | Op::Container(ContainerOp::Stop { .. }) => true,
         Op::Gate(GateOp::Stays { .. })
         | Op::Volume(VolumeOp::Create { .. })

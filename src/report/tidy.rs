@@ -38,7 +38,13 @@ pub fn leftovers(plan: &Plan, acts: impl Fn(Action) -> bool) -> Vec<&Step> {
     let is_left = |step: &&Step| {
         let on_container = match step.op {
             Op::Container(_) => true,
-            Op::Image(_) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Firewall(_) | Op::Gate(_) => false,
+            Op::Image(_)
+            | Op::Volume(_)
+            | Op::File(_)
+            | Op::Network(_)
+            | Op::Firewall(_)
+            | Op::Address(_)
+            | Op::Gate(_) => false,
         };
         on_container && step.slot.as_ref().is_none_or(|slot| !changing.contains(slot))
     };

@@ -61,7 +61,6 @@ impl PartialEq for NotInForce {
 /// By the path of the map (`*` for any name): the keys.
 const TABLE: &[(&str, &[&str])] = &[
     ("", &["ingress"]),
-    ("hosts.*", &["public_addresses"]),
     ("services.*.deploy", &["autoscale"]),
     ("services.*.deploy.update_config.canary", &["abort", "every", "weights"]),
 ];

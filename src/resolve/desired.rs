@@ -57,6 +57,15 @@ pub struct Desired {
     pub not_in_force: Vec<NotInForce>,
 }
 
+impl Desired {
+    /// The public addresses of all hosts and services.
+    pub fn public_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let hosts = self.hosts.values().flat_map(|host| &host.public_addresses);
+        let services = self.services.values().flat_map(|service| &service.public_addresses);
+        hosts.chain(services).copied()
+    }
+}
+
 /// A secret as it lies in the repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SecretFile {
@@ -134,7 +143,7 @@ pub struct Host {
     /// Where ports handed out by cdk are bound; `127.0.0.1` for a local host, `address` for another, unless given. None means: it is
     /// a name, which only the host can look up, so all addresses are bound.
     pub private_address: Option<IpAddr>,
-    /// Further addresses of its own, that others know it by.
+    /// Further addresses of its own, that others know it by: they are bound to it.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub public_addresses: BTreeSet<IpAddr>,
     /// Its labels.
@@ -152,11 +161,7 @@ pub struct Host {
 impl Host {
     /// The addresses that others see it come from, as far as git tells: no names, and none that only it itself can use.
     pub fn own_addresses(&self) -> impl Iterator<Item = IpAddr> {
-        let literal = match &self.address {
-            Address::Local => None,
-            Address::Ssh(text) => text.parse().ok(),
-        };
-        let all = literal.into_iter().chain(self.private_address);
+        let all = self.address.literal().into_iter().chain(self.private_address);
         let all = all.chain(self.public_addresses.iter().copied());
         all.filter(|address| !address.is_loopback() && !address.is_unspecified())
     }
@@ -300,6 +305,9 @@ pub struct Service {
     pub files: BTreeMap<String, ServiceFile>,
     /// Ports.
     pub ports: BTreeSet<ServicePort>,
+    /// Addresses that go where its replicas go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub public_addresses: Vec<IpAddr>,
     /// Networks, and what belongs to them.
     pub network: ServiceNetworking,
     /// Mounts, with the volumes' names as they are on a host.
@@ -351,6 +359,16 @@ impl Service {
             cpus: self.reserved_cpus,
             memory: self.reserved_memory,
         }
+    }
+
+    /// The public addresses that go with a replica, counted from 1: of each family the one at that place.
+    pub fn addresses_of(&self, replica: u32) -> impl Iterator<Item = IpAddr> {
+        let at = usize::try_from(replica).unwrap_or(usize::MAX).saturating_sub(1);
+        let of = move |is_ipv6: bool| {
+            let all = self.public_addresses.iter().copied();
+            all.filter(move |address| address.is_ipv6() == is_ipv6).nth(at)
+        };
+        [false, true].into_iter().filter_map(of)
     }
 
     /// Whether its replicas write to a named volume or a path of their host, and so are bound to it.

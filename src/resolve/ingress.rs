@@ -241,7 +241,10 @@ impl IngressReading<'_> {
             self.reader
                 .once(addresses, address.0.addr().to_string(), &path, message);
             let hosts = &self.known.hosts.all;
-            if let Some((host, _)) = hosts.iter().find(|(_, host)| holds_address(host, address.0.addr())) {
+            if let Some((host, _)) = hosts
+                .iter()
+                .find(|(_, host)| host.own_addresses().any(|one| one == address.0.addr()))
+            {
                 let hint = "a virtual address is one that no host has for itself".to_owned();
                 self.reader
                     .wrong(&path, format!("{} is the address of {host}", address.0.addr()), hint);
@@ -273,8 +276,4 @@ impl IngressReading<'_> {
                 .wrong(&steps!["template"], format!("{path:?} is outside the repository"), hint);
         }
     }
-}
-
-fn holds_address(host: &crate::resolve::desired::Host, address: std::net::IpAddr) -> bool {
-    host.private_address == Some(address) || host.address.to_string() == address.to_string()
 }

@@ -1,6 +1,7 @@
 //! From the YAML as written to what should be: defaults, templates, references, every problem at once. Pure.
 
 pub mod accepted;
+mod address;
 pub mod attach;
 pub mod autoscale;
 pub mod circle;
@@ -165,6 +166,11 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     if let Some(sample) = sample {
         try_templates(&services, &sample, problems);
     }
+    let written = address::Sections {
+        hosts: section("hosts"),
+        services: section("services"),
+    };
+    address::check(&written, &hosts.all, &services, problems);
     let known = ingress::Known {
         hosts: &hosts,
         names: &service_names,

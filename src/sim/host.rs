@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::host::call::SMALL;
-use crate::host::{Containers, Credentials, Firewall, Host, HostError, Lock, Others};
+use crate::host::{Addresses, Containers, Credentials, Firewall, Host, HostError, Lock, Others};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, ContainerState, Health, LiveContainer, Ownership};
 use crate::model::gate::{Gate, Tried};
@@ -372,6 +372,10 @@ impl Host for SimHost {
 
     fn firewall<'a>(&'a self, _: &'a ClusterName) -> Box<dyn Firewall + 'a> {
         Box::new(crate::sim::firewall::SimFirewall(self))
+    }
+
+    fn addresses<'a>(&'a self, _: &'a ClusterName) -> Box<dyn Addresses + 'a> {
+        Box::new(crate::sim::address::SimAddresses(self))
     }
 
     async fn lock(&self, _: &ClusterName) -> Result<Box<dyn Lock>, HostError> {

@@ -4,6 +4,7 @@ pub mod host;
 pub mod pace;
 pub mod world;
 
+mod address;
 mod container;
 mod firewall;
 mod lock;

@@ -53,7 +53,7 @@ pub const ASSUMED: Pace = Pace {
     network: Duration::from_millis(300),
 };
 
-/// Each call about the firewall.
+/// Each call about the firewall, or about a public address.
 pub const FIREWALL: Duration = Duration::from_millis(150);
 
 /// How long an operation is assumed to take; a wait for a replica to be up, as if it had no health check.
@@ -71,7 +71,7 @@ pub fn pace(op: &Op) -> Duration {
         Op::Container(ContainerOp::Remove { .. }) => ASSUMED.remove,
         Op::Container(ContainerOp::Rename { .. } | ContainerOp::Signal { .. }) => ASSUMED.touch,
         // A change, and its confirmation over a new connection.
-        Op::Firewall(_) => FIREWALL * 2,
+        Op::Firewall(_) | Op::Address(_) => FIREWALL * 2,
         Op::Gate(GateOp::Completed { .. }) => JOB,
         Op::Gate(GateOp::Up { monitor, .. } | GateOp::Stays { monitor, .. }) => monitor.0,
     }

@@ -16,6 +16,7 @@ use crate::model::network::{LiveNetwork, Route};
 use crate::model::setting::{Limits, MountSource, Restart};
 use crate::model::unit::{Bytes, Reserved};
 use crate::model::volume::LiveVolume;
+use crate::sim::address::Interfaces;
 use crate::sim::container::SimContainer;
 use crate::sim::firewall::Filter;
 use crate::sim::world::{Behaviour, World};
@@ -31,6 +32,7 @@ pub(super) struct State {
     pub(super) routes: Option<Vec<Route>>,
     pub(super) free_disk: Option<Bytes>,
     pub(super) filter: Filter,
+    pub(super) interfaces: Interfaces,
     foreign: Foreign,
     held_ports: BTreeSet<HeldPort>,
     other_containers: u32,
@@ -65,6 +67,7 @@ impl State {
             routes: state.routes,
             free_disk: state.free_disk,
             filter: Filter::new(state.firewall),
+            interfaces: Interfaces::new(state.addresses),
             foreign: state.foreign,
             held_ports: state.held_ports,
             other_containers: state.other_containers,
@@ -103,6 +106,7 @@ impl State {
             routes: self.routes.clone(),
             free_disk: self.free_disk,
             firewall: self.filter.now(),
+            addresses: self.interfaces.now(),
             foreign: self.foreign.clone(),
             held_ports: self.held_ports.clone(),
             other_containers: self.other_containers,

@@ -32,10 +32,10 @@ back)
     load_back "$dir/back.$2"
     ;;
 confirm)
-    mv -T "$dir/pending.$2" "$dir/confirmed.$2" 2>/dev/null || { echo "cdk-firewall late"; exit 0; }
+    mv -T "$dir/pending.$2" "$dir/confirmed.$2" 2>/dev/null || { echo "cdk-answer late"; exit 0; }
     finish "$dir/confirmed.$2"
     systemctl stop "cdk-firewall-back-$2.timer" 2>/dev/null
-    echo "cdk-firewall confirmed"
+    echo "cdk-answer confirmed"
     ;;
 boot)
     # A change that nobody confirmed before the host went down is no change.

@@ -7,7 +7,7 @@ verb=$1
 dir=/var/lib/cdk/firewall
 unit=/etc/systemd/system/cdk-firewall.service
 
-say() { printf 'cdk-firewall %s\n' "$*"; }
+say() { printf 'cdk-answer %s\n' "$*"; }
 fail() {
     say "$@"
     exit 0

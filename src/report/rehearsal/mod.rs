@@ -300,7 +300,8 @@ fn done(op: &Op) -> &'static str {
         | Op::Volume(_)
         | Op::File(_)
         | Op::Network(_)
-        | Op::Firewall(_) => "",
+        | Op::Firewall(_)
+        | Op::Address(_) => "",
     }
 }
 

@@ -107,7 +107,7 @@ pub struct HostShape {
     pub state: Option<StateShape>,
     /// How ssh gets there, over what the cluster says.
     pub ssh: Option<SshShape>,
-    /// The addresses by which it is reached from outside.
+    /// The addresses by which it is reached from outside: those that it has not are bound to it.
     pub public_addresses: Option<Vec<IpAddr>>,
 }
 

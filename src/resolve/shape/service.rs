@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -55,6 +56,8 @@ pub struct ServiceShape {
     pub secrets: Option<Vec<UseShape>>,
     /// Ports. A container's port alone gets a host port from cdk.
     pub ports: Option<Vec<PortShape>>,
+    /// Addresses that go where its replicas go: the first of each family with the first replica, and so on.
+    pub public_addresses: Option<Vec<IpAddr>>,
     /// Volumes and bind mounts.
     pub volumes: Option<Vec<MountShape>>,
     /// How the engine asks whether a replica is healthy.

@@ -1,0 +1,151 @@
+# The part of cdk's public addresses that stays on a host: puts a change in force, takes it back, confirms it, binds at boot.
+# A change lies in pending.ID; the rename of that folder, which only one can do, decides what becomes of it.
+# usage: keeper try ID | keeper back ID | keeper confirm ID | keeper free ADDRESS INTERFACE | keeper boot
+set -u
+LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+dir=/var/lib/cdk/address
+
+# standing ADDRESS INTERFACE: the address with its bits, where it stands there.
+standing() {
+    ip -o address show dev "$2" 2>/dev/null | while read -r _ _ _ one _; do
+        case $one in "$1"/*) echo "$one" ;; esac
+    done
+}
+stands() { [ -n "$(standing "$1" "$2")" ]; }
+
+# Whether nobody on the network answers for an address. IPv6 finds that out by itself when it is bound.
+free() {
+    case $1 in
+    *:*) return 0 ;;
+    *)
+        arping -q -D -c 2 -w 2 -I "$2" "$1"
+        # 1: somebody does. 2: it can't be asked there, as where there is no ARP.
+        [ $? -ne 1 ]
+        ;;
+    esac
+}
+
+# Tells the network, several times: what the one before still says must not last.
+announce() {
+    case $1 in
+    *:*) ;;
+    *) systemd-run --quiet --collect --no-block arping -q -U -c 5 -I "$2" "$1" ;;
+    esac
+}
+
+# bind ADDRESS INTERFACE: as our own whatever others say.
+take() {
+    stands "$1" "$2" && return 0
+    case $1 in
+    *:*)
+        conf=/proc/sys/net/ipv6/conf/$2
+        probes=$(cat "$conf/dad_transmits") notify=$(cat "$conf/ndisc_notify")
+        # Not probed for, the address is told to the network as soon as it is bound.
+        echo 0 >"$conf/dad_transmits"
+        echo 1 >"$conf/ndisc_notify"
+        ip address add "$1/128" dev "$2"
+        code=$?
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            ip -o address show dev "$2" tentative | grep -qF " $1/" || break
+            sleep 0.05
+        done
+        echo "$probes" >"$conf/dad_transmits"
+        echo "$notify" >"$conf/ndisc_notify"
+        return "$code"
+        ;;
+    *) ip address add "$1/32" dev "$2" && announce "$1" "$2" ;;
+    esac
+}
+
+# add ADDRESS INTERFACE: unless somebody has it.
+add() {
+    stands "$1" "$2" && return 0
+    case $1 in
+    *:*)
+        ip address add "$1/128" dev "$2" || return 1
+        while ip -o address show dev "$2" tentative | grep -F " $1/" | grep -vqF dadfailed; do sleep 0.1; done
+        if ip -o address show dev "$2" | grep -F " $1/" | grep -qF dadfailed; then
+            ip address delete "$1/128" dev "$2"
+            echo "somebody on the network has it" >&2
+            return 1
+        fi
+        ;;
+    *) ip address add "$1/32" dev "$2" && announce "$1" "$2" ;;
+    esac
+}
+
+# drop ADDRESS INTERFACE
+drop() {
+    one=$(standing "$1" "$2")
+    [ -z "$one" ] || ip address delete "$one" dev "$2"
+}
+
+# Does what a change says, or takes it back.
+try() {
+    read -r to cluster address interface <"$1/change" || return 1
+    case $to in
+    bound) add "$address" "$interface" ;;
+    taken-over) take "$address" "$interface" ;;
+    released) drop "$address" "$interface" ;;
+    esac
+}
+undo() {
+    read -r to cluster address interface <"$1/change" || return 1
+    case $to in
+    # One that was kept before the change stays.
+    bound | taken-over) [ -e "$dir/kept/$cluster/$address" ] || drop "$address" "$interface" ;;
+    released) take "$address" "$interface" ;;
+    esac
+}
+
+# Makes a confirmed change what stands after the next boot.
+finish() {
+    [ -e "$1/change" ] || return 0
+    read -r to cluster address interface <"$1/change"
+    mkdir -p "$dir/kept/$cluster"
+    case $to in
+    released) rm -f "$dir/kept/$cluster/$address" ;;
+    *)
+        echo "$interface" >"$1/interface"
+        mv -T "$1/interface" "$dir/kept/$cluster/$address"
+        ;;
+    esac
+    rm -rf "$1"
+    sync "$dir/kept/$cluster" 2>/dev/null || sync
+}
+
+case $1 in
+try) try "$dir/pending.$2" ;;
+back)
+    mv -T "$dir/pending.$2" "$dir/back.$2" 2>/dev/null || exit 0
+    undo "$dir/back.$2"
+    rm -rf "$dir/back.$2"
+    ;;
+confirm)
+    mv -T "$dir/pending.$2" "$dir/confirmed.$2" 2>/dev/null || { echo "cdk-answer late"; exit 0; }
+    finish "$dir/confirmed.$2"
+    systemctl stop "cdk-address-back-$2.timer" 2>/dev/null
+    echo "cdk-answer confirmed"
+    ;;
+free) free "$2" "$3" ;;
+boot)
+    for change in "$dir"/confirmed.*; do finish "$change"; done
+    # A change that nobody confirmed before the host went down is no change; none of it stands any more.
+    if [ ! -e /run/cdk-address ]; then rm -rf "$dir"/pending.* "$dir"/back.* "$dir"/next.*; fi
+    : >/run/cdk-address
+    code=0
+    for kept in "$dir"/kept/*/*; do
+        [ -e "$kept" ] || continue
+        address=${kept##*/}
+        read -r interface <"$kept"
+        if [ ! -e "/sys/class/net/$interface" ]; then
+            code=1
+        else
+            # Another host may have got it since: then it stays there.
+            { stands "$address" "$interface" || { free "$address" "$interface" && add "$address" "$interface"; }; } &
+        fi
+    done
+    wait
+    exit "$code"
+    ;;
+esac

@@ -1,0 +1,113 @@
+# A host's public addresses, by root: reads them, changes one, takes a change back.
+# usage: script read CLUSTER | script change CLUSTER ID VERB ADDRESS INTERFACE SECONDS | script back ADDRESS
+# VERB: bound (nobody may answer for it), taken-over, released. change reads the keeper from its input.
+set -u
+LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+verb=$1
+dir=/var/lib/cdk/address
+unit=/etc/systemd/system/cdk-address.service
+
+say() { printf 'cdk-answer %s\n' "$*"; }
+fail() {
+    say "$@"
+    exit 0
+}
+lines() { sed 's/^/|/' "$1"; }
+
+# take_back ADDRESS: what waits of it.
+take_back() {
+    for change in "$dir"/pending.*; do
+        case $(cat "$change/change" 2>/dev/null) in
+        *" $1 "*) sh "$dir/keeper" back "${change##*/pending.}" ;;
+        esac
+    done
+}
+
+case $(id -u) in 0) ;; *) fail "denied $(id -un)" ;; esac
+[ -d /run/systemd/system ] || fail "missing systemd"
+command -v ip >/dev/null || fail "missing iproute2"
+
+case $verb in
+read)
+    say "read"
+    for kept in "$dir"/kept/*/*; do
+        if [ -e "$kept" ]; then
+            of=${kept%/*}
+            echo "=kept ${of##*/} ${kept##*/}"
+        fi
+    done
+    for change in "$dir"/pending.*; do if [ -e "$change/change" ]; then echo "=pending $(cat "$change/change")"; fi; done
+    echo "=addresses"
+    ip -o address show | sed 's/^/|/'
+    echo "=routes"
+    { ip -o -4 route show default && ip -o -6 route show default | sed 's/^/-6 /'; } | sed 's/^/|/'
+    ;;
+change)
+    cluster=$2 id=$3 to=$4 address=$5 interface=$6 seconds=$7
+    umask 077
+    mkdir -p "$dir" || fail "unwritten $dir"
+    case $address in
+    *:*) ;;
+    *)
+        # Another program of that name knows other words.
+        case $(arping -V 2>&1) in *iputils*) ;; *) fail "missing iputils-arping" ;; esac
+        ;;
+    esac
+    [ -e "/sys/class/net/$interface" ] || fail "nowhere $interface"
+    cat >"$dir/keeper.$id"
+    mv "$dir/keeper.$id" "$dir/keeper"
+    take_back "$address"
+    if [ ! -e "$unit" ]; then
+        umask 022
+        cat >"$unit" <<UNIT
+[Unit]
+Description=cdk: the public addresses as git has them
+Wants=network-online.target
+After=network-online.target systemd-networkd.service networking.service NetworkManager.service
+Before=docker.service
+PartOf=systemd-networkd.service networking.service NetworkManager.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh $dir/keeper boot
+Restart=on-failure
+RestartSec=2
+
+[Install]
+WantedBy=multi-user.target systemd-networkd.service networking.service NetworkManager.service
+UNIT
+        systemctl daemon-reload && systemctl --quiet enable cdk-address.service 2>/dev/null || fail "unwritten $unit"
+        umask 077
+        # Only the first run after a boot takes away what was left waiting.
+        : >/run/cdk-address
+        systemctl start --no-block cdk-address.service
+    fi
+    rm -rf "$dir/next.$id"
+    mkdir "$dir/next.$id" || fail "unwritten $dir"
+    echo "$to $cluster $address $interface" >"$dir/next.$id/change"
+    if [ "$to" = bound ] && ! sh "$dir/keeper" free "$address" "$interface"; then
+        rm -rf "$dir/next.$id"
+        fail "taken"
+    fi
+    sync "$dir/next.$id/change" 2>/dev/null || sync
+    mv -T "$dir/next.$id" "$dir/pending.$id"
+    if ! systemd-run --quiet --collect --unit="cdk-address-back-$id" --on-active="${seconds}s" \
+        --timer-property=AccuracySec=100ms sh "$dir/keeper" back "$id" 2>"$dir/said.$id"; then
+        rm -rf "$dir/pending.$id"
+        say "unarmed"
+    elif sh "$dir/keeper" try "$id" 2>"$dir/said.$id"; then
+        say "tried"
+    else
+        sh "$dir/keeper" back "$id"
+        say "refused"
+    fi
+    lines "$dir/said.$id"
+    rm -f "$dir/said.$id"
+    ;;
+back)
+    take_back "$2"
+    say "back"
+    ;;
+esac
