@@ -56,9 +56,25 @@ impl LiveAddresses {
         narrowest.or_else(|| way_out.map(|way| way.interface.as_str()))
     }
 
-    /// Whether the cluster keeps an address there, and it stands.
-    pub fn has(&self, address: IpAddr) -> bool {
-        self.own.contains(&address) && self.bound.contains_key(&address)
+    /// Makes it what stands once a change was confirmed.
+    pub fn take(&mut self, change: &AddressChange) {
+        let AddressChange {
+            address, interface, to, ..
+        } = change;
+        match to {
+            Binding::Bound | Binding::TakenOver => {
+                let bound = Bound {
+                    interface: interface.clone(),
+                    network: Subnet::of(*address),
+                };
+                self.bound.insert(*address, bound);
+                self.own.insert(*address);
+            }
+            Binding::Released => {
+                self.bound.remove(address);
+                self.own.remove(address);
+            }
+        }
     }
 }
 

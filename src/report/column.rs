@@ -20,10 +20,12 @@ pub fn column(plan: &Plan) -> usize {
         .flat_map(|change| &change.fields)
         .map(|change| change.field.len() + 6);
     let firewall = plan.firewalls.first().map(|_| "firewall".len() + 4);
+    let addresses = plan.addresses.iter().map(|change| change.address.to_string().len() + 4);
     let networks = plan.networks.iter().map(|change| change.network.len() + 4);
     services
         .chain(networks)
         .chain(firewall)
+        .chain(addresses)
         .chain(slots)
         .chain(fields)
         .filter(|width| *width <= WIDEST)

@@ -1,6 +1,7 @@
 //! Every host: whether it answers, what it is, how full it is.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -9,6 +10,7 @@ use crate::model::host::{HostState, ObservedHost};
 use crate::model::name::HostName;
 use crate::model::unit::Reserved;
 use crate::observe::Observed;
+use crate::report::address::public_column;
 use crate::report::style::Style;
 use crate::report::table::table;
 use crate::report::words::{clean, size};
@@ -29,6 +31,9 @@ pub struct Row {
     pub unreachable: Option<String>,
     /// How many containers it may hold; none for no limit.
     pub max_containers: Option<u32>,
+    /// The public addresses of the cluster that stand there: its own, and those of services.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub public_addresses: Vec<IpAddr>,
     /// What was seen there; none where it did not answer.
     pub seen: Option<Seen>,
 }
@@ -72,10 +77,23 @@ pub fn rows(desired: &Desired, observed: &Observed) -> Vec<Row> {
                 Some(ObservedHost::Reachable(_)) | None => None,
             },
             max_containers: host.max_containers,
+            public_addresses: found
+                .and_then(ObservedHost::state)
+                .map_or_else(Vec::new, |state| public(host, state)),
             seen: found.and_then(ObservedHost::state).map(|state| seen(desired, state)),
         }
     };
     desired.hosts.iter().map(row).collect()
+}
+
+/// The public addresses of the cluster that stand on a host: those that cdk keeps there, and those that it had before.
+fn public(host: &Host, state: &HostState) -> Vec<IpAddr> {
+    let live = state.addresses.found();
+    let all = live.into_iter().flat_map(|live| {
+        let is_meant = |address: &&IpAddr| live.own.contains(*address) || host.public_addresses.contains(*address);
+        live.bound.keys().filter(is_meant)
+    });
+    all.copied().collect()
 }
 
 fn seen(desired: &Desired, state: &HostState) -> Seen {
@@ -119,7 +137,10 @@ pub fn text(rows: &[Row], style: Style) -> String {
         "LABELS",
         "MACHINE",
     ];
-    table(&head, &rows.iter().map(cells).collect::<Vec<_>>(), style)
+    let public = rows.iter().map(|row| row.public_addresses.as_slice());
+    let (mut head, mut lines) = (head.to_vec(), rows.iter().map(cells).collect::<Vec<_>>());
+    public_column((&mut head, &mut lines), public);
+    table(&head, &lines, style)
 }
 
 fn cells(row: &Row) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Turns data into words: text, JSON, tables, progress. It decides nothing, reads no clock and writes only to what it is given.
 
+pub mod address;
 pub mod check;
 pub mod column;
 pub mod edit;

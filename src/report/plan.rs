@@ -7,13 +7,13 @@ use crate::model::container::{ContainerState, Health};
 use crate::plan::step::{Action, FieldChange, Note, PLAN_VERSION, Plan, PlanDocument, ServiceChange, SlotChange, Step};
 use crate::report::column::column;
 use crate::report::fields;
-use crate::report::firewall;
 use crate::report::json;
 use crate::report::network;
 use crate::report::style::{Paint, Style, rune};
 use crate::report::summary::{counts, note, summary, tally};
 use crate::report::tidy;
 use crate::report::words::{HOSTS_NAMED, clean, count, time};
+use crate::report::{address, firewall};
 
 /// The plan as text. `hosts` were asked, which took `observed_in`; zero where a saved observation was used.
 pub fn text(plan: &Plan, hosts: usize, observed_in: Duration, style: Style) -> String {
@@ -27,6 +27,7 @@ pub fn text(plan: &Plan, hosts: usize, observed_in: Duration, style: Style) -> S
     changed.into_iter().for_each(|change| page.service(change));
     page.networks(plan);
     page.firewalls(plan);
+    page.addresses(plan);
     page.tidy(plan);
     tidy::leftovers(plan, acts)
         .into_iter()
@@ -148,6 +149,12 @@ impl Page {
                 let line = format!("    {} {said}", self.style.paint(paint, rune));
                 self.line(&line);
             }
+        }
+    }
+
+    fn addresses(&mut self, plan: &Plan) {
+        for it in address::lines(plan) {
+            self.row(0, it.action, &it.address, &it.said);
         }
     }
 

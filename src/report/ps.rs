@@ -1,16 +1,18 @@
 //! Every replica: where it is, what it runs, how it is. What is on a host that does not answer is told as unknown.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::container::{ContainerState, LiveContainer};
-use crate::model::host::ObservedHost;
+use crate::model::host::{HostState, ObservedHost};
 use crate::model::journal::{JournalEnd, JournalRecord};
-use crate::model::name::{HostName, ServiceName, Slot, retired_name};
+use crate::model::name::{HostName, ServiceName, Slot, SlotKey, retired_name};
 use crate::model::setting::PortBinding;
 use crate::observe::Observed;
+use crate::report::address::public_column;
 use crate::report::style::{Paint, Style};
 use crate::report::table::table;
 use crate::report::words::{age, clean};
@@ -37,6 +39,9 @@ pub struct Row {
     pub age: Option<u64>,
     /// Where its ports can be reached: `10.0.0.11:20000->8080/tcp`.
     pub endpoints: Vec<String>,
+    /// The public addresses that go with it, and stand on its host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub public_addresses: Vec<IpAddr>,
 }
 
 /// The replicas of these services on these hosts; all where none is named. `now` is what ages are counted to.
@@ -51,7 +56,12 @@ pub fn rows(
     for (host, found) in &observed.hosts {
         match found {
             ObservedHost::Reachable(state) => {
-                rows.extend(state.containers.iter().map(|live| row(desired, host, live, now)));
+                rows.extend(
+                    state
+                        .containers
+                        .iter()
+                        .map(|live| row(desired, (host, state), live, now)),
+                );
             }
             ObservedHost::Unreachable(_) => rows.extend(held(observed, host)),
         }
@@ -62,21 +72,41 @@ pub fn rows(
     rows
 }
 
-fn row(desired: &Desired, host: &HostName, live: &LiveContainer, now: Timestamp) -> Row {
+fn row(desired: &Desired, (host, found): (&HostName, &HostState), live: &LiveContainer, now: Timestamp) -> Row {
+    let retired = live.name == retired_name(&desired.cluster.name, &live.owner.slot);
     let started = live.started_at.parse::<Timestamp>().ok();
     let running_since = started.filter(|_| live.state.is_running());
     let ports = live.spec.iter().flat_map(|spec| &spec.ports);
     Row {
         slot: live.owner.slot.clone(),
         host: host.clone(),
-        retired: live.name == retired_name(&desired.cluster.name, &live.owner.slot),
+        retired,
         image: live.owner.image.as_ref().map(ToString::to_string),
         revision: live.owner.revision.as_ref().map(ToString::to_string),
         state: state(live),
         restarts: live.restarts,
         age: running_since.and_then(|since| u64::try_from(now.as_second() - since.as_second()).ok()),
         endpoints: ports.map(|port| endpoint(desired, host, port)).collect(),
+        public_addresses: public(desired, found, &live.owner.slot).filter(|_| !retired).collect(),
     }
+}
+
+/// The public addresses that go with a replica and stand on a host.
+fn public(desired: &Desired, found: &HostState, slot: &Slot) -> impl Iterator<Item = IpAddr> {
+    let number = match &slot.key {
+        SlotKey::Index(number) => Some(*number),
+        SlotKey::Host(_) => None,
+    };
+    let service = desired.services.get(&slot.service).zip(number);
+    let all = service
+        .into_iter()
+        .flat_map(|(service, number)| service.addresses_of(number));
+    all.filter(|address| {
+        found
+            .addresses
+            .found()
+            .is_some_and(|live| live.bound.contains_key(address))
+    })
 }
 
 /// How a container is, in a word; of a job's run, how it ended.
@@ -116,6 +146,7 @@ fn held(observed: &Observed, host: &HostName) -> Vec<Row> {
         restarts: 0,
         age: None,
         endpoints: Vec::new(),
+        public_addresses: Vec::new(),
     });
     there.collect()
 }
@@ -142,7 +173,10 @@ pub fn text(rows: &[Row], observed: &Observed, style: Style) -> String {
         "REVISION",
         "ENDPOINTS",
     ];
-    let mut out = table(&head, &rows.iter().map(cells).collect::<Vec<_>>(), style);
+    let public = rows.iter().map(|row| row.public_addresses.as_slice());
+    let (mut head, mut lines) = (head.to_vec(), rows.iter().map(cells).collect::<Vec<_>>());
+    public_column((&mut head, &mut lines), public);
+    let mut out = table(&head, &lines, style);
     let silent: BTreeSet<String> = observed
         .hosts
         .iter()

@@ -8,10 +8,10 @@ use crate::model::name::ServiceName;
 use crate::place::asked::Asked;
 use crate::plan::step::{Action, Note, Plan};
 use crate::report::estimate::estimate;
-use crate::report::firewall;
 use crate::report::network;
 use crate::report::style::{Paint, Style};
 use crate::report::words::{clean, count, time};
+use crate::report::{address, firewall};
 
 /// How many replicas meet each action.
 pub fn counts(plan: &Plan) -> BTreeMap<Action, usize> {
@@ -174,7 +174,7 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         return format!("{head} {} {be} as git says{rest}", count(kept, "replica"));
     }
     let estimate = estimate(plan);
-    let tally = [tally, network::tally(plan), firewall::tally(plan)];
+    let tally = [tally, network::tally(plan), firewall::tally(plan), address::tally(plan)];
     let tally = tally
         .into_iter()
         .filter(|part| !part.is_empty())

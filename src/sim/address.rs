@@ -8,8 +8,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::host::{Addresses, HostError, Pending};
-use crate::model::address::{AddressChange, AddressesSeen, Binding, Bound, LiveAddresses};
-use crate::model::network::Subnet;
+use crate::model::address::{AddressChange, AddressesSeen, LiveAddresses};
 use crate::sim::host::SimHost;
 use crate::sim::pace::FIREWALL;
 use crate::sim::state::State;
@@ -54,18 +53,8 @@ impl Interfaces {
             ));
         };
         let mut live = self.read()?;
-        if let Some((_, AddressChange { interface, to, .. })) = self.pending.remove(&address) {
-            match to {
-                Binding::Bound | Binding::TakenOver => {
-                    let network = Subnet::of(address);
-                    live.bound.insert(address, Bound { interface, network });
-                    live.own.insert(address);
-                }
-                Binding::Released => {
-                    live.bound.remove(&address);
-                    live.own.remove(&address);
-                }
-            }
+        if let Some((_, change)) = self.pending.remove(&address) {
+            live.take(&change);
         }
         self.seen = AddressesSeen::Found(Box::new(live));
         Ok(())

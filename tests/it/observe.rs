@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use async_trait::async_trait;
-use cdk::host::{Containers, Credentials, Firewall, ForeignContainer, Host, HostError, Hosts, Others};
+use cdk::host::{Addresses, Containers, Credentials, Firewall, ForeignContainer, Host, HostError, Hosts, Others};
 use cdk::model::blob::{FileFacts, FileRef};
 use cdk::model::container::{ContainerSpec, LiveContainer, Ownership};
 use cdk::model::gate::{Gate, Tried};
@@ -172,6 +172,9 @@ impl Host for Scripted {
     fn firewall<'a>(&'a self, _: &'a ClusterName) -> Box<dyn Firewall + 'a> {
         unreachable!("nobody wants it")
     }
+    fn addresses<'a>(&'a self, _: &'a ClusterName) -> Box<dyn Addresses + 'a> {
+        unreachable!("nobody wants them")
+    }
     async fn lock(&self, _: &ClusterName) -> Result<Box<dyn cdk::host::Lock>, HostError> {
         unreachable!("observe locks nothing")
     }
@@ -279,6 +282,7 @@ fn seen_by(
     let images = images.iter().map(|text| (text.parse().unwrap(), policy));
     let wanted = Wanted {
         firewall: false,
+        addresses: false,
         images: images.collect(),
         revision: revision.map(str::to_owned),
         others: Others::Listed,

@@ -1,5 +1,6 @@
 //! The built binary against real hosts: what a person would see. Every test has a cluster of its own, so that all run at once.
 
+mod addresses;
 mod back;
 mod disk;
 mod drift;

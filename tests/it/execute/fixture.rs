@@ -268,6 +268,7 @@ impl Maker {
             services: vec![change],
             networks: Vec::new(),
             firewalls: Vec::new(),
+            addresses: Vec::new(),
             notes: Vec::new(),
             steps: Vec::new(),
             rollouts: vec![rollout],

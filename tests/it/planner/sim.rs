@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use cdk::model::address::AddressesSeen;
 use cdk::model::blob::FileFacts;
 use cdk::model::container::{ContainerState, Health, LiveContainer};
 use cdk::model::firewall::FirewallSeen;
@@ -167,6 +168,13 @@ fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
         }
         Op::Container(op) => container(state, op, fresh),
         Op::Firewall(op) => firewall(state, op),
+        Op::Address(change) => match &mut state.addresses {
+            AddressesSeen::Found(live) => {
+                live.take(change);
+                Ok(())
+            }
+            AddressesSeen::NotAsked | AddressesSeen::Unknown(_) => Err("nobody read the addresses".to_owned()),
+        },
     }
 }
 

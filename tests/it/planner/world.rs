@@ -17,6 +17,7 @@ use cdk::place::live::{Standings, newest_record};
 use cdk::place::{Placement, place};
 use cdk::plan::step::{Action, Note, Plan};
 use cdk::plan::{Input, plan};
+use cdk::render::address::addresses;
 use cdk::render::firewall::firewalls;
 use cdk::render::render;
 use cdk::resolve::desired::{
@@ -64,6 +65,7 @@ pub fn service(image: &str, replicas: u32) -> Service {
         stamps: BTreeMap::new(),
         files: BTreeMap::new(),
         ports: BTreeSet::new(),
+        public_addresses: Vec::new(),
         network: ServiceNetworking {
             hostname: None,
             rest: Networking::default(),
@@ -227,6 +229,7 @@ pub fn planned_as(desired: &Desired, observed: &Observed, asked: &Asked) -> Plan
     let (placement, standing) = place(desired, observed, &counts(desired, observed), asked);
     let mut target = render(desired, &placement).unwrap();
     target.firewalls = firewalls(desired, &placement, observed).unwrap();
+    target.addresses = addresses(desired, &placement, observed).unwrap();
     let last = newest_record(observed);
     target.halted = halted(desired, observed, last, &asked.taken_up());
     target.take_up(asked, last);

@@ -103,6 +103,7 @@ pub fn empty() -> Plan {
     Plan {
         tidy: Vec::new(),
         firewalls: Vec::new(),
+        addresses: Vec::new(),
         networks: Vec::new(),
         cluster: "shop".parse().unwrap(),
         revision: Revision {

@@ -58,6 +58,7 @@ fn web() -> Service {
         stamps: BTreeMap::new(),
         files: BTreeMap::new(),
         ports: [].into(),
+        public_addresses: Vec::new(),
         mounts: [].into(),
         healthcheck: None,
         restart: Restart::UnlessStopped,

@@ -1,0 +1,294 @@
+//! Public addresses on real hosts: bound, kept over reboots, moved with their replica under traffic, and taken back where they lock out.
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::lab;
+use super::scene::{Scene, service};
+
+const HOSTS: [&str; 2] = ["h3", "h4"];
+
+fn on(host: &str, shell: &str) -> String {
+    lab::lab(&["exec", host, "sh", "-c", &format!("{{ {shell}; }} 2>/dev/null || true")])
+}
+
+/// What cdk keeps of public addresses on hosts, taken off before and after.
+struct Bare;
+
+impl Bare {
+    fn new() -> Self {
+        Self::take_off();
+        Self
+    }
+
+    fn take_off() {
+        let shell = "systemctl disable --now cdk-address.service; rm -rf /var/lib/cdk/address /etc/systemd/system/cdk-address.service \
+                     /run/cdk-address; systemctl daemon-reload; ip -o address show dev eth0 | while read -r _ _ _ one _; do \
+                     case $one in *.20[1-9]/32 | *::20[1-9]/128) ip address delete \"$one\" dev eth0 ;; esac; done";
+        lab::everywhere(&HOSTS, |host| on(host, shell));
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        Self::take_off();
+    }
+}
+
+/// An address of the lab's network that no host has, of each family.
+fn free(last: u8) -> [IpAddr; 2] {
+    let own = |family: &str| {
+        let shell = format!("ip -o -{family} address show dev eth0 scope global primary | head -n 1");
+        let said = on(HOSTS[0], &shell);
+        let word = said.split_whitespace().nth(3).unwrap().to_owned();
+        word.split('/').next().unwrap().to_owned()
+    };
+    let (four, six) = (own("4"), own("6"));
+    let (four, six) = (four.rsplit_once('.').unwrap().0, six.rsplit_once(':').unwrap().0);
+    [
+        format!("{four}.{last}").parse().unwrap(),
+        format!("{six}:{last}").parse().unwrap(),
+    ]
+}
+
+/// Whether an address stands on a host.
+fn stands(host: &str, address: IpAddr) -> bool {
+    let said = on(host, "ip -o address show dev eth0");
+    said.split_whitespace()
+        .any(|word| word.split('/').next() == Some(&address.to_string()))
+}
+
+#[track_caller]
+fn stand_on(host: &str, addresses: &[IpAddr]) {
+    for address in addresses {
+        for other in HOSTS {
+            assert_eq!(stands(other, *address), other == host, "{address} on {other}");
+        }
+    }
+}
+
+fn scene(cluster: &str) -> Scene {
+    let scene = Scene::new(cluster, &HOSTS);
+    scene.edit("cdk.yaml", "ssh: {config", "ssh: {user: sudoer, become: sudo, config");
+    scene
+}
+
+fn hosts(scene: &Scene, of: [&str; 2]) {
+    let lines = HOSTS.iter().zip(of);
+    let lines: Vec<String> = lines
+        .map(|(host, more)| format!("  {host}: {{address: {host}{more}}}\n"))
+        .collect();
+    scene.write("hosts.yaml", &format!("hosts:\n{}", lines.concat()));
+}
+
+/// What a request came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Said {
+    /// The host name of the replica that answered.
+    By(String),
+    /// Nobody took the connection.
+    Closed(String),
+    /// It was cut.
+    Cut(String),
+}
+
+fn ask(to: SocketAddr) -> Said {
+    let patience = Duration::from_secs(5);
+    let mut stream = match TcpStream::connect_timeout(&to, patience) {
+        Ok(stream) => stream,
+        Err(error) => return Said::Closed(error.to_string()),
+    };
+    let mut answer = String::new();
+    let asked = stream
+        .set_read_timeout(Some(patience))
+        .and_then(|()| stream.write_all(b"GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"))
+        .and_then(|()| stream.read_to_string(&mut answer));
+    match (asked, answer.split_once("\r\n\r\n")) {
+        (Ok(_), Some((_, body))) => Said::By(body.trim().to_owned()),
+        (Ok(_), None) => Said::Cut("an empty answer".to_owned()),
+        (Err(error), _) => Said::Cut(error.to_string()),
+    }
+}
+
+/// Clients that ask again and again, each over a new connection, until their end.
+struct Traffic {
+    ended: Arc<AtomicBool>,
+    clients: Vec<JoinHandle<Vec<Said>>>,
+}
+
+impl Traffic {
+    fn start(addresses: &[IpAddr], port: u16) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let clients = addresses.iter().flat_map(|address| [*address; 2]).map(|address| {
+            let stop = Arc::clone(&ended);
+            std::thread::spawn(move || {
+                let mut all = Vec::new();
+                while !stop.load(Ordering::SeqCst) {
+                    all.push(ask((address, port).into()));
+                }
+                all
+            })
+        });
+        let clients = clients.collect();
+        Self { ended, clients }
+    }
+
+    fn end(self) -> Vec<Vec<Said>> {
+        self.ended.store(true, Ordering::SeqCst);
+        self.clients.into_iter().map(|client| client.join().unwrap()).collect()
+    }
+}
+
+#[test]
+fn a_public_address_moves_with_its_replica_under_traffic() {
+    let _hosts = lab::faulty(&HOSTS);
+    let _bare = Bare::new();
+    let scene = scene("public");
+    let addresses = free(201);
+    let [four, six] = addresses;
+    let more = format!(
+        "    ports: [\"9300:8080\"]\n    public_addresses: [\"{four}\", \"{six}\"]\n    environment: {{HOST: \"{{{{ host.name }}}}\"}}\n    hostname: \"{{{{ host.name }}}}\"\n"
+    );
+    scene.write("services/web.yaml", &service("web", &lab::app(1), &more, "replicas: 1"));
+    hosts(&scene, ["", ", state: drain"]);
+    scene.commit("one");
+    scene
+        .something_to_do()
+        .says(&format!("+ {four}"))
+        .says("goes with web.1");
+    scene.apply();
+    scene.nothing_to_do();
+    stand_on("h3", &addresses);
+    scene
+        .cdk(&["ps"])
+        .ended(0)
+        .says("PUBLIC")
+        .says(&format!("{four}, {six}"));
+    scene.cdk(&["hosts"]).ended(0).says(&four.to_string());
+
+    // It moves with its replica, and nobody is turned away.
+    hosts(&scene, [", state: drain", ""]);
+    scene.commit("the other way round");
+    scene.something_to_do().says(&format!("> {four}")).says("h3 → h4 eth0");
+    let traffic = Traffic::start(&addresses, 9300);
+    scene.apply();
+    lab::until("the other one answers", Duration::from_secs(20), || {
+        addresses
+            .iter()
+            .all(|address| matches!(ask((*address, 9300).into()), Said::By(who) if who.contains("h4")))
+    });
+    let said = traffic.end();
+    for client in &said {
+        let by = |host: &str| {
+            client
+                .iter()
+                .filter(|said| matches!(said, Said::By(who) if who.contains(host)))
+                .count()
+        };
+        let lost: Vec<&Said> = client.iter().filter(|said| !matches!(said, Said::By(_))).collect();
+        println!("by h3: {}, by h4: {}, lost: {lost:?}", by("h3"), by("h4"));
+        assert!(by("h3") > 0 && by("h4") > 0, "it did not move under traffic");
+        // What was under way at that moment has no other end; who comes is let in.
+        assert!(lost.len() <= 1, "{lost:?}");
+        assert!(!lost.iter().any(|said| matches!(said, Said::Closed(_))), "{lost:?}");
+    }
+    scene.nothing_to_do();
+    stand_on("h4", &addresses);
+
+    // It is kept over a reboot, and what was done by hand is seen and put right.
+    lab::lab(&["fault", "reboot", "h4"]);
+    lab::until("the addresses stand again", Duration::from_secs(90), || {
+        addresses.iter().all(|address| stands("h4", *address))
+    });
+    lab::until("the replica is up again", Duration::from_secs(60), || {
+        scene.cdk(&["plan"]).out.contains("No changes")
+    });
+    on("h4", &format!("ip address delete {four}/32 dev eth0"));
+    scene.something_to_do().says("taken off by hand");
+    scene.apply();
+    stand_on("h4", &addresses);
+
+    // Its host is gone: it goes with the replica to the other one, and does not come back with the host.
+    lab::lab(&["fault", "power-cut", "h4"]);
+    hosts(&scene, ["", ", state: down"]);
+    scene.commit("h4 is gone");
+    scene.apply();
+    assert!(addresses.iter().all(|address| stands("h3", *address)));
+    lab::lab(&["fault", "start", "h4"]);
+    lab::until("it has booted", Duration::from_secs(90), || {
+        on("h4", "systemctl is-active cdk-address.service").contains("active")
+    });
+    stand_on("h3", &addresses);
+    hosts(&scene, ["", ""]);
+    scene.commit("h4 is back");
+    lab::until("its engine answers", Duration::from_secs(60), || {
+        scene.cdk(&["plan", "--detailed-exitcode"]).code == Some(2)
+    });
+    scene.apply();
+    scene.nothing_to_do();
+    stand_on("h3", &addresses);
+    assert!(!on("h4", "ls /var/lib/cdk/address/kept/public").contains(&four.to_string()));
+
+    // Without the address in git it goes, with nothing else.
+    scene.write(
+        "services/web.yaml",
+        &service(
+            "web",
+            &lab::app(1),
+            &more.replace("public_addresses", "x-was"),
+            "replicas: 1",
+        ),
+    );
+    scene.commit("no address");
+    scene
+        .something_to_do()
+        .says(&format!("- {four}"))
+        .says("no longer in git");
+    scene.apply();
+    scene.nothing_to_do();
+    assert!(addresses.iter().all(|address| !stands("h3", *address)));
+}
+
+#[test]
+fn an_address_that_somebody_has_is_refused_and_one_that_is_needed_comes_back() {
+    let _hosts = lab::faulty(&HOSTS);
+    let _bare = Bare::new();
+    let scene = scene("needed");
+    scene.edit("cdk.yaml", "services/*.yaml]", "firewall.yaml]");
+    scene.write("firewall.yaml", "firewall: {confirm_timeout: 4s}\n");
+    let [taken, _] = free(1);
+    let [own, _] = free(202);
+    // This machine has that one.
+    hosts(&scene, [&format!(", public_addresses: [\"{taken}\"]"), ""]);
+    scene.commit("taken");
+    scene
+        .cdk(&["apply", "--yes"])
+        .ended(4)
+        .says("somebody else on its network answers");
+    assert!(!stands("h3", taken));
+
+    hosts(&scene, [&format!(", public_addresses: [\"{own}\"]"), ""]);
+    scene.commit("its own");
+    scene.apply();
+    scene.nothing_to_do();
+    stand_on("h3", &[own]);
+    // From here on ssh goes over it, and so it cannot go.
+    let reached =
+        format!("  h3: {{address: {own}, private_address: {own}, ssh: {{user: sudoer}}}}\n  h4: {{address: h4}}\n");
+    let config = std::fs::read_to_string(lab::state().join("ssh_config")).unwrap();
+    scene.write("ssh_config", &format!("{config}\nHost {own}\n    HostKeyAlias h3\n"));
+    scene.write("hosts.yaml", &format!("hosts:\n{reached}"));
+    let path = scene.path();
+    let old = format!("config: {}/ssh_config", lab::state().display());
+    scene.edit("cdk.yaml", &old, &format!("config: {}/ssh_config", path.display()));
+    scene.commit("the branch that it sits on");
+    scene
+        .cdk(&["apply", "--yes"])
+        .ended(4)
+        .says("not confirmed over a new connection");
+    lab::until("it is back", Duration::from_secs(20), || stands("h3", own));
+}
