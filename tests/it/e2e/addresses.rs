@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::lab;
 use super::scene::{Scene, service};
 
-const HOSTS: [&str; 2] = ["h3", "h4"];
+const HOSTS: [&str; 2] = ["h5", "h6"];
 
 fn on(host: &str, shell: &str) -> String {
     lab::lab(&["exec", host, "sh", "-c", &format!("{{ {shell}; }} 2>/dev/null || true")])
@@ -162,7 +162,7 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
         .says("goes with web.1");
     scene.apply();
     scene.nothing_to_do();
-    stand_on("h3", &addresses);
+    stand_on("h5", &addresses);
     scene
         .cdk(&["ps"])
         .ended(0)
@@ -173,13 +173,13 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
     // It moves with its replica, and nobody is turned away.
     hosts(&scene, [", state: drain", ""]);
     scene.commit("the other way round");
-    scene.something_to_do().says(&format!("> {four}")).says("h3 → h4 eth0");
+    scene.something_to_do().says(&format!("> {four}")).says("h5 → h6 eth0");
     let traffic = Traffic::start(&addresses, 9300);
     scene.apply();
     lab::until("the other one answers", Duration::from_secs(20), || {
         addresses
             .iter()
-            .all(|address| matches!(ask((*address, 9300).into()), Said::By(who) if who.contains("h4")))
+            .all(|address| matches!(ask((*address, 9300).into()), Said::By(who) if who.contains("h6")))
     });
     let said = traffic.end();
     for client in &said {
@@ -190,48 +190,48 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
                 .count()
         };
         let lost: Vec<&Said> = client.iter().filter(|said| !matches!(said, Said::By(_))).collect();
-        println!("by h3: {}, by h4: {}, lost: {lost:?}", by("h3"), by("h4"));
-        assert!(by("h3") > 0 && by("h4") > 0, "it did not move under traffic");
+        println!("by h5: {}, by h6: {}, lost: {lost:?}", by("h5"), by("h6"));
+        assert!(by("h5") > 0 && by("h6") > 0, "it did not move under traffic");
         // What was under way at that moment has no other end; who comes is let in.
         assert!(lost.len() <= 1, "{lost:?}");
         assert!(!lost.iter().any(|said| matches!(said, Said::Closed(_))), "{lost:?}");
     }
     scene.nothing_to_do();
-    stand_on("h4", &addresses);
+    stand_on("h6", &addresses);
 
     // It is kept over a reboot, and what was done by hand is seen and put right.
-    lab::lab(&["fault", "reboot", "h4"]);
+    lab::lab(&["fault", "reboot", "h6"]);
     lab::until("the addresses stand again", Duration::from_secs(90), || {
-        addresses.iter().all(|address| stands("h4", *address))
+        addresses.iter().all(|address| stands("h6", *address))
     });
     lab::until("the replica is up again", Duration::from_secs(60), || {
         scene.cdk(&["plan"]).out.contains("No changes")
     });
-    on("h4", &format!("ip address delete {four}/32 dev eth0"));
+    on("h6", &format!("ip address delete {four}/32 dev eth0"));
     scene.something_to_do().says("taken off by hand");
     scene.apply();
-    stand_on("h4", &addresses);
+    stand_on("h6", &addresses);
 
     // Its host is gone: it goes with the replica to the other one, and does not come back with the host.
-    lab::lab(&["fault", "power-cut", "h4"]);
+    lab::lab(&["fault", "power-cut", "h6"]);
     hosts(&scene, ["", ", state: down"]);
-    scene.commit("h4 is gone");
+    scene.commit("h6 is gone");
     scene.apply();
-    assert!(addresses.iter().all(|address| stands("h3", *address)));
-    lab::lab(&["fault", "start", "h4"]);
+    assert!(addresses.iter().all(|address| stands("h5", *address)));
+    lab::lab(&["fault", "start", "h6"]);
     lab::until("it has booted", Duration::from_secs(90), || {
-        on("h4", "systemctl is-active cdk-address.service").contains("active")
+        on("h6", "systemctl is-active cdk-address.service").contains("active")
     });
-    stand_on("h3", &addresses);
+    stand_on("h5", &addresses);
     hosts(&scene, ["", ""]);
-    scene.commit("h4 is back");
+    scene.commit("h6 is back");
     lab::until("its engine answers", Duration::from_secs(60), || {
         scene.cdk(&["plan", "--detailed-exitcode"]).code == Some(2)
     });
     scene.apply();
     scene.nothing_to_do();
-    stand_on("h3", &addresses);
-    assert!(!on("h4", "ls /var/lib/cdk/address/kept/public").contains(&four.to_string()));
+    stand_on("h5", &addresses);
+    assert!(!on("h6", "ls /var/lib/cdk/address/kept/public").contains(&four.to_string()));
 
     // Without the address in git it goes, with nothing else.
     scene.write(
@@ -250,7 +250,7 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
         .says("no longer in git");
     scene.apply();
     scene.nothing_to_do();
-    assert!(addresses.iter().all(|address| !stands("h3", *address)));
+    assert!(addresses.iter().all(|address| !stands("h5", *address)));
 }
 
 #[test]
@@ -269,18 +269,18 @@ fn an_address_that_somebody_has_is_refused_and_one_that_is_needed_comes_back() {
         .cdk(&["apply", "--yes"])
         .ended(4)
         .says("somebody else on its network answers");
-    assert!(!stands("h3", taken));
+    assert!(!stands("h5", taken));
 
     hosts(&scene, [&format!(", public_addresses: [\"{own}\"]"), ""]);
     scene.commit("its own");
     scene.apply();
     scene.nothing_to_do();
-    stand_on("h3", &[own]);
+    stand_on("h5", &[own]);
     // From here on ssh goes over it, and so it cannot go.
     let reached =
-        format!("  h3: {{address: {own}, private_address: {own}, ssh: {{user: sudoer}}}}\n  h4: {{address: h4}}\n");
+        format!("  h5: {{address: {own}, private_address: {own}, ssh: {{user: sudoer}}}}\n  h6: {{address: h6}}\n");
     let config = std::fs::read_to_string(lab::state().join("ssh_config")).unwrap();
-    scene.write("ssh_config", &format!("{config}\nHost {own}\n    HostKeyAlias h3\n"));
+    scene.write("ssh_config", &format!("{config}\nHost {own}\n    HostKeyAlias h5\n"));
     scene.write("hosts.yaml", &format!("hosts:\n{reached}"));
     let path = scene.path();
     let old = format!("config: {}/ssh_config", lab::state().display());
@@ -290,5 +290,5 @@ fn an_address_that_somebody_has_is_refused_and_one_that_is_needed_comes_back() {
         .cdk(&["apply", "--yes"])
         .ended(4)
         .says("not confirmed over a new connection");
-    lab::until("it is back", Duration::from_secs(20), || stands("h3", own));
+    lab::until("it is back", Duration::from_secs(20), || stands("h5", own));
 }
