@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use cdk::model::firewall::{RuleSet, Sender, Verdict};
@@ -61,9 +62,14 @@ fn address(host: &str, family: &str) -> String {
 
 /// This machine's address on that network: its first one.
 fn controller() -> String {
-    let host = address(WALLED, "4");
-    let (network, _) = host.rsplit_once('.').unwrap();
-    format!("{network}.1")
+    // Asked once: a host may be away just now.
+    static OWN: OnceLock<String> = OnceLock::new();
+    let own = || {
+        let host = address(WALLED, "4");
+        let (network, _) = host.rsplit_once('.').unwrap();
+        format!("{network}.1")
+    };
+    OWN.get_or_init(own).clone()
 }
 
 fn scene(cluster: &str, hosts: &[&'static str], firewall: &str) -> Scene {

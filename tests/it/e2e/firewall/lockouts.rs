@@ -49,8 +49,10 @@ impl Stage<'_> {
     /// Git says this, and so it is; what then stands.
     fn stands(&self, rules: &str) -> String {
         self.says(rules, "20s", "as it was");
-        self.scene.cdk(&["apply", "--yes", "--lock-timeout", "60s"]).ended(0);
-        self.scene.nothing_to_do();
+        if self.scene.cdk(&["plan", "--detailed-exitcode"]).code != Some(0) {
+            self.scene.cdk(&["apply", "--yes", "--lock-timeout", "60s"]).ended(0);
+            self.scene.nothing_to_do();
+        }
         self.table()
     }
 

@@ -175,9 +175,9 @@ impl<'a> Strike<'a> {
         });
     }
 
-    /// Kills what is held.
+    /// Kills what runs the program that is held.
     pub fn kill(&self) {
-        on(self.host, "kill -9 $(cat /run/strike/held)");
+        on(self.host, "kill -9 $(cat /run/strike/held); touch /run/strike/go");
     }
 
     /// What is held goes on.
