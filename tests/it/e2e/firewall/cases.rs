@@ -166,7 +166,8 @@ pub const CASES: [Case; 40] = [
     case("nft is killed", ELSEWHERE).with(Obstacle::LoadIsKilled, "nft refuses the rules"),
     case("nft fails when the rules are in force", ELSEWHERE).with(Obstacle::LoadsAndFails, "nft refuses the rules"),
     case("nft is slower than the way back", ELSEWHERE)
-        .with(Obstacle::LoadsTooLate, "had taken the change back already"),
+        .with(Obstacle::LoadsTooLate, "had taken the change back already")
+        .always(),
     case("nft refuses what the host would go back to", ELSEWHERE).with(
         Obstacle::BackIsRefused,
         "could not be put back, and so nothing was changed",
@@ -176,7 +177,9 @@ pub const CASES: [Case; 40] = [
         .with(Obstacle::Unread, "")
         .ends(End::Refused("nft does not tell its rules")),
     case("systemd arms nothing", ELSEWHERE).with(Obstacle::NotArmed, "arms no way back"),
-    case("the disk is full", ELSEWHERE).with(Obstacle::DiskFull, "cannot be written"),
+    case("the disk is full", ELSEWHERE)
+        .with(Obstacle::DiskFull, "cannot be written")
+        .always(),
     case("what goes back for cdk is killed", ELSEWHERE).with(Obstacle::BackIsKilled, NOT_CONFIRMED),
     case("what goes back without cdk is killed", ELSEWHERE)
         .with(Obstacle::BackIsKilled, "")
