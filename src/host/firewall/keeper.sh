@@ -15,21 +15,25 @@ finish() {
         if [ -e "$dir/current/$file" ]; then cp "$dir/current/$file" "$dir/before/$file"; fi
     done
     if [ -e "$dir/current" ]; then mv -T "$dir/current" "$dir/current.old"; fi
-    if [ -s "$1/rules.json" ]; then mv -T "$1" "$dir/current"; else rm -rf "$1"; fi
-    rm -rf "$dir/current.old"
+    if [ -s "$1/rules.json" ]; then mv -T "$1" "$dir/current"; fi
+    rm -rf "$dir/current.old" "$1"
     sync
 }
 
 # Puts back what stood before a change. Where even that is refused, an open host is better than a lost one.
 load_back() {
-    nft -f "$1/back.nft" || nft -f "$1/none.nft"
-    rm -rf "$1"
+    { nft -f "$1/back.nft" || nft -f "$1/none.nft"; } && rm -rf "$1"
 }
+
+# One at a time, and what another was killed over comes to its end first.
+exec 9<"$dir" && flock 9
+if [ ! -e "$dir/current" ] && [ -e "$dir/current.old" ]; then mv -T "$dir/current.old" "$dir/current"; fi
+for change in "$dir"/confirmed.*; do finish "$change"; done
 
 case $1 in
 back)
-    mv -T "$dir/pending.$2" "$dir/back.$2" 2>/dev/null || exit 0
-    load_back "$dir/back.$2"
+    mv -T "$dir/pending.$2" "$dir/back.$2" 2>/dev/null || [ -e "$dir/back.$2" ] || exit 0
+    until load_back "$dir/back.$2"; do sleep 1; done
     ;;
 confirm)
     mv -T "$dir/pending.$2" "$dir/confirmed.$2" 2>/dev/null || { echo "cdk-answer late"; exit 0; }
@@ -39,14 +43,12 @@ confirm)
     ;;
 boot)
     # A change that nobody confirmed before the host went down is no change.
-    for change in "$dir"/confirmed.*; do finish "$change"; done
     for change in "$dir"/pending.*; do
         [ -e "$change" ] || continue
         id=${change##*/pending.}
         mv -T "$change" "$dir/back.$id" 2>/dev/null && load_back "$dir/back.$id"
     done
     rm -rf "$dir"/back.*
-    if [ ! -e "$dir/current" ] && [ -e "$dir/current.old" ]; then mv -T "$dir/current.old" "$dir/current"; fi
     if [ -e "$dir/current/rules.nft" ]; then nft -f "$dir/current/rules.nft"; fi
     ;;
 esac

@@ -12,6 +12,11 @@ fail() {
     say "$@"
     exit 0
 }
+# What cannot be written whole, as on a full disk, is not gone by.
+unwritten() {
+    rm -rf "$dir/next" "$dir/keeper.new"
+    fail "unwritten $dir"
+}
 
 # The table without what comes and goes by itself: counters, and who was counted lately.
 listing() { nft -s list table inet "$table" 2>/dev/null | sed -e '/elements = {.*}/d' -e '/elements = {/,/}/d'; }
@@ -19,15 +24,15 @@ hash_of() { if [ -s "$1" ]; then sha256sum <"$1" | cut -c 1-64; else echo none; 
 lines() { sed 's/^/|/' "$1"; }
 
 take_back() {
-    for change in "$dir"/pending.*; do
-        if [ -e "$change" ]; then sh "$dir/keeper" back "${change##*/pending.}"; fi
+    for change in "$dir"/pending.* "$dir"/back.*; do
+        if [ -e "$change" ]; then sh "$dir/keeper" back "${change##*.}"; fi
     done
 }
 
 # Arms the way back to $dir/next/now, then puts the table of $dir/next in force.
 try() {
-    { printf 'table inet %s\ndelete table inet %s\n' "$table" "$table"; } >"$dir/next/none.nft"
-    cat "$dir/next/none.nft" "$dir/next/now" >"$dir/next/back.nft"
+    printf 'table inet %s\ndelete table inet %s\n' "$table" "$table" >"$dir/next/none.nft" || unwritten
+    cat "$dir/next/none.nft" "$dir/next/now" >"$dir/next/back.nft" || unwritten
     for file in rules back; do
         nft -c -f "$dir/next/$file.nft" 2>"$dir/next/said" && continue
         say "refused $file"
@@ -36,9 +41,10 @@ try() {
         exit 0
     done
     sync "$dir"/next/* 2>/dev/null || sync
-    mv -T "$dir/next" "$dir/pending.$id"
+    mv -T "$dir/next" "$dir/pending.$id" || unwritten
+    exec 3<"$dir/pending.$id/back.nft"
     if ! systemd-run --quiet --collect --unit="cdk-firewall-back-$id" --on-active="${seconds}s" \
-        --timer-property=AccuracySec=100ms sh "$dir/keeper" back "$id" 2>"$dir/said"; then
+        --timer-property=AccuracySec=100ms --property=Restart=on-failure sh "$dir/keeper" back "$id" 2>"$dir/said"; then
         rm -rf "$dir/pending.$id"
         say "unarmed"
         lines "$dir/said"
@@ -50,7 +56,12 @@ try() {
         lines "$dir/said"
         exit 0
     fi
-    listing >"$dir/pending.$id/listing"
+    if ! listing >"$dir/pending.$id/listing"; then
+        # The host was faster than nft, and has taken back what was not in force yet; or the disk is full.
+        sh "$dir/keeper" back "$id"
+        nft -f - <&3
+        fail "late"
+    fi
     say "tried $(hash_of "$dir/pending.$id/listing")"
 }
 
@@ -99,13 +110,13 @@ change)
     mkdir -p "$dir" || fail "unwritten $dir"
     take_back
     rm -rf "$dir/next"
-    mkdir "$dir/next"
+    mkdir "$dir/next" || unwritten
     IFS= read -r json
-    if [ -n "$json" ]; then printf '%s\n' "$json" >"$dir/next/rules.json"; fi
-    : >"$dir/keeper.new"
-    while IFS= read -r line && [ "$line" != "--" ]; do printf '%s\n' "$line" >>"$dir/keeper.new"; done
-    cat >"$dir/next/rules.nft"
-    if cmp -s "$dir/keeper.new" "$dir/keeper"; then rm -f "$dir/keeper.new"; else mv "$dir/keeper.new" "$dir/keeper"; fi
+    if [ -n "$json" ]; then printf '%s\n' "$json" >"$dir/next/rules.json" || unwritten; fi
+    rm -f "$dir/keeper.new"
+    while IFS= read -r line && [ "$line" != "--" ]; do printf '%s\n' "$line" >>"$dir/keeper.new" || unwritten; done
+    cat >"$dir/next/rules.nft" || unwritten
+    if cmp -s "$dir/keeper.new" "$dir/keeper"; then rm -f "$dir/keeper.new"; else mv "$dir/keeper.new" "$dir/keeper" || unwritten; fi
     if [ ! -e "$unit" ]; then
         umask 022
         cat >"$unit" <<UNIT
@@ -132,7 +143,7 @@ UNIT
         umask 077
         systemctl start cdk-firewall.service
     fi
-    listing >"$dir/next/now"
+    listing >"$dir/next/now" || unwritten
     case $expected in any | "$(hash_of "$dir/next/now")") ;; *) rm -rf "$dir/next"; fail "moved" ;; esac
     try
     ;;
@@ -142,8 +153,8 @@ undo)
     take_back
     [ -e "$dir/before/rules.nft" ] || fail "nothing"
     rm -rf "$dir/next"
-    cp -r "$dir/before" "$dir/next"
-    listing >"$dir/next/now"
+    cp -r "$dir/before" "$dir/next" || unwritten
+    listing >"$dir/next/now" || unwritten
     try
     ;;
 back)

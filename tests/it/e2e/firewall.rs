@@ -2,11 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use cdk::model::firewall::{RuleSet, Sender, Verdict};
 use cdk::model::setting::Protocol;
 use cdk::model::traffic::Traffic;
+
+mod beside;
+mod cases;
+mod lockouts;
+mod moves;
+mod strike;
 
 use super::lab;
 use super::scene::{Scene, service};
@@ -18,25 +25,26 @@ const BESIDE: &str = "h8";
 const HOSTS: [&str; 2] = [WALLED, BESIDE];
 
 /// The firewalls of hosts, taken off before and after.
-struct Walls;
+struct Walls(&'static [&'static str]);
 
 impl Walls {
-    fn new() -> Self {
-        Self::take_down();
-        Self
+    fn new(hosts: &'static [&'static str]) -> Self {
+        let walls = Self(hosts);
+        walls.take_down();
+        walls
     }
 
-    fn take_down() {
+    fn take_down(&self) {
         let shell = "systemctl disable --now cdk-firewall.service; rm -rf /var/lib/cdk/firewall /etc/systemd/system/cdk-firewall.service; \
                      systemctl daemon-reload; nft list tables inet | sed -n 's/^table inet \\(cdk-.*\\)/\\1/p' | while read -r table; do \
                      nft delete table inet \"$table\"; done; ip route flush root 10.99.7.0/24 dev eth0; kill $(cat /run/walled.pid); rm -f /run/walled.pid; true";
-        lab::everywhere(&HOSTS, |host| on(host, shell));
+        lab::everywhere(self.0, |host| on(host, shell));
     }
 }
 
 impl Drop for Walls {
     fn drop(&mut self) {
-        Self::take_down();
+        self.take_down();
     }
 }
 
@@ -54,20 +62,25 @@ fn address(host: &str, family: &str) -> String {
 
 /// This machine's address on that network: its first one.
 fn controller() -> String {
-    let host = address(WALLED, "4");
-    let (network, _) = host.rsplit_once('.').unwrap();
-    format!("{network}.1")
+    // Asked once: a host may be away just now.
+    static OWN: OnceLock<String> = OnceLock::new();
+    let own = || {
+        let host = address(WALLED, "4");
+        let (network, _) = host.rsplit_once('.').unwrap();
+        format!("{network}.1")
+    };
+    OWN.get_or_init(own).clone()
 }
 
-fn scene(cluster: &str, firewall: &str) -> Scene {
-    let scene = Scene::new(cluster, &HOSTS);
+fn scene(cluster: &str, hosts: &[&'static str], firewall: &str) -> Scene {
+    let scene = Scene::new(cluster, hosts);
     scene.edit("cdk.yaml", "ssh: {config", "ssh: {user: sudoer, become: sudo, config");
     scene.edit("cdk.yaml", "services/*.yaml]", "services/*.yaml, firewall.yaml]");
-    let hosts = HOSTS.map(|host| {
+    let lines = hosts.iter().map(|host| {
         let (four, six) = (address(host, "4"), address(host, "6"));
         format!("  {host}: {{address: {host}, private_address: {four}, public_addresses: [\"{six}\"]}}\n")
     });
-    scene.write("hosts.yaml", &format!("hosts:\n{}", hosts.concat()));
+    scene.write("hosts.yaml", &format!("hosts:\n{}", lines.collect::<String>()));
     scene.write("firewall.yaml", firewall);
     scene
 }
@@ -244,8 +257,8 @@ fn remove(host: &str, name: &str) {
 #[test]
 fn what_the_rules_say_is_what_connects() {
     let _hosts = lab::faulty(&HOSTS);
-    let _walls = Walls::new();
-    let scene = scene("walled", &rules());
+    let _walls = Walls::new(&HOSTS);
+    let scene = scene("walled", &HOSTS, &rules());
     let network = "networks: {inner: {ipam: {config: [{subnet: 10.99.7.0/24}]}}}\n";
     let web = service(
         "web",
@@ -310,26 +323,6 @@ fn what_the_rules_say_is_what_connects() {
     }
 }
 
-/// The table of a host, without what comes and goes.
-fn table(host: &str) -> String {
-    on(host, "nft -s list table inet cdk-locked")
-}
-
-fn can_get_in(host: &str) -> bool {
-    let config = lab::state().join("ssh_config");
-    let mut ssh = Command::new("ssh");
-    ssh.arg("-F").arg(config).args(["-o", "ConnectTimeout=2", host, "true"]);
-    ssh.output().is_ok_and(|output| output.status.success())
-}
-
-/// That a host is as it was, within the time for a confirmation and some more for what its boot takes.
-#[track_caller]
-fn is_as_before(host: &str, before: &str, what: &str) {
-    lab::until(what, Duration::from_secs(60), || {
-        can_get_in(host) && table(host) == before
-    });
-}
-
 const OPEN: &str = "firewall:
   default: deny
   admin: [CONTROLLER]
@@ -340,90 +333,11 @@ const OPEN: &str = "firewall:
 ";
 
 #[test]
-fn nobody_is_locked_out() {
-    let _hosts = lab::faulty(&HOSTS);
-    let _walls = Walls::new();
-    let open = OPEN.replace("CONTROLLER", &controller());
-    let scene = scene("locked", &open);
-    scene.write("services/.keep", "");
-    scene.edit("cdk.yaml", "services/*.yaml, ", "");
-    scene.commit("rules");
-    scene.apply();
-    let before = HOSTS.map(table);
-    assert!(before[0].contains("9101"), "{before:?}");
-
-    // A network that cdk is not in: the first host takes it back, and the second is not touched.
-    scene.write("firewall.yaml", &open.replace(&controller(), "192.0.2.0/24"));
-    scene.commit("another network");
-    let run = scene.cdk(&["apply", "--yes"]).ended(4);
-    run.says("not confirmed over a new connection").says("taken back");
-    assert_eq!(HOSTS.map(table), before);
-    for host in HOSTS {
-        is_as_before(host, &before[usize::from(host != WALLED)], "a wrong network");
-    }
-
-    // The second host does not come in: the first, done already, goes back with it.
-    let two = open.replace(
-        "    - {name: one",
-        "    - {name: early, on: node.hostname == h7, allow: 9199/tcp, from: any}\n    - {name: one",
-    );
-    scene.write("firewall.yaml", &two);
-    scene.commit("two hosts");
-    on(
-        BESIDE,
-        "mv /bin/systemd-run /bin/systemd-run.away 2>/dev/null || mv /usr/bin/systemd-run /usr/bin/systemd-run.away",
-    );
-    scene.edit("firewall.yaml", "9101", "9102");
-    scene.commit("both");
-    let run = scene.cdk(&["apply", "--yes"]).ended(4);
-    on(
-        BESIDE,
-        "mv /bin/systemd-run.away /bin/systemd-run 2>/dev/null || mv /usr/bin/systemd-run.away /usr/bin/systemd-run",
-    );
-    run.says("arms no way back");
-    assert_eq!(HOSTS.map(table), before);
-
-    // cdk is killed, the network is cut, the host loses power, each while the change waits.
-    scene.write("firewall.yaml", &open.replace(&controller(), "192.0.2.0/24"));
-    scene.commit("another network again");
-    for (what, blow) in [
-        ("cdk is killed", None),
-        ("the network is cut", Some(vec!["fault", "cut", WALLED])),
-        ("the host loses power", Some(vec!["fault", "power-cut", WALLED])),
-    ] {
-        let running = scene.start(&["apply", "--yes"]);
-        lab::until("a change waits", Duration::from_secs(30), || {
-            on(WALLED, "ls -d /var/lib/cdk/firewall/pending.*").contains("pending")
-        });
-        if let Some(blow) = &blow {
-            lab::lab(blow);
-        }
-        running.signal("KILL");
-        running.end();
-        match what {
-            "the network is cut" => drop(lab::lab(&["fault", "heal", WALLED])),
-            "the host loses power" => drop(lab::lab(&["fault", "start", WALLED])),
-            _ => {}
-        }
-        is_as_before(WALLED, &before[0], what);
-    }
-
-    // After a reboot the confirmed rules stand before anything else does.
-    lab::lab(&["fault", "reboot", WALLED]);
-    is_as_before(WALLED, &before[0], "a reboot");
-    scene.write("firewall.yaml", &open);
-    scene.commit("as it was");
-    lab::until("all is as it was", Duration::from_secs(60), || {
-        scene.cdk(&["plan"]).out.contains("No changes")
-    });
-}
-
-#[test]
 fn what_would_cut_off_is_refused_before_anything_is_touched() {
     let _hosts = lab::faulty(&HOSTS);
-    let _walls = Walls::new();
+    let _walls = Walls::new(&HOSTS);
     let open = OPEN.replace("CONTROLLER", &controller());
-    let scene = scene("refused", &open);
+    let scene = scene("refused", &HOSTS, &open);
     scene.edit("cdk.yaml", "services/*.yaml, ", "");
     // Another cluster owns a host's firewall.
     on(BESIDE, "nft add table inet cdk-other");

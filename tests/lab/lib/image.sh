@@ -59,8 +59,8 @@ build_image() {
     eval "$(apt-config shell proxy Acquire::http::Proxy)"
     [[ -z $proxy ]] || export http_proxy=$proxy
     include=systemd,systemd-sysv,dbus,openssh-server,docker.io,nftables,iptables,iproute2,procps,sudo,ca-certificates,curl,iputils-ping,iputils-arping
-    # Other firewalls, which a test starts beside cdk's.
-    include+=,ufw,firewalld
+    # Other firewalls, which a test starts beside cdk's; the last is what firewalld's polkitd wants of logind, and debootstrap takes no alternatives.
+    include+=,ufw,firewalld,libpam-systemd
     # One image serves as the registry too.
     ((debian != 12)) || include+=,docker-registry
     # A part of docker.io before Debian 13.
