@@ -174,6 +174,7 @@ fn rule(index: usize, rule: &Rule, bridges: &[String]) -> Vec<String> {
         traffic,
         from,
         limit,
+        probe: _,
     } = rule;
     let senders = match from {
         Source::Any => vec![String::new()],
@@ -301,6 +302,7 @@ impl Answer<'_> {
                 "ssh" => live.ssh_port = value.trim().parse().unwrap_or(0),
                 "table" => live.owners.extend(owner(value)),
                 "bridge" => drop(live.bridges.insert(value.to_owned())),
+                "pending" => live.pending = Some(value.to_owned()),
                 "hash" => live.hash = hash(value),
                 "confirmed" => confirmed = hash(value),
                 "rules" => live.rules = Some(rules(value)?),

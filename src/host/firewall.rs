@@ -45,9 +45,14 @@ impl Pending {
         ))
     }
 
-    /// One of a simulated host.
-    pub fn simulated() -> Self {
-        Self("simulated".to_owned())
+    /// The one that waits on a host under this id, as [`LiveFirewall::pending`] has it.
+    pub fn of(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+
+    /// What names it there.
+    pub fn id(&self) -> &str {
+        &self.0
     }
 }
 
@@ -100,6 +105,7 @@ impl Firewall for Script<'_> {
             confirm_timeout,
             phase: _,
             wait: _,
+            probes: _,
         } = change;
         let json = rules.as_ref().map(serde_json::to_string).transpose();
         let json = json.map_err(|error| HostError::Refused(error.to_string()))?;
