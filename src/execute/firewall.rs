@@ -60,7 +60,10 @@ impl Run<'_> {
         let until = Instant::now() + patience(within);
         let why = match self.unreached(probes, until).await {
             Some(why) => why,
-            None => match firewall.confirm(&pending, until.saturating_duration_since(Instant::now())).await {
+            None => match firewall
+                .confirm(&pending, until.saturating_duration_since(Instant::now()))
+                .await
+            {
                 Ok(()) => return Ok(()),
                 Err(error) => format!("the change was not confirmed over a new connection ({error})"),
             },
@@ -85,11 +88,16 @@ impl Run<'_> {
 
     /// Tries one port until it is reached, or until then.
     async fn probe(&self, probe: &Probe, until: Instant) -> Result<(), String> {
-        let not = |why: &str| format!("{probe} was not reached ({why})");
-        let host = self.host(&probe.from).map_err(|failure| not(&failure.error))?;
-        let to = SocketAddr::new(probe.to, probe.port);
+        let Probe { from, to, port, rule } = probe;
+        let not = |why: &str| {
+            format!(
+                "the change was not confirmed: {from} does not reach {port}/tcp at {to}, which the rule {rule} probes ({why})"
+            )
+        };
+        let host = self.host(from).map_err(|failure| not(&failure.error))?;
+        let address = SocketAddr::new(*to, *port);
         loop {
-            let why = match timeout_at(until, host.reaches(to)).await {
+            let why = match timeout_at(until, host.reaches(address)).await {
                 Ok(Ok(Tried::Passed)) => return Ok(()),
                 Ok(Ok(Tried::Not(why))) => why,
                 Ok(Err(error)) => error.to_string(),

@@ -338,13 +338,6 @@ pub struct Probe {
     pub rule: String,
 }
 
-impl fmt::Display for Probe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { from, to, port, rule } = self;
-        write!(f, "{port}/tcp of the rule {rule}, from {from} to {to}")
-    }
-}
-
 /// What a change takes the place of; another is left alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

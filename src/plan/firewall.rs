@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diff::firewall::{begins_to_deny, differences, is_as_wanted};
+use crate::diff::firewall::{begins_to_deny, differences, differs, is_as_wanted};
 use crate::model::firewall::{FirewallChange, LiveFirewall, Phase, Replaced, Verdict};
 use crate::model::name::{HostName, ServiceName};
 use crate::model::op::{ContainerOp, FirewallOp, Op};
@@ -54,13 +54,11 @@ impl Work<'_> {
 /// The hosts whose firewall is not as it should be.
 fn work<'i>(input: Input<'i>) -> Vec<Work<'i>> {
     let firewalls = &input.target.firewalls;
-    let works = found(input.observed).filter_map(|(host, live)| {
-        let to = firewalls.hosts.get(host);
-        let changes = match to {
-            Some(to) => !is_as_wanted(live, &to.wanted.rules) || !is_as_wanted(live, &to.open.rules),
-            None => firewalls.removes && live.hash.is_some() && live.owners.contains(&input.target.cluster),
-        };
-        changes.then_some(Work { host, live, to })
+    let differing = found(input.observed).filter(|(host, live)| differs(firewalls, &input.target.cluster, host, live));
+    let works = differing.map(|(host, live)| Work {
+        host,
+        live,
+        to: firewalls.hosts.get(host),
     });
     works.collect()
 }

@@ -40,7 +40,8 @@ pub(super) fn probing(desired: &Desired, observed: &Observed, name: &HostName, r
                     "{name}: the rule `{}` probes {port}/tcp, and the rules let no other host in to it",
                     rule.name
                 );
-                let hint = "let another host of the cluster in, by an address that hosts.yaml knows; or leave `probe` out";
+                let hint =
+                    "let another host of the cluster in, by an address that hosts.yaml knows; or leave `probe` out";
                 all.problems.push(Problem::at(None, message).hint(hint));
                 continue;
             }

@@ -174,7 +174,7 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         return format!("{head} {} {be} as git says{rest}", count(kept, "replica"));
     }
     let estimate = estimate(plan);
-    let tally = [tally, network::tally(plan), firewall::tally(plan)];
+    let tally = [tally, network::tally(plan), firewall::tally(plan.firewalls.len())];
     let tally = tally
         .into_iter()
         .filter(|part| !part.is_empty())

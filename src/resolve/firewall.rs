@@ -195,7 +195,8 @@ impl Rule<'_, '_> {
         };
         let whole = rule.probe && rule.verdict == Verdict::Allow && !rule.from.is_empty();
         if let Some((message, hint)) = impossible(&rule, self.known).filter(|_| whole) {
-            self.reader.wrong(&steps!["rules", at, "probe"], message, hint.to_owned());
+            self.reader
+                .wrong(&steps!["rules", at, "probe"], message, hint.to_owned());
         }
         Some(rule)
     }
