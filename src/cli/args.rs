@@ -14,6 +14,7 @@ pub use self::moves::{MoveArgs, MovingArgs, RebalanceArgs, StoppedArgs};
 pub use self::rehearse::RehearseArgs;
 use crate::cli::args::firewall::FirewallArgs;
 use crate::cli::args::lock::{HistoryArgs, LockArgs, LockCommandArgs};
+use crate::flow;
 use crate::model::edit::{Bump, Scale};
 use crate::model::name::{ClusterName, FileName, HostName, ServiceName};
 
@@ -45,7 +46,7 @@ pub struct Global {
     /// Only this service; may be given several times
     #[arg(long = "service", value_name = "SERVICE", value_delimiter = ',', global = true)]
     pub services: Vec<ServiceName>,
-    /// Only this part of the cluster
+    /// Only this part of the cluster; may be given several times
     #[arg(long, value_name = "PART", value_delimiter = ',', global = true)]
     pub only: Vec<Part>,
     /// How many hosts are worked on at once, at most
@@ -71,8 +72,19 @@ pub struct Global {
 /// The parts of a cluster that can be worked on by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// Services and their replicas.
+    /// Services and their replicas; firewalls stay as they are.
     Services,
+    /// The hosts' firewalls; replicas stay as they are, and what they need stays open.
+    Firewall,
+}
+
+impl From<Part> for flow::Part {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Services => Self::Services,
+            Part::Firewall => Self::Firewall,
+        }
+    }
 }
 
 /// The form of an answer.

@@ -33,7 +33,6 @@ pub(super) struct Context {
 impl Context {
     /// Reads flags, environment and terminals.
     pub fn new(global: Global) -> Result<Self, Ended> {
-        // `services` is the one part in force, and all of a plan: `only` narrows nothing.
         let ci = is_set("CI");
         let plain = ci || is_set("NO_COLOR") || env::var_os("TERM").is_some_and(|term| term == "dumb");
         let style = |terminal: bool| Style {
@@ -59,6 +58,7 @@ impl Context {
                 revision: None,
                 hosts: global.hosts,
                 services: global.services,
+                only: global.only.into_iter().map(Into::into).collect(),
                 parallel: global.parallel.map(Into::into),
                 keep_connections: !ci,
                 forget: Vec::new(),

@@ -172,6 +172,7 @@ fn rule(index: usize, rule: &Rule, bridges: &[String]) -> Vec<String> {
         traffic,
         from,
         limit,
+        probe: _,
     } = rule;
     let senders = match from {
         Source::Any => vec![String::new()],
@@ -270,6 +271,7 @@ pub fn live(answer: &Answer<'_>) -> Result<LiveFirewall, String> {
             "ssh" => live.ssh_port = value.trim().parse().unwrap_or(0),
             "table" => live.owners.extend(owner(value)),
             "bridge" => drop(live.bridges.insert(value.to_owned())),
+            "pending" => live.pending = Some(value.to_owned()),
             "hash" => live.hash = hash(value),
             "confirmed" => confirmed = hash(value),
             "rules" => live.rules = Some(rules(value)?),

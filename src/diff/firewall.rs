@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::diff::field::Difference;
 use crate::model::firewall::{LiveFirewall, Rule, RuleSet, Verdict};
+use crate::model::name::{ClusterName, HostName};
+use crate::render::firewall::Firewalls;
 
 /// What differs between the rules in force and those wanted (none: they go). What is only in what the words stand for is told by them:
 /// the addresses of hosts, the ports of replicas.
@@ -78,6 +80,14 @@ fn push(
 /// Whether what stands is what is wanted, and nobody has changed it by hand.
 pub fn is_as_wanted(live: &LiveFirewall, wanted: &RuleSet) -> bool {
     live.rules.as_ref() == Some(wanted) && live.hash.is_some() && live.by_hand.is_empty()
+}
+
+/// Whether a host's firewall is not as it should be, now or once replicas that come or go have done so.
+pub fn differs(firewalls: &Firewalls, cluster: &ClusterName, host: &HostName, live: &LiveFirewall) -> bool {
+    match firewalls.hosts.get(host) {
+        Some(to) => !is_as_wanted(live, &to.wanted.rules) || !is_as_wanted(live, &to.open.rules),
+        None => firewalls.removes && live.hash.is_some() && live.owners.contains(cluster),
+    }
 }
 
 /// Whether rules begin to deny what none denied before.

@@ -1,6 +1,6 @@
 //! A change of one of a host's public addresses: tried, confirmed over a new connection, or taken back. As `firewall` does it.
 
-use crate::execute::firewall::{patience, unconfirmed};
+use crate::execute::firewall::{not_anew, patience, unconfirmed};
 use crate::execute::run::{Failure, Run};
 use crate::host::Host;
 use crate::model::address::AddressChange;
@@ -12,7 +12,11 @@ impl Run<'_> {
         let pending = addresses.change(change).await?;
         match addresses.confirm(&pending, patience(within)).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(unconfirmed(&error, addresses.retract(change.address).await, within)),
+            Err(error) => Err(unconfirmed(
+                &not_anew(&error),
+                addresses.retract(change.address).await,
+                within,
+            )),
         }
     }
 }

@@ -1,21 +1,25 @@
 //! A change of a host's firewall: tried, confirmed over a new connection, or taken back. Never left in between.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::execute::outcome::StepEnd;
 use crate::execute::run::{Failure, Run};
 use crate::host::{Host, HostError};
-use crate::model::firewall::Phase;
+use crate::model::firewall::{Phase, Probe};
+use crate::model::gate::Tried;
 use crate::model::op::{FirewallOp, Op};
 use crate::model::unit::Span;
 use crate::plan::step::Step;
 
 /// What is left of the time for the confirmation when cdk gives up and takes the change back itself.
 const SPARE: Duration = Duration::from_secs(2);
+/// From one try of a port to the next.
+const AGAIN: Duration = Duration::from_millis(500);
 
 impl Run<'_> {
     /// All changes of firewalls, each when it may begin. Where one fails, those of the same phase that were done are taken back: what
@@ -41,33 +45,80 @@ impl Run<'_> {
 
     pub(super) async fn firewall(&self, host: &dyn Host, op: &FirewallOp) -> Result<(), Failure> {
         let firewall = host.firewall(&self.plan.cluster);
-        let (pending, within) = match op {
+        let (pending, within, probes) = match op {
             FirewallOp::Change(change) => {
                 sleep(change.wait.0).await;
                 self.leased(host.name())?;
-                (firewall.change(change).await?, change.confirm_timeout)
+                let pending = firewall.change(change).await?;
+                (pending, change.confirm_timeout, change.probes.as_slice())
             }
             FirewallOp::Undo { confirm_timeout } => match firewall.undo(*confirm_timeout).await {
                 Err(HostError::NotFound(_)) => return Ok(()),
-                pending => (pending?, *confirm_timeout),
+                pending => (pending?, *confirm_timeout, [].as_slice()),
             },
         };
-        let Err(error) = firewall.confirm(&pending, patience(within)).await else {
-            return Ok(());
+        let until = Instant::now() + patience(within);
+        let why = match self.unreached(probes, until).await {
+            Some(why) => why,
+            None => match firewall
+                .confirm(&pending, until.saturating_duration_since(Instant::now()))
+                .await
+            {
+                Ok(()) => return Ok(()),
+                Err(error) => not_anew(&error),
+            },
         };
         // The present connection lives on, whatever the rules say. Where it does not, the host needs nobody for this.
-        Err(unconfirmed(&error, firewall.retract().await, within))
+        Err(unconfirmed(&why, firewall.retract().await, within))
+    }
+
+    /// Tries what must stay open, again and again until then; says what of it was not reached.
+    async fn unreached(&self, probes: &[Probe], until: Instant) -> Option<String> {
+        let mut work: FuturesUnordered<_> = probes.iter().map(|probe| self.probe(probe, until)).collect();
+        let mut failed = None;
+        while let Some(tried) = work.next().await {
+            failed = failed.or(tried.err());
+        }
+        failed
+    }
+
+    /// Tries one port until it is reached, or until then.
+    async fn probe(&self, probe: &Probe, until: Instant) -> Result<(), String> {
+        let Probe { from, to, port, rule } = probe;
+        let not = |why: &str| {
+            format!(
+                "the change was not confirmed: {from} does not reach {port}/tcp at {to}, which the rule {rule} probes ({why})"
+            )
+        };
+        let host = self.host(from).map_err(|failure| not(&failure.error))?;
+        let address = SocketAddr::new(*to, *port);
+        loop {
+            let why = match timeout_at(until, host.reaches(address)).await {
+                Ok(Ok(Tried::Passed)) => return Ok(()),
+                Ok(Ok(Tried::Not(why))) => why,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer in time".to_owned(),
+            };
+            if Instant::now() + AGAIN >= until {
+                return Err(not(&why));
+            }
+            sleep(AGAIN).await;
+        }
     }
 }
 
-/// That a change was not confirmed, and what became of it.
-pub(super) fn unconfirmed(error: &HostError, retracted: Result<(), HostError>, within: Span) -> Failure {
+/// Why a change was not confirmed, and what became of it.
+pub(super) fn unconfirmed(why: &str, retracted: Result<(), HostError>, within: Span) -> Failure {
     let back = match retracted {
         Ok(()) => "it was taken back".to_owned(),
         Err(_) => format!("the host takes it back by itself within {within}"),
     };
-    let why = format!("the change was not confirmed over a new connection, and {back}: {error}");
-    Failure::replica(why)
+    Failure::replica(format!("{why}, and {back}"))
+}
+
+/// That no new connection confirmed a change.
+pub(super) fn not_anew(error: &HostError) -> String {
+    format!("the change was not confirmed over a new connection ({error})")
 }
 
 fn phase(op: &Op) -> Option<Phase> {

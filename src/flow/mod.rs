@@ -25,7 +25,7 @@ mod routes;
 mod secret;
 mod stale;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ pub use apply::{Session, expect_same};
 pub use check::{check, check_all};
 pub use edit::{Edited, edit};
 pub use failure::Failure;
-pub use firewall::{explain, in_force};
+pub use firewall::{confirm, explain, in_force};
 pub use guard::{Allowed, possible};
 pub use history::history;
 pub use hooks::{Runner, Told};
@@ -50,6 +50,15 @@ pub use plan::{Planned, plan_from};
 pub use rehearse::rehearse;
 pub use rollback::{Earlier, earlier};
 pub use secret::{NewKey, Written, make_key, set as set_secret};
+
+/// A part of a cluster that can be planned by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Services and their replicas, with their images, files and networks.
+    Services,
+    /// The hosts' firewalls.
+    Firewall,
+}
 
 /// What a use is told by its caller.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +73,8 @@ pub struct Settings {
     pub hosts: Vec<HostName>,
     /// Only what happens to these services; empty is all.
     pub services: Vec<ServiceName>,
+    /// Only these parts of the cluster; empty is all.
+    pub only: BTreeSet<Part>,
     /// How many hosts are worked on at once, in place of `cluster.parallel`.
     pub parallel: Option<usize>,
     /// Whether connections are kept for the next run.
@@ -74,6 +85,13 @@ pub struct Settings {
     pub asked: Asked,
     /// Whether the revision was named by a person, and not simply is what a saved plan was made from: it may be older.
     pub pinned: bool,
+}
+
+impl Settings {
+    /// Whether a part of the cluster is to be planned.
+    pub fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
 }
 
 /// What git wants, and what is live.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::diff::depends::{Grounds, hold};
+use crate::diff::firewall::differs;
 use crate::diff::{Diff, diff};
 use crate::flow::asked::Base;
 use crate::flow::failure::Failure;
 use crate::flow::guard::{self, History};
 use crate::flow::past::{self, past};
 use crate::flow::secret::{self, Encrypted};
-use crate::flow::{Seen, Settings};
+use crate::flow::{Part, Seen, Settings};
 use crate::model::host::ObservedHost;
 use crate::model::journal::{Halt, JournalRecord};
 use crate::model::name::{HostName, ServiceName};
@@ -23,7 +24,7 @@ use crate::plan::guard::Guard;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
 use crate::render::address::addresses;
-use crate::render::firewall::firewalls;
+use crate::render::firewall::{Firewalls, firewalls, found};
 use crate::render::network::clashes;
 use crate::render::{Target, render};
 use crate::resolve::accepted::SameKey;
@@ -58,6 +59,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         mut observed,
         took,
     } = seen;
+    fits(settings)?;
     let forgets = forget(settings, &desired, &mut observed)?;
     let history = history(settings, &desired, &observed)?;
     for name in &settings.hosts {
@@ -69,14 +71,22 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     let (placement, standing) = place(&desired, &observed, &counts, &settings.asked);
     let mut target = render(&desired, &placement).map_err(rejected)?;
     let clashes = clashes(&target, &observed);
-    if !clashes.is_empty() {
+    if !clashes.is_empty() && settings.wants(Part::Services) {
         return Err(rejected(clashes));
     }
-    target.firewalls = firewalls(&desired, &placement, &observed).map_err(rejected)?;
-    narrow_firewalls(settings, &mut target);
-    target.addresses = addresses(&desired, &placement, &observed).map_err(rejected)?;
-    let (hosts, services) = (settings.hosts.iter().collect(), settings.services.iter().collect());
-    target.addresses.narrow(&hosts, &services);
+    let walls = firewalls(&desired, &placement, &observed);
+    let mut left = None;
+    if settings.wants(Part::Firewall) {
+        target.firewalls = walls.map_err(rejected)?;
+        narrow_firewalls(settings, &mut target);
+    } else if let Ok(walls) = walls {
+        left = left_alone(&walls, &target, &observed);
+    }
+    if settings.wants(Part::Services) {
+        target.addresses = addresses(&desired, &placement, &observed).map_err(rejected)?;
+        let (hosts, services) = (settings.hosts.iter().collect(), settings.services.iter().collect());
+        target.addresses.narrow(&hosts, &services);
+    }
     let last = newest_record(&observed);
     retried(settings, &desired, last)?;
     target.halted = halted(&desired, &observed, last, &settings.asked.taken_up());
@@ -120,6 +130,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     plan.pinned = settings.pinned;
     plan.asked = settings.asked.clone();
     plan.forgets = forgets;
+    plan.notes.extend(left);
     plan.notes.extend(impossible.into_iter().map(Note::Refused));
     plan.notes.extend(told(&desired).chain(unasked(missing)));
     let refused = guard::notes(&plan, &desired, &observed, &history, missing);
@@ -133,13 +144,36 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     })
 }
 
-/// Where only some hosts or services are applied, the others' replicas stay where they are: nothing is closed to them.
+/// That nothing is asked for of a part that is not planned.
+fn fits(settings: &Settings) -> Result<(), Failure> {
+    let asks = !settings.services.is_empty() || !settings.asked.is_nothing();
+    match settings.wants(Part::Services) || !asks {
+        true => Ok(()),
+        false => Err(Failure::Usage(
+            "--only firewall plans no replicas: leave it out, or what is asked for of them".to_owned(),
+        )),
+    }
+}
+
+/// That firewalls are not as git says, and stay so.
+fn left_alone(walls: &Firewalls, target: &Target, observed: &Observed) -> Option<Note> {
+    let differing = found(observed).filter(|(host, live)| differs(walls, &target.cluster, host, live));
+    let hosts: Vec<&str> = differing.map(|(host, _)| host.as_str()).collect();
+    (!hosts.is_empty()).then(|| {
+        Note::Text(format!(
+            "the firewall of {} is not as git says, and stays as it is: --only says nothing of it",
+            hosts.join(", ")
+        ))
+    })
+}
+
+/// Where only some hosts, services or parts are applied, the others' replicas stay where they are: nothing is closed to them.
 fn narrow_firewalls(settings: &Settings, target: &mut Target) {
     if !settings.hosts.is_empty() {
         target.firewalls.hosts.retain(|host, _| settings.hosts.contains(host));
         target.firewalls.removes = false;
     }
-    if !settings.services.is_empty() || !settings.hosts.is_empty() {
+    if !settings.services.is_empty() || !settings.hosts.is_empty() || !settings.wants(Part::Services) {
         for firewall in target.firewalls.hosts.values_mut() {
             firewall.wanted = firewall.open.clone();
         }
@@ -254,11 +288,16 @@ fn narrow<'a>(
     grounds: Grounds<'_>,
     standing: &Standings<'_>,
 ) -> Vec<Guard> {
-    if settings.services.is_empty() && settings.hosts.is_empty() && base.is_none() {
+    let is_whole = settings.services.is_empty() && settings.hosts.is_empty() && settings.wants(Part::Services);
+    if is_whole && base.is_none() {
         return Vec::new();
     }
     let whole = difference.clone();
     difference.narrowed = true;
+    if !settings.wants(Part::Services) {
+        difference.services.clear();
+        difference.networks.clear();
+    }
     if !settings.services.is_empty() {
         difference.services.retain(|name, _| settings.services.contains(name));
         // They are others' too.

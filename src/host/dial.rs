@@ -6,15 +6,27 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use openssh::{Child, ChildStdin, ChildStdout, Session as Mux, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Join, ReadBuf, join};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
+use crate::host::HostError;
+use crate::host::call::SMALL;
 use crate::host::ssh::Session;
+use crate::model::gate::Tried;
 
 /// What the other side writes first where the connection stands.
 const STANDS: &[u8] = b"cdk\n";
+
+/// How long an answer is waited for where only that there is one matters, in whole seconds.
+const REACH: Duration = Duration::from_secs(2);
+/// What is said of a connection that somebody refused.
+const REFUSED: &str = "connection refused";
+/// How `timeout` ends where it had to end what it ran.
+const TIMED_OUT: i32 = 124;
 
 /// Why there is no stream.
 pub struct NoStream(pub String);
@@ -78,6 +90,39 @@ async fn remote(session: &Session, to: SocketAddr) -> Result<Stream, NoStream> {
     Err(NoStream(words(&said)))
 }
 
+/// Whether packets to an address get there from the host: a connection says so, and as well that it was refused. A firewall of cdk's
+/// refuses nothing, it says nothing.
+///
+/// # Errors
+/// The host itself does not answer.
+pub async fn reaches(session: Option<&Session>, to: SocketAddr) -> Result<Tried, HostError> {
+    let late = || Tried::Not(format!("no answer within {REACH:?}"));
+    let tried = |why: &str| match why {
+        REFUSED => Tried::Passed,
+        why => Tried::Not(why.to_owned()),
+    };
+    let Some(session) = session else {
+        return Ok(match timeout(REACH, TcpStream::connect(to)).await {
+            Ok(Ok(_)) => Tried::Passed,
+            Ok(Err(error)) => tried(&words(&error.to_string())),
+            Err(_) => late(),
+        });
+    };
+    let (address, port, seconds) = (to.ip(), to.port(), REACH.as_secs());
+    let script = format!("LC_ALL=C timeout {seconds} bash -c 'exec 3<>/dev/tcp/{address}/{port}'");
+    let command = format!("sh -c {}", quoted(&script));
+    let output = timeout(SMALL, session.run(&command, "")).await;
+    let output = output.map_err(|_| HostError::Deadline {
+        call: format!("connect to {to}"),
+        after: SMALL,
+    })??;
+    Ok(match output.status.code() {
+        Some(0) => Tried::Passed,
+        Some(TIMED_OUT) => late(),
+        Some(_) | None => tried(&words(&String::from_utf8_lossy(&output.stderr))),
+    })
+}
+
 /// A text as one word of a shell.
 pub fn quoted(script: &str) -> String {
     format!("'{}'", script.replace('\'', r"'\''"))
@@ -87,7 +132,7 @@ pub fn quoted(script: &str) -> String {
 fn words(said: &str) -> String {
     let has = |part: &str| said.to_lowercase().contains(part);
     for known in [
-        "connection refused",
+        REFUSED,
         "no route to host",
         "network is unreachable",
         "connection timed out",

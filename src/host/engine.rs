@@ -1,6 +1,7 @@
 //! `Host` over a Docker engine, however its socket is reached: the verbs for containers, volumes and networks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use tokio::sync::Mutex;
 use crate::dialect::docker::engine::{self, ApiVersion};
 use crate::dialect::docker::{Unreadable, container, create, file, label, volume};
 use crate::host::call::{CHANGE, SMALL, within};
+use crate::host::dial;
 use crate::host::root::Root;
 use crate::host::ssh::Session;
 use crate::host::transport::Transport;
@@ -353,6 +355,10 @@ impl Host for Engine {
     async fn remove_config(&self, cluster: &ClusterName, path: &str) -> Result<(), HostError> {
         let _one_at_a_time = self.configs.lock().await;
         configs::remove(self.docker(), cluster, path).await
+    }
+
+    async fn reaches(&self, to: SocketAddr) -> Result<Tried, HostError> {
+        dial::reaches(self.session.as_ref(), to).await
     }
 
     fn firewall<'a>(&'a self, cluster: &'a ClusterName) -> Box<dyn Firewall + 'a> {

@@ -76,6 +76,7 @@ impl Firewall for Script<'_> {
             confirm_timeout,
             phase: _,
             wait: _,
+            probes: _,
         } = change;
         let json = rules.as_ref().map(serde_json::to_string).transpose();
         let json = json.map_err(|error| HostError::Refused(error.to_string()))?;

@@ -25,6 +25,7 @@ mod transport;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -255,6 +256,10 @@ pub trait Host {
             spoken_of: BTreeSet::new(),
         })
     }
+
+    /// Tries once whether packets of this host get to a TCP port elsewhere: that nobody listens there is no matter, only that there is
+    /// an answer. That there is none is no error.
+    async fn reaches(&self, to: SocketAddr) -> Result<Tried, HostError>;
 
     /// The way to its firewall, of which this cluster's table is a part.
     fn firewall<'a>(&'a self, cluster: &'a ClusterName) -> Box<dyn Firewall + 'a>;

@@ -36,9 +36,14 @@ impl Pending {
         ))
     }
 
-    /// One of a simulated host.
-    pub fn simulated() -> Self {
-        Self("simulated".to_owned())
+    /// The one that waits on a host under this id, as [`crate::model::firewall::LiveFirewall::pending`] has it.
+    pub fn of(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+
+    /// What names it there.
+    pub fn id(&self) -> &str {
+        &self.0
     }
 }
 

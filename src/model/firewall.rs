@@ -92,16 +92,22 @@ pub struct Rule {
     /// How many new connections one address may make; more are denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Rate>,
+    /// Whether a change is kept only where another host still reaches its TCP ports.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probe: bool,
 }
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let traffic: Vec<String> = self.traffic.iter().map(Traffic::to_string).collect();
         write!(f, "{} {} from {}", self.verdict, traffic.join(", "), self.from)?;
-        match self.limit {
-            Some(limit) => write!(f, ", at most {limit}"),
-            None => Ok(()),
+        if let Some(limit) = self.limit {
+            write!(f, ", at most {limit}")?;
         }
+        if self.probe {
+            f.write_str(", probed")?;
+        }
+        Ok(())
     }
 }
 
@@ -250,6 +256,10 @@ pub struct LiveFirewall {
     /// The bridges among its interfaces that are named `br-…`, Docker's or not.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub bridges: BTreeSet<String>,
+    /// The cluster's change that waits there to be confirmed or taken back, by its id. All else here is as it will be once it was taken
+    /// back: a change that nobody confirmed is no change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<String>,
     /// What listens there, where no rules deny anything yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<Listener>,
@@ -262,6 +272,26 @@ pub struct InForce {
     pub cluster: ClusterName,
     /// By host; or why it could not be read.
     pub hosts: BTreeMap<HostName, Result<LiveFirewall, String>>,
+}
+
+/// What became of a change that may have waited on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirmed {
+    /// It was confirmed.
+    Now,
+    /// None waited.
+    Nothing,
+    /// It was not, or nobody knows whether one waits: why.
+    Not(String),
+}
+
+/// What was confirmed on a cluster's hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmations {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// By host.
+    pub hosts: BTreeMap<HostName, Confirmed>,
 }
 
 /// What is known of a host's firewall.
@@ -290,6 +320,22 @@ pub struct FirewallChange {
     pub phase: Phase,
     /// What is waited for after the hosts before it.
     pub wait: Span,
+    /// What must be reached before it is confirmed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
+}
+
+/// A port that must stay open, and who tries it. That nobody listens there is no matter: the answer that says so came through.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Probe {
+    /// The host that tries it.
+    pub from: HostName,
+    /// An address of the host that is changed.
+    pub to: IpAddr,
+    /// The TCP port.
+    pub port: u16,
+    /// The rule that says so, by its name.
+    pub rule: String,
 }
 
 /// What a change takes the place of; another is left alone.

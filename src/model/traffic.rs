@@ -36,6 +36,21 @@ impl Traffic {
         Some(Self::Ports { protocol, range })
     }
 
+    /// The TCP port that stands for all of these where one is tried: the first. None where it is about no TCP.
+    pub fn first_tcp(self) -> Option<u16> {
+        match self {
+            Self::Ports {
+                protocol: Protocol::Tcp,
+                range,
+            } => Some(*range.ports().start()),
+            Self::Ports {
+                protocol: Protocol::Udp | Protocol::Sctp,
+                range: _,
+            }
+            | Self::Icmp => None,
+        }
+    }
+
     /// Whether everything that is of the other is of this too.
     pub fn holds(self, other: Self) -> bool {
         match (self, other) {

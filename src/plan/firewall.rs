@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diff::firewall::{begins_to_deny, differences, is_as_wanted};
-use crate::model::firewall::{FirewallChange, LiveFirewall, Phase, Replaced, RuleSet, Verdict};
+use crate::diff::firewall::{begins_to_deny, differences, differs, is_as_wanted};
+use crate::model::firewall::{FirewallChange, LiveFirewall, Phase, Replaced, Verdict};
 use crate::model::name::{HostName, ServiceName};
 use crate::model::op::{ContainerOp, FirewallOp, Op};
 use crate::model::traffic::Traffic;
@@ -11,7 +11,7 @@ use crate::place::live::newest_record;
 use crate::plan::Input;
 use crate::plan::build::Builder;
 use crate::plan::step::{Action, FieldChange, FirewallDiff, Note, StepId};
-use crate::render::firewall::{FirewallTarget, Firewalls, found};
+use crate::render::firewall::{FirewallTarget, Firewalls, Wall, found};
 
 /// A host's firewall that changes.
 struct Work<'i> {
@@ -23,17 +23,17 @@ struct Work<'i> {
 
 impl Work<'_> {
     /// What stands while replicas go from here to there, where that is another than what stands now.
-    fn opening(&self) -> Option<Option<&RuleSet>> {
+    fn opening(&self) -> Option<Option<&Wall>> {
         match self.to {
             None => Some(None),
-            Some(to) => (!is_as_wanted(self.live, &to.open)).then_some(Some(&to.open)),
+            Some(to) => (!is_as_wanted(self.live, &to.open.rules)).then_some(Some(&to.open)),
         }
     }
 
     /// What stands in the end, where that is another than what stands in between.
-    fn closing(&self) -> Option<&RuleSet> {
+    fn closing(&self) -> Option<&Wall> {
         let to = self.to?;
-        (to.open != to.wanted).then_some(&to.wanted)
+        (to.open.rules != to.wanted.rules).then_some(&to.wanted)
     }
 
     fn why(&self) -> String {
@@ -54,13 +54,11 @@ impl Work<'_> {
 /// The hosts whose firewall is not as it should be.
 fn work<'i>(input: Input<'i>) -> Vec<Work<'i>> {
     let firewalls = &input.target.firewalls;
-    let works = found(input.observed).filter_map(|(host, live)| {
-        let to = firewalls.hosts.get(host);
-        let changes = match to {
-            Some(to) => !is_as_wanted(live, &to.wanted) || !is_as_wanted(live, &to.open),
-            None => firewalls.removes && live.hash.is_some() && live.owners.contains(&input.target.cluster),
-        };
-        changes.then_some(Work { host, live, to })
+    let differing = found(input.observed).filter(|(host, live)| differs(firewalls, &input.target.cluster, host, live));
+    let works = differing.map(|(host, live)| Work {
+        host,
+        live,
+        to: firewalls.hosts.get(host),
     });
     works.collect()
 }
@@ -69,7 +67,7 @@ fn work<'i>(input: Input<'i>) -> Vec<Work<'i>> {
 pub(super) fn changes(input: Input<'_>) -> Vec<FirewallDiff> {
     let works = work(input).into_iter();
     let diffs = works.map(|work| {
-        let wanted = work.to.map(|to| &to.wanted);
+        let wanted = work.to.map(|to| &to.wanted.rules);
         // What was changed by hand is told by itself.
         let live = work.live.rules.as_ref();
         let differences = differences(live, wanted);
@@ -105,7 +103,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         };
         for port in assignment.ports.iter().filter(|port| port.address.is_none()) {
             let traffic = Traffic::port(port.protocol, port.host);
-            if let Some(traffic) = traffic.filter(|traffic| to.wanted.strangers(*traffic) == Verdict::Allow) {
+            if let Some(traffic) = traffic.filter(|traffic| to.wanted.rules.strangers(*traffic) == Verdict::Allow) {
                 open.entry((&slot.service, traffic))
                     .or_default()
                     .insert(&assignment.host);
@@ -120,7 +118,7 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         ))
     });
     let closed = found(input.observed).filter_map(|(host, live)| {
-        let to = &targets.get(host)?.wanted;
+        let to = &targets.get(host)?.wanted.rules;
         let closes = |one: &&crate::model::firewall::Listener| {
             let traffic = Traffic::port(one.protocol, one.port);
             let is_outside = one.address.is_none_or(|address| !address.is_loopback());
@@ -136,7 +134,25 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
             ))
         })
     });
-    published.chain(closed).collect()
+    let pending = found(input.observed).filter(|(_, live)| live.pending.is_some());
+    let pending = pending.map(|(host, _)| {
+        Note::Text(format!(
+            "{host}: a change of its firewall waits to be confirmed or taken back, and is planned for as if it had been taken back \
+             (`cdk firewall confirm` confirms it)"
+        ))
+    });
+    let untried = work(input).into_iter().filter_map(|work| {
+        let untried = &work.to?.untried;
+        let all: Vec<&str> = untried.iter().map(String::as_str).collect();
+        (!all.is_empty()).then(|| {
+            Note::Text(format!(
+                "{}: nobody tries {} before the change is confirmed: of the hosts that could, none answers",
+                work.host,
+                all.join(", ")
+            ))
+        })
+    });
+    published.chain(closed).chain(pending).chain(untried).collect()
 }
 
 impl Builder<'_> {
@@ -197,7 +213,7 @@ impl Builder<'_> {
     fn batches(
         &mut self,
         target: &Firewalls,
-        (works, phase): (Vec<(&Work<'_>, Option<&RuleSet>)>, Phase),
+        (works, phase): (Vec<(&Work<'_>, Option<&Wall>)>, Phase),
         first: &[StepId],
     ) -> Vec<StepId> {
         let size = match usize::try_from(target.parallelism) {
@@ -206,10 +222,10 @@ impl Builder<'_> {
         };
         let mut before: Vec<StepId> = first.to_vec();
         for (number, batch) in works.chunks(size).enumerate() {
-            let ids = batch.iter().map(|(work, rules)| {
+            let ids = batch.iter().map(|(work, wall)| {
                 let confirm_timeout = target.confirm_timeout;
                 let change = FirewallChange {
-                    rules: (*rules).cloned(),
+                    rules: wall.map(|wall| wall.rules.clone()),
                     replaces: match (phase, work.opening(), &work.live.hash) {
                         (Phase::Close, Some(_), _) => Replaced::Any,
                         (_, _, Some(hash)) => Replaced::Table(hash.clone()),
@@ -218,6 +234,7 @@ impl Builder<'_> {
                     confirm_timeout,
                     phase,
                     wait: if number == 0 { Default::default() } else { target.delay },
+                    probes: wall.map(|wall| wall.probes.clone()).unwrap_or_default(),
                 };
                 let op = Op::Firewall(FirewallOp::Change(Box::new(change)));
                 let why = match (phase, work.why()) {

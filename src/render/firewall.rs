@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::firewall::{
-    Admin, Bridges, FIREWALL_VERSION, FirewallSeen, LiveFirewall, Rule, RuleSet, Source, Verdict,
+    Admin, Bridges, FIREWALL_VERSION, FirewallSeen, LiveFirewall, Probe, Rule, RuleSet, Source, Verdict,
 };
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::name::{HostName, ServiceName};
@@ -15,6 +15,7 @@ use crate::model::unit::Span;
 use crate::observe::Observed;
 use crate::place::Placement;
 use crate::render::lockout::Around;
+use crate::render::probe::{Probing, probing};
 use crate::resolve::constraint::holds;
 use crate::resolve::desired::{Desired, Host};
 use crate::resolve::rules::{About, CONFIRM_TIMEOUT, Firewall, FirewallRule, Ingress, Peer};
@@ -22,13 +23,24 @@ use crate::resolve::rules::{About, CONFIRM_TIMEOUT, Firewall, FirewallRule, Ingr
 /// sshd's own port.
 pub(super) const SSH_PORT: u16 = 22;
 
-/// What a host's firewall is to be, and what it is.
+/// What a host's firewall is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirewallTarget {
     /// In force while replicas go from here to there: open to those that are still here and to those that come.
-    pub open: RuleSet,
+    pub open: Wall,
     /// In force in the end.
-    pub wanted: RuleSet,
+    pub wanted: Wall,
+    /// What its rules say must be tried, and nobody can now, since those who could do not answer: `80/tcp (http)`.
+    pub untried: BTreeSet<String>,
+}
+
+/// A rule set, and what must be reached once it is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wall {
+    /// The rules.
+    pub rules: RuleSet,
+    /// What is tried before it is confirmed.
+    pub probes: Vec<Probe>,
 }
 
 /// What all hosts' firewalls are to be.
@@ -153,12 +165,24 @@ pub fn firewalls(desired: &Desired, placement: &Placement, observed: &Observed) 
             }
             .rules(name, host, (state, live))
         };
-        let target = FirewallTarget {
-            open: set(&moving),
-            wanted: set(&places),
-        };
+        let (open, wanted) = (set(&moving), set(&places));
         let around = Around { desired, name, live };
-        problems.extend(around.lint(&target.wanted, &places));
+        problems.extend(around.lint(&wanted, &places));
+        let while_open = probing(desired, observed, name, &open);
+        let Probing {
+            probes,
+            untried,
+            problems: unprobed,
+        } = probing(desired, observed, name, &wanted);
+        problems.extend(unprobed);
+        let target = FirewallTarget {
+            open: Wall {
+                rules: open,
+                probes: while_open.probes,
+            },
+            wanted: Wall { rules: wanted, probes },
+            untried,
+        };
         all.hosts.insert(name.clone(), target);
     }
     if problems.is_empty() { Ok(all) } else { Err(problems) }
@@ -225,6 +249,7 @@ impl Setting<'_> {
             about,
             from,
             limit,
+            probe,
         } = rule;
         let traffic = match about {
             About::Traffic(traffic) => traffic.clone(),
@@ -237,6 +262,7 @@ impl Setting<'_> {
             traffic,
             from,
             limit: *limit,
+            probe: *probe,
         })
     }
 
@@ -256,6 +282,7 @@ impl Setting<'_> {
                 containers,
             },
             limit: None,
+            probe: false,
         })
     }
 

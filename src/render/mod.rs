@@ -6,6 +6,7 @@ pub mod network;
 
 mod container;
 mod lockout;
+mod probe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

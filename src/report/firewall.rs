@@ -81,8 +81,8 @@ fn rule(field: &FieldChange) -> (Action, String) {
 }
 
 /// How many firewalls change, in words; empty where none does.
-pub fn tally(plan: &Plan) -> String {
-    match plan.firewalls.len() {
+pub fn tally(number: usize) -> String {
+    match number {
         0 => String::new(),
         number => format!("{} to change", count(number, "firewall")),
     }

@@ -1,15 +1,16 @@
 //! Is the cluster healthy, and as git says? One screen, or data for monitoring.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::model::container::{ContainerState, Health, LiveContainer};
 use crate::model::host::ObservedHost;
 use crate::model::journal::JournalEnd;
-use crate::model::name::{HostName, Slot, retired_name};
+use crate::model::name::{HostName, ServiceName, Slot, retired_name};
 use crate::observe::Observed;
 use crate::plan::step::{Action, Note, Plan, SlotChange};
+use crate::report::firewall;
 use crate::report::ps::{newest, state};
 use crate::report::style::{Paint, Style};
 use crate::report::summary;
@@ -38,6 +39,8 @@ pub struct Status {
     pub unwell: Vec<Unwell>,
     /// How many replicas meet each action of the plan.
     pub changes: BTreeMap<Action, usize>,
+    /// How many hosts' firewalls are not as git says.
+    pub firewalls: usize,
     /// What a person should know.
     pub notes: Vec<String>,
     /// The last apply, by the hosts' journal.
@@ -80,7 +83,11 @@ pub fn status(observed: &Observed, plan: &Plan) -> Status {
             .unwrap_or_default();
         containers.iter().map(move |live| (host, live))
     });
-    let present = live.filter(|(_, live)| live.name != retired_name(&plan.cluster, &live.owner.slot));
+    // What a plan leaves out is not told of.
+    let planned: BTreeSet<&ServiceName> = plan.services.iter().map(|change| &change.service).collect();
+    let present = live.filter(|(_, live)| {
+        planned.contains(&live.owner.slot.service) && live.name != retired_name(&plan.cluster, &live.owner.slot)
+    });
     // Of a job whose wanted version has run, the container may be another version's, that failed.
     let has_run = |live: &LiveContainer| {
         let kept = |change: &SlotChange| change.slot == live.owner.slot && change.action == Action::Keep;
@@ -125,6 +132,7 @@ pub fn status(observed: &Observed, plan: &Plan) -> Status {
             })
             .collect(),
         changes: summary::counts(plan),
+        firewalls: plan.firewalls.len(),
         notes: plan
             .notes
             .iter()
@@ -164,7 +172,9 @@ pub fn text(status: &Status, style: Style) -> String {
         format!("cluster {} · {} · {verdict}", status.cluster, status.revision),
         String::new(),
     ];
-    let tally = summary::tally(&status.changes);
+    let parts = [summary::tally(&status.changes), firewall::tally(status.firewalls)].into_iter();
+    let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+    let tally = parts.join(", ");
     let git = match (status.as_git, tally.is_empty()) {
         (true, true) => "nothing to apply".to_owned(),
         (true, false) => format!("nothing to apply; {tally}"),

@@ -174,7 +174,12 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         return format!("{head} {} {be} as git says{rest}", count(kept, "replica"));
     }
     let estimate = estimate(plan);
-    let tally = [tally, network::tally(plan), firewall::tally(plan), address::tally(plan)];
+    let tally = [
+        tally,
+        network::tally(plan),
+        firewall::tally(plan.firewalls.len()),
+        address::tally(plan),
+    ];
     let tally = tally
         .into_iter()
         .filter(|part| !part.is_empty())

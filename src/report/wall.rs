@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::firewall::{Decider, InForce, LiveFirewall, RuleSet, Sender, Verdict};
+use crate::model::firewall::{Confirmations, Confirmed, Decider, InForce, LiveFirewall, RuleSet, Sender, Verdict};
 use crate::model::name::HostName;
 use crate::model::question::Question;
 use crate::report::style::{Paint, Style};
 use crate::report::words::clean;
+
+/// That a change waits on a host.
+const WAITS: &str = "a change that is in force waits to be confirmed or taken back (`cdk firewall confirm` confirms it): these are the rules without it";
 
 /// The version of these documents that this cdk writes.
 pub const FIREWALL_DOCUMENT_VERSION: u32 = 1;
@@ -31,6 +34,8 @@ pub struct HostFirewall {
     pub rules: Option<RuleSet>,
     /// What was changed by hand since the last apply, line by line.
     pub by_hand: Vec<String>,
+    /// Whether a change is in force there that waits to be confirmed or taken back; the rules are those without it.
+    pub pending: bool,
     /// Why nobody knows.
     pub unknown: Option<String>,
 }
@@ -60,11 +65,13 @@ pub fn document(all: &InForce) -> FirewallDocument {
         Ok(live) => HostFirewall {
             rules: stands(live).cloned(),
             by_hand: live.by_hand.clone(),
+            pending: live.pending.is_some(),
             unknown: None,
         },
         Err(why) => HostFirewall {
             rules: None,
             by_hand: Vec::new(),
+            pending: false,
             unknown: Some(why.clone()),
         },
     };
@@ -105,8 +112,12 @@ pub fn text(all: &InForce, style: Style) -> String {
 }
 
 fn host(live: &LiveFirewall, style: Style) -> String {
+    let waits = match live.pending {
+        Some(_) => format!("    {} {}\n", style.paint(Paint::Warn, "!"), WAITS),
+        None => String::new(),
+    };
     let Some(rules) = stands(live) else {
-        return "    no rules of this cluster\n".to_owned();
+        return format!("    no rules of this cluster\n{waits}");
     };
     let mut out = String::new();
     let mut line = |name: &str, said: &str| out.push_str(&format!("    {name:<12} {said}\n"));
@@ -126,7 +137,59 @@ fn host(live: &LiveFirewall, style: Style) -> String {
             clean(one)
         ));
     }
-    out
+    out + &waits
+}
+
+/// What became of the changes that waited, as data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfirmationsDocument {
+    /// The format's version, [`FIREWALL_DOCUMENT_VERSION`].
+    pub version: u32,
+    /// The cluster.
+    pub cluster: String,
+    /// Host by host.
+    pub hosts: BTreeMap<HostName, Confirmation>,
+}
+
+/// What became of the change that waited on one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Confirmation {
+    /// `confirmed`, `nothing` where none waited, or `not_confirmed`.
+    pub end: &'static str,
+    /// Why it was not.
+    pub why: Option<String>,
+}
+
+/// What became of the changes that waited, as data.
+pub fn confirmations(all: &Confirmations) -> ConfirmationsDocument {
+    let one = |confirmed: &Confirmed| {
+        let (end, why) = match confirmed {
+            Confirmed::Now => ("confirmed", None),
+            Confirmed::Nothing => ("nothing", None),
+            Confirmed::Not(why) => ("not_confirmed", Some(why.clone())),
+        };
+        Confirmation { end, why }
+    };
+    let hosts = all.hosts.iter();
+    ConfirmationsDocument {
+        version: FIREWALL_DOCUMENT_VERSION,
+        cluster: all.cluster.to_string(),
+        hosts: hosts.map(|(name, confirmed)| (name.clone(), one(confirmed))).collect(),
+    }
+}
+
+/// What became of the changes that waited, a line for each host.
+pub fn confirmed(all: &ConfirmationsDocument, style: Style) -> String {
+    let width = all.hosts.keys().map(|name| name.as_str().len()).max().unwrap_or(0);
+    let line = |(name, one): (&HostName, &Confirmation)| {
+        let said = match (&one.why, one.end) {
+            (Some(why), _) => format!("{} not confirmed: {}", style.paint(Paint::Warn, "!"), clean(why)),
+            (None, "nothing") => "nothing waits".to_owned(),
+            (None, end) => style.paint(Paint::Add, end),
+        };
+        format!("{:<width$}  {said}\n", name.as_str())
+    };
+    all.hosts.iter().map(line).collect()
 }
 
 /// What becomes of one packet, as data.
@@ -165,6 +228,10 @@ pub fn answer(question: &Question, live: &LiveFirewall, sender: &Sender) -> Stri
         true => "\n! its rules were changed by hand since: `cdk plan` shows how",
         false => "",
     };
+    let waits = match &live.pending {
+        Some(_) => format!("\n! {WAITS}"),
+        None => String::new(),
+    };
     let (host, verdict) = (&question.host, told.verdict);
-    format!("{verdict}: {} to {host}, {why}{hand}\n", question.traffic)
+    format!("{verdict}: {} to {host}, {why}{hand}{waits}\n", question.traffic)
 }

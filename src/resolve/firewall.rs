@@ -13,6 +13,7 @@ use crate::model::unit::Span;
 use crate::resolve::decode::{Decoded, decode, is_map};
 use crate::resolve::desired::Service;
 use crate::resolve::hosts::Hosts;
+use crate::resolve::probe::impossible;
 use crate::resolve::problems::Problems;
 use crate::resolve::reader::{Reader, steps};
 use crate::resolve::render::{Names, render};
@@ -125,6 +126,7 @@ impl Rule<'_, '_> {
             deny,
             from,
             limit,
+            probe,
         } = rule;
         let at = self.index;
         match name {
@@ -168,10 +170,13 @@ impl Rule<'_, '_> {
                 self.missing("from", "the rule does not say from whom: `from`", hint);
             }
         }
-        if limit.is_some() && deny.is_some() {
-            let hint = "leave it out".to_owned();
-            let message = "`limit` says nothing of what is denied";
-            self.reader.wrong(&steps!["rules", at, "limit"], message, hint);
+        let probe = *probe == Some(true);
+        for (key, given) in [("limit", limit.is_some()), ("probe", probe)] {
+            if given && deny.is_some() {
+                let hint = "leave it out".to_owned();
+                let message = format!("`{key}` says nothing of what is denied");
+                self.reader.wrong(&steps!["rules", at, key], message, hint);
+            }
         }
         let verdict = if deny.is_some() { Verdict::Deny } else { Verdict::Allow };
         let about = match (service, allow.as_ref().or(deny.as_ref())) {
@@ -179,14 +184,21 @@ impl Rule<'_, '_> {
             (None, Some(traffic)) => About::Traffic(traffic.0.iter().copied().collect()),
             (None, None) => return None,
         };
-        Some(FirewallRule {
+        let rule = FirewallRule {
             name: name.as_ref()?.0.clone(),
             on: on?,
             verdict,
             about,
             from: from.as_ref()?.0.iter().map(peer).collect::<Option<_>>()?,
             limit: limit.as_ref().map(|limit| limit.0),
-        })
+            probe,
+        };
+        let whole = rule.probe && rule.verdict == Verdict::Allow && !rule.from.is_empty();
+        if let Some((message, hint)) = impossible(&rule, self.known).filter(|_| whole) {
+            self.reader
+                .wrong(&steps!["rules", at, "probe"], message, hint.to_owned());
+        }
+        Some(rule)
     }
 
     /// On which hosts: by what hosts.yaml says of them alone, so that the same repository always means the same.

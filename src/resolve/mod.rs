@@ -30,6 +30,7 @@ pub mod not_in_force;
 pub mod origin;
 pub mod part;
 pub mod placement;
+pub mod probe;
 pub mod problems;
 pub mod reader;
 pub mod render;

@@ -47,6 +47,8 @@ pub struct FirewallRule {
     pub from: Vec<Peer>,
     /// How many new connections one address may make.
     pub limit: Option<Rate>,
+    /// Whether a change is kept only where another host still reaches its TCP ports.
+    pub probe: bool,
 }
 
 /// What a rule is about.

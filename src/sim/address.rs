@@ -45,9 +45,11 @@ impl Interfaces {
         self.pending.insert(change.address, (until, change.clone()));
     }
 
-    fn confirm(&mut self) -> Result<(), HostError> {
-        let waits = self.pending.iter().find(|(_, (until, _))| Instant::now() < *until);
-        let Some(address) = waits.map(|(address, _)| *address) else {
+    fn confirm(&mut self, id: &str) -> Result<(), HostError> {
+        let waits = self.pending.iter();
+        let waits = waits.filter(|(_, (until, _))| Instant::now() < *until);
+        let mut waits = waits.filter(|(address, _)| address.to_string() == id);
+        let Some(address) = waits.next().map(|(address, _)| *address) else {
             return Err(HostError::Refused(
                 "the host had taken the change back already".to_owned(),
             ));
@@ -73,14 +75,16 @@ impl Addresses for SimAddresses<'_> {
     async fn change(&self, change: &AddressChange) -> Result<Pending, HostError> {
         let effect = |state: &mut State| {
             state.interfaces.change(change);
-            Ok(Pending::simulated())
+            Ok(Pending::of(&change.address.to_string()))
         };
         self.0.change(change.to_string(), FIREWALL, effect).await
     }
 
-    async fn confirm(&self, _: &Pending, _: Duration) -> Result<(), HostError> {
+    async fn confirm(&self, pending: &Pending, _: Duration) -> Result<(), HostError> {
         let what = "confirm the address".to_owned();
-        self.0.change(what, FIREWALL, |state| state.interfaces.confirm()).await
+        self.0
+            .change(what, FIREWALL, |state| state.interfaces.confirm(pending.id()))
+            .await
     }
 
     async fn retract(&self, address: IpAddr) -> Result<(), HostError> {

@@ -18,31 +18,47 @@ pub(super) struct Filter {
     seen: FirewallSeen,
     /// What the last confirmed change took the place of.
     before: Option<Box<LiveFirewall>>,
-    /// Until when a change waits, and what comes back then.
-    pending: Option<(Instant, Box<LiveFirewall>)>,
+    /// The change that waits.
+    pending: Option<Waiting>,
+    /// How many changes there were: so they get their ids.
+    changes: u32,
+}
+
+/// A change that waits to be confirmed.
+#[derive(Debug, Clone)]
+struct Waiting {
+    id: String,
+    /// Until then.
+    until: Instant,
+    /// What comes back then.
+    before: Box<LiveFirewall>,
 }
 
 impl Filter {
     pub(super) fn new(seen: FirewallSeen) -> Self {
         Self {
             seen,
-            before: None,
-            pending: None,
+            ..Self::default()
         }
     }
 
-    /// What stands now.
+    /// What is known of it now: a change that waits is none yet.
     pub(super) fn now(&self) -> FirewallSeen {
         match &self.pending {
-            Some((until, before)) if Instant::now() >= *until => FirewallSeen::Found(before.clone()),
-            Some(_) | None => self.seen.clone(),
+            Some(Waiting { id, until, before }) => {
+                let pending = (Instant::now() < *until).then(|| id.clone());
+                let before = LiveFirewall::clone(before);
+                FirewallSeen::Found(Box::new(LiveFirewall { pending, ..before }))
+            }
+            None => self.seen.clone(),
         }
     }
 
+    /// Takes back what was not confirmed in time.
     fn settle(&mut self) {
-        self.seen = self.now();
-        if self.pending.as_ref().is_some_and(|(until, _)| Instant::now() >= *until) {
-            self.pending = None;
+        let late = |waiting: &mut Waiting| Instant::now() >= waiting.until;
+        if let Some(Waiting { before, .. }) = self.pending.take_if(late) {
+            self.seen = FirewallSeen::Found(before);
         }
     }
 
@@ -56,9 +72,15 @@ impl Filter {
 
     fn put(&mut self, new: LiveFirewall, within: Span) -> Result<Pending, HostError> {
         let before = Box::new(self.read()?);
+        self.changes += 1;
+        let id = self.changes.to_string();
         self.seen = FirewallSeen::Found(Box::new(new));
-        self.pending = Some((Instant::now() + within.0, before));
-        Ok(Pending::simulated())
+        self.pending = Some(Waiting {
+            id: id.clone(),
+            until: Instant::now() + within.0,
+            before,
+        });
+        Ok(Pending::of(&id))
     }
 
     fn change(&mut self, change: &FirewallChange) -> Result<Pending, HostError> {
@@ -88,10 +110,10 @@ impl Filter {
         }
     }
 
-    fn confirm(&mut self) -> Result<(), HostError> {
+    fn confirm(&mut self, pending: &Pending) -> Result<(), HostError> {
         self.settle();
-        match self.pending.take() {
-            Some((_, before)) => {
+        match self.pending.take_if(|waiting| waiting.id == pending.id()) {
+            Some(Waiting { before, .. }) => {
                 self.before = Some(before);
                 Ok(())
             }
@@ -103,7 +125,7 @@ impl Filter {
 
     fn retract(&mut self) {
         self.settle();
-        if let Some((_, before)) = self.pending.take() {
+        if let Some(Waiting { before, .. }) = self.pending.take() {
             self.seen = FirewallSeen::Found(before);
         }
     }
@@ -136,9 +158,11 @@ impl Firewall for SimFirewall<'_> {
             .await
     }
 
-    async fn confirm(&self, _: &Pending, _: Duration) -> Result<(), HostError> {
+    async fn confirm(&self, pending: &Pending, _: Duration) -> Result<(), HostError> {
         let what = "confirm the firewall".to_owned();
-        self.0.change(what, FIREWALL, |state| state.filter.confirm()).await
+        self.0
+            .change(what, FIREWALL, |state| state.filter.confirm(pending))
+            .await
     }
 
     async fn retract(&self) -> Result<(), HostError> {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Bytes;
 use crate::model::volume::{LiveVolume, VolumeSpec};
 use crate::sim::lock::{Latch, SimLock};
+use crate::sim::pace::FIREWALL;
 use crate::sim::reach::{Lost, Reach};
 use crate::sim::state::State;
 use crate::sim::tempo::Tempo;
@@ -368,6 +370,17 @@ impl Host for SimHost {
             Ok(())
         };
         self.change(format!("remove {path}"), Duration::ZERO, remove).await
+    }
+
+    /// It does, unless it was told to [refuse](SimHost::refuse) just that: `reach 10.0.0.1:80`.
+    async fn reaches(&self, to: SocketAddr) -> Result<Tried, HostError> {
+        let tried = self
+            .change(format!("reach {to}"), FIREWALL, |_| Ok(Tried::Passed))
+            .await;
+        match tried {
+            Err(HostError::Refused(why)) => Ok(Tried::Not(why)),
+            tried => tried,
+        }
     }
 
     fn firewall<'a>(&'a self, _: &'a ClusterName) -> Box<dyn Firewall + 'a> {

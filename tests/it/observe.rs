@@ -163,6 +163,9 @@ impl Host for Scripted {
     async fn probe(&self, _: &str, _: &Gate) -> Result<Tried, HostError> {
         unreachable!("observe tries no gates")
     }
+    async fn reaches(&self, _: std::net::SocketAddr) -> Result<Tried, HostError> {
+        unreachable!("observe tries no ports")
+    }
     async fn health(&self, _: &str) -> Result<Option<String>, HostError> {
         unreachable!("observe asks for no health checks")
     }

@@ -17,6 +17,8 @@ pub struct FirewallArgs {
 pub enum FirewallCommand {
     /// The rules in force on every host, in the YAML's words
     Show(ShowFirewallArgs),
+    /// Confirm the changes that wait on hosts, over connections made anew: those of an apply that was killed before it could
+    Confirm,
 }
 
 impl Default for FirewallCommand {

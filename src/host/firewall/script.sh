@@ -77,12 +77,18 @@ read)
     set -- $3
     echo "=ssh ${4-0}"
     printf '%s\n' "$said" | sed -n 's/^table inet \(cdk-.*\)$/=table \1/p'
-    for change in "$dir"/pending.*; do if [ -e "$change" ]; then echo "=pending"; fi; done
     for bridge in /sys/class/net/br-*; do
         if [ -e "$bridge/bridge" ]; then echo "=bridge ${bridge##*/}"; fi
     done
     new=$(mktemp)
     listing >"$new"
+    # A change that nobody confirmed is no change: what is told is what comes back.
+    for change in "$dir"/pending.*; do
+        if [ "$(head -n 1 "$change/none.nft" 2>/dev/null)" = "table inet $table" ]; then
+            echo "=pending ${change##*/pending.}"
+            cat "$change/now" >"$new"
+        fi
+    done
     echo "=hash $(hash_of "$new")"
     if [ -e "$dir/current/rules.json" ]; then
         printf '=rules '

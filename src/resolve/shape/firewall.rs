@@ -59,6 +59,8 @@ pub struct RuleShape {
     pub from: Option<OneOrMany<Peer>>,
     /// How many new connections one address may make: `600/minute`. So many may come at once.
     pub limit: Option<Plain<Rate>>,
+    /// Whether a change is kept only where another host of the cluster, one that the rules let in, still reaches these TCP ports.
+    pub probe: Option<bool>,
 }
 
 /// Whom a rule lets in.

@@ -24,6 +24,7 @@ fn rule(name: &str, about: About, from: Peer) -> FirewallRule {
         about,
         from: vec![from],
         limit: None,
+        probe: false,
     }
 }
 
