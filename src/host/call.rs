@@ -28,6 +28,15 @@ pub async fn within<T>(
     }
 }
 
+/// Something that is not there counts as none.
+pub fn if_there<T>(answer: Result<T, HostError>) -> Result<Option<T>, HostError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(HostError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// An engine's error, or the way to it.
 pub fn in_words(call: &str, error: &Error) -> HostError {
     match error {

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::dialect::docker::engine::{self, ApiVersion};
 use crate::dialect::docker::{Unreadable, container, create, file, label, volume};
-use crate::host::call::{CHANGE, SMALL, within};
+use crate::host::call::{CHANGE, SMALL, if_there, within};
 use crate::host::dial;
 use crate::host::root::Root;
 use crate::host::ssh::Session;
@@ -117,15 +117,6 @@ impl Engine {
 
 fn refused(why: Unreadable) -> HostError {
     HostError::Refused(why.0)
-}
-
-/// Something that is not there counts as none.
-fn if_there<T>(answer: Result<T, HostError>) -> Result<Option<T>, HostError> {
-    match answer {
-        Ok(found) => Ok(Some(found)),
-        Err(HostError::NotFound(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 #[async_trait(?Send)]

@@ -16,7 +16,8 @@ use crate::model::unit::Span;
 use crate::place::live::newest_record;
 use crate::plan::Input;
 use crate::plan::build::{Builder, is_unit};
-use crate::plan::step::{Action, AddressDiff, Precondition, Step, StepId};
+use crate::plan::change::AddressDiff;
+use crate::plan::step::{Action, Precondition, Step, StepId};
 use crate::plan::unit::Draft;
 use crate::render::address::Interface;
 

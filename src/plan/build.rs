@@ -19,13 +19,14 @@ use crate::model::replica::ReplicaSpec;
 use crate::model::setting::Protocol;
 use crate::model::text::SharedText;
 use crate::place::live::Standing;
+use crate::plan::change::NetworkChange;
 use crate::plan::network::Networks;
 use crate::plan::number::renumber;
 use crate::plan::order::{arrange, held, made, wanted};
 use crate::plan::ready::Ready;
 use crate::plan::roll::Removed;
 use crate::plan::rollout::Rollout;
-use crate::plan::step::{NetworkChange, Precondition, Step, StepId, StepIds};
+use crate::plan::step::{Precondition, Step, StepId, StepIds};
 use crate::plan::{Input, address};
 use crate::render::ServiceTarget;
 

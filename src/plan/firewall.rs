@@ -10,7 +10,8 @@ use crate::model::traffic::Traffic;
 use crate::place::live::newest_record;
 use crate::plan::Input;
 use crate::plan::build::Builder;
-use crate::plan::step::{Action, FieldChange, FirewallDiff, Note, StepId};
+use crate::plan::change::FirewallDiff;
+use crate::plan::step::{Action, FieldChange, Note, StepId};
 use crate::render::firewall::{FirewallTarget, Firewalls, Wall, found};
 
 /// A host's firewall that changes.

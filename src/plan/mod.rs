@@ -1,5 +1,6 @@
 //! From the difference to steps: `Plan`, as plain data that is printed, saved and executed as one and the same value. Pure.
 
+pub mod change;
 pub mod guard;
 pub mod lint;
 pub mod rollout;

@@ -13,7 +13,8 @@ use crate::model::op::{ContainerOp, NetworkOp, Op};
 use crate::place::live::Standing;
 use crate::plan::Input;
 use crate::plan::build::Builder;
-use crate::plan::step::{Action, FieldChange, NetworkChange, Note, Precondition, StepId};
+use crate::plan::change::NetworkChange;
+use crate::plan::step::{Action, FieldChange, Note, Precondition, StepId};
 
 /// What is known of networks while a plan is put together.
 #[derive(Default)]

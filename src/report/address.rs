@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::plan::step::{Action, AddressDiff, Plan};
+use crate::plan::change::AddressDiff;
+use crate::plan::step::{Action, Plan};
 use crate::report::words::clean;
 
 /// A public address that changes.

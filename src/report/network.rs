@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::step::{Action, FieldChange, NetworkChange, Plan};
+use crate::plan::change::NetworkChange;
+use crate::plan::step::{Action, FieldChange, Plan};
 use crate::report::words::{clean, count, named};
 
 /// Changes that are alike.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::host::{Addresses, HostError, Pending};
-use crate::model::address::{AddressChange, AddressesSeen, LiveAddresses};
+use crate::model::address::{AddressChange, AddressesSeen, Binding, LiveAddresses};
 use crate::sim::host::SimHost;
 use crate::sim::pace::FIREWALL;
 use crate::sim::state::State;
@@ -40,9 +40,16 @@ impl Interfaces {
         }
     }
 
-    fn change(&mut self, change: &AddressChange) {
+    fn change(&mut self, change: &AddressChange) -> Result<Pending, HostError> {
+        self.pending.remove(&change.address);
+        let live = self.read()?;
+        let is_there = live.own.contains(&change.address) || live.bound.contains_key(&change.address);
+        if change.to == Binding::Released && !is_there {
+            return Err(HostError::NotFound("there is nothing to go back to".to_owned()));
+        }
         let until = Instant::now() + change.confirm_timeout.0;
         self.pending.insert(change.address, (until, change.clone()));
+        Ok(Pending::of(&change.address.to_string()))
     }
 
     fn confirm(&mut self, id: &str) -> Result<(), HostError> {
@@ -73,10 +80,7 @@ impl Addresses for SimAddresses<'_> {
     }
 
     async fn change(&self, change: &AddressChange) -> Result<Pending, HostError> {
-        let effect = |state: &mut State| {
-            state.interfaces.change(change);
-            Ok(Pending::of(&change.address.to_string()))
-        };
+        let effect = |state: &mut State| state.interfaces.change(change);
         self.0.change(change.to_string(), FIREWALL, effect).await
     }
 

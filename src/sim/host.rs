@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::host::call::SMALL;
 use crate::host::{Addresses, Containers, Credentials, Firewall, Host, HostError, Lock, Others};
 use crate::model::blob::{FileFacts, FileRef};
 use crate::model::container::{ContainerSpec, ContainerState, Health, LiveContainer, Ownership};
@@ -22,7 +21,7 @@ use crate::model::unit::Bytes;
 use crate::model::volume::{LiveVolume, VolumeSpec};
 use crate::sim::lock::{Latch, SimLock};
 use crate::sim::pace::FIREWALL;
-use crate::sim::reach::{Lost, Reach};
+use crate::sim::reach::Reach;
 use crate::sim::state::State;
 use crate::sim::tempo::Tempo;
 use crate::sim::world::{Kill, World};
@@ -32,12 +31,12 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// A simulated host. It shows the containers of its world's one cluster as the cluster's own.
 pub struct SimHost {
-    name: HostName,
-    world: Rc<World>,
-    state: RefCell<State>,
-    reach: Reach,
-    refused: RefCell<BTreeMap<String, String>>,
-    tempo: Tempo,
+    pub(super) name: HostName,
+    pub(super) world: Rc<World>,
+    pub(super) state: RefCell<State>,
+    pub(super) reach: Reach,
+    pub(super) refused: RefCell<BTreeMap<String, String>>,
+    pub(super) tempo: Tempo,
     lock: Rc<Latch>,
 }
 
@@ -102,49 +101,6 @@ impl SimHost {
     /// From now on nothing is heard of the lock there, though all else still gets through; or it is again.
     pub fn lock_is_silent(&self, silent: bool) {
         self.lock.set_silent(silent);
-    }
-
-    pub(super) async fn read<T>(&self, effect: impl FnOnce(&State) -> Result<T, HostError>) -> Result<T, HostError> {
-        self.call((Duration::ZERO, SMALL), |state| effect(state)).await
-    }
-
-    pub(super) async fn change<T>(
-        &self,
-        what: String,
-        takes: Duration,
-        effect: impl FnOnce(&mut State) -> Result<T, HostError>,
-    ) -> Result<T, HostError> {
-        self.world.note(&self.name, &what);
-        let refused = self.refused.borrow().get(&what).cloned();
-        self.call((takes, Duration::MAX), |state| match refused {
-            Some(words) => Err(HostError::Refused(words)),
-            None => effect(state),
-        })
-        .await
-    }
-
-    async fn call<T>(
-        &self,
-        (takes, patience): (Duration, Duration),
-        effect: impl FnOnce(&mut State) -> Result<T, HostError>,
-    ) -> Result<T, HostError> {
-        let number = self.world.count();
-        let lost = self.reach.count();
-        self.world.pass(Kill::Before(number)).await;
-        let times = (self.world.latency() + takes, patience);
-        let silent = self.tempo.take(times, &self.name, &self.world).await;
-        let lost = lost.or(silent.map(|why| Lost { why, unheard: false }));
-        let result = match lost {
-            Some(lost) => {
-                if lost.unheard {
-                    let _ = effect(&mut self.state.borrow_mut());
-                }
-                Err(HostError::Unreachable(lost.why))
-            }
-            None => effect(&mut self.state.borrow_mut()),
-        };
-        self.world.pass(Kill::After(number)).await;
-        result
     }
 
     /// How long a container takes to stop.

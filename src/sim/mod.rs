@@ -5,6 +5,7 @@ pub mod pace;
 pub mod world;
 
 mod address;
+mod call;
 mod container;
 mod firewall;
 mod lock;

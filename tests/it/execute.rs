@@ -1,6 +1,8 @@
 //! The executor on simulated hosts in virtual time: orders and gaps, failures and the way back, signals, the journal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
+#[path = "execute/address.rs"]
+mod address;
 #[path = "execute/failures.rs"]
 mod failures;
 #[path = "execute/firewall.rs"]

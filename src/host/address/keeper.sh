@@ -1,6 +1,6 @@
 # The part of cdk's public addresses that stays on a host: puts a change in force, takes it back, confirms it, binds at boot.
 # A change lies in pending.ID; the rename of that folder, which only one can do, decides what becomes of it.
-# usage: keeper try ID | keeper back ID | keeper confirm ID | keeper free ADDRESS INTERFACE | keeper boot
+# usage: keeper try ID | keeper back ID | keeper confirm ID | keeper free ADDRESS INTERFACE | keeper absent ADDRESS INTERFACE | keeper boot
 set -u
 LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 dir=/var/lib/cdk/address
@@ -128,6 +128,7 @@ confirm)
     echo "cdk-answer confirmed"
     ;;
 free) free "$2" "$3" ;;
+absent) ! stands "$2" "$3" ;;
 boot)
     for change in "$dir"/confirmed.*; do finish "$change"; done
     # A change that nobody confirmed before the host went down is no change; none of it stands any more.

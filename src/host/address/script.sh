@@ -84,6 +84,9 @@ UNIT
         : >/run/cdk-address
         systemctl start --no-block cdk-address.service
     fi
+    if [ "$to" = released ] && [ ! -e "$dir/kept/$cluster/$address" ] && sh "$dir/keeper" absent "$address" "$interface"; then
+        fail "nothing"
+    fi
     rm -rf "$dir/next.$id"
     mkdir "$dir/next.$id" || fail "unwritten $dir"
     echo "$to $cluster $address $interface" >"$dir/next.$id/change"

@@ -13,8 +13,9 @@ use cdk::place::asked::Asked;
 use cdk::resolve::desired::{Availability, Desired, Mode, Service};
 use cdk::sim::world::Behaviour;
 
+use super::address::with_addresses;
 use super::fixture::secs;
-use super::stage::{Stage, after};
+use super::stage::{Stage, after, after_from};
 use crate::planner::world::{attach, desired, network, service};
 
 const HOSTS: [&str; 4] = ["h1", "h2", "h3", "h4"];
@@ -129,6 +130,35 @@ fn web(image: &str, change: impl Fn(&mut Service)) -> Desired {
     let mut web = checked(image, 4);
     change(&mut web);
     desired(&HOSTS[..3], vec![("web", web)])
+}
+
+/// One `web` with public addresses, beside one that has none; with `old`, both on the first hosts, without it all else drained but the last.
+fn public(old: bool) -> Desired {
+    let mut web = checked(if old { "web:1" } else { "web:2" }, 2);
+    web.public_addresses = ["203.0.113.5", "203.0.113.6", "2001:db8::5"]
+        .map(|one| one.parse().unwrap())
+        .into();
+    let mut all = desired(&HOSTS, vec![("web", web)]);
+    let drained = if old { ["h3", "h4"] } else { ["h1", "h2"] };
+    for name in drained {
+        all.hosts.get_mut(&name.parse().unwrap()).unwrap().state = Availability::Drain;
+    }
+    all
+}
+
+/// Addresses that move with replicas which become another version meanwhile.
+async fn addresses_moved() -> Stage {
+    let hosts = HOSTS.map(|name| (name.parse().unwrap(), with_addresses(&[])));
+    let end = (1..=2).map(|slot| format!("web.{slot} web:2 healthy")).collect();
+    Stage {
+        before: after_from(hosts.into(), &[&public(true)], &behaviours()).await,
+        desired: public(false),
+        asked: Asked::default(),
+        behaviours: behaviours(),
+        least: least(&[("web", 1)]),
+        end,
+        waits: false,
+    }
 }
 
 /// What stands where so many are of the second version, and the others of the first.
@@ -259,6 +289,7 @@ async fn one_that_went_back_serves_again_before_the_next_begins() {
     assert_eq!(play.fewest("web"), 3);
 }
 
+everywhere!(public_addresses_moved, 20, addresses_moved());
 everywhere!(canary_begun, 20, first(ORDERS[0]), first(ORDERS[1]));
 everywhere!(canary_promoted, 20, promoted(ORDERS[0]), promoted(ORDERS[1]));
 everywhere!(canary_aborted, 20, aborted(ORDERS[0]), aborted(ORDERS[1]));

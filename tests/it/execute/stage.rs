@@ -95,7 +95,17 @@ fn plan(lab: &Lab, desired: &Desired, asked: &Asked) -> Result<Plan, String> {
 /// Hosts after they were told, one after the other, to be so. All must end well, or wait.
 pub async fn after(all: &[&Desired], behaviours: &[(&'static str, Behaviour)]) -> BTreeMap<HostName, HostState> {
     let hosts = all.iter().flat_map(|desired| desired.hosts.keys());
-    let lab = Lab::of(hosts.map(|name| (name.clone(), HostState::default())).collect());
+    let hosts = hosts.map(|name| (name.clone(), HostState::default())).collect();
+    after_from(hosts, all, behaviours).await
+}
+
+/// The same, of hosts that are not bare at first.
+pub async fn after_from(
+    hosts: BTreeMap<HostName, HostState>,
+    all: &[&Desired],
+    behaviours: &[(&'static str, Behaviour)],
+) -> BTreeMap<HostName, HostState> {
+    let lab = Lab::of(hosts);
     behaviours
         .iter()
         .for_each(|(image, one)| lab.behave(image, one.clone()));
