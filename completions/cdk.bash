@@ -94,6 +94,9 @@ _cdk() {
             cdk,status)
                 cmd="cdk__subcmd__status"
                 ;;
+            cdk__subcmd__firewall,confirm)
+                cmd="cdk__subcmd__firewall__subcmd__confirm"
+                ;;
             cdk__subcmd__firewall,show)
                 cmd="cdk__subcmd__firewall__subcmd__show"
                 ;;
@@ -143,7 +146,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -209,7 +212,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -267,7 +270,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -337,7 +340,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -395,7 +398,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -449,7 +452,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -503,7 +506,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -561,7 +564,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -588,7 +591,7 @@ _cdk() {
             return 0
             ;;
         cdk__subcmd__firewall)
-            opts="-C -e -o -v -q -h --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help show"
+            opts="-C -e -o -v -q -h --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help show confirm"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -615,7 +618,61 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
+                    return 0
+                    ;;
+                --parallel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cdk__subcmd__firewall__subcmd__confirm)
+            opts="-C -e -o -v -q -h --environment --host --service --only --parallel --output --color --verbose --quiet --no-input --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --environment)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -e)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -673,7 +730,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -731,7 +788,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -785,7 +842,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -843,7 +900,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -897,7 +954,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -951,7 +1008,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1005,7 +1062,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1071,7 +1128,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1125,7 +1182,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1199,7 +1256,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1265,7 +1322,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1319,7 +1376,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1389,7 +1446,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1471,7 +1528,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1537,7 +1594,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1595,7 +1652,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1653,7 +1710,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1707,7 +1764,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1761,7 +1818,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1815,7 +1872,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1869,7 +1926,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)
@@ -1923,7 +1980,7 @@ _cdk() {
                     return 0
                     ;;
                 --only)
-                    COMPREPLY=($(compgen -W "services" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "services firewall" -- "${cur}"))
                     return 0
                     ;;
                 --parallel)

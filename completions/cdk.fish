@@ -28,7 +28,8 @@ complete -c cdk -n "__fish_cdk_needs_command" -s C -d 'Look for the repository f
 complete -c cdk -n "__fish_cdk_needs_command" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_needs_command" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_needs_command" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_needs_command" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_needs_command" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_needs_command" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_needs_command" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -71,7 +72,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand init" -l from -d 'Make it out of
 complete -c cdk -n "__fish_cdk_using_subcommand init" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand init" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand init" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand init" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand init" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -86,7 +88,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand check" -s C -d 'Look for the rep
 complete -c cdk -n "__fish_cdk_using_subcommand check" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand check" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand check" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand check" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand check" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand check" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand check" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -101,7 +104,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand show" -s C -d 'Look for the repo
 complete -c cdk -n "__fish_cdk_using_subcommand show" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand show" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand show" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand show" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand show" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand show" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand show" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -116,7 +120,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand hosts" -s C -d 'Look for the rep
 complete -c cdk -n "__fish_cdk_using_subcommand hosts" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand hosts" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand hosts" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand hosts" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand hosts" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand hosts" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand hosts" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -131,7 +136,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand nodes" -s C -d 'Look for the rep
 complete -c cdk -n "__fish_cdk_using_subcommand nodes" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand nodes" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand nodes" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand nodes" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand nodes" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand nodes" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand nodes" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -146,7 +152,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand ps" -s C -d 'Look for the reposi
 complete -c cdk -n "__fish_cdk_using_subcommand ps" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand ps" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand ps" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand ps" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand ps" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand ps" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand ps" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -161,7 +168,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand observe" -s C -d 'Look for the r
 complete -c cdk -n "__fish_cdk_using_subcommand observe" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand observe" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand observe" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand observe" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand observe" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand observe" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand observe" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -181,7 +189,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand plan" -s C -d 'Look for the repo
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand plan" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand plan" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand plan" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -202,7 +211,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand apply" -s C -d 'Look for the rep
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand apply" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand apply" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand apply" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -225,7 +235,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand rollback" -l lock-timeout -d 'Wa
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -l host -d 'Only this host; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand rollback" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand rollback" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rollback" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -250,7 +261,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -s C -d 'Look for the 
 complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rehearse" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -267,7 +279,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand scale" -s C -d 'Look for the rep
 complete -c cdk -n "__fish_cdk_using_subcommand scale" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand scale" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand scale" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand scale" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand scale" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand scale" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand scale" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -284,7 +297,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand bump" -s C -d 'Look for the repo
 complete -c cdk -n "__fish_cdk_using_subcommand bump" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand bump" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand bump" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand bump" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand bump" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand bump" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand bump" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -301,7 +315,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand drain" -s C -d 'Look for the rep
 complete -c cdk -n "__fish_cdk_using_subcommand drain" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand drain" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand drain" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand drain" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand drain" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand drain" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand drain" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -318,7 +333,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand activate" -s C -d 'Look for the 
 complete -c cdk -n "__fish_cdk_using_subcommand activate" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand activate" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand activate" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand activate" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand activate" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand activate" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand activate" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -334,7 +350,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand status" -s C -d 'Look for the re
 complete -c cdk -n "__fish_cdk_using_subcommand status" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand status" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand status" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand status" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand status" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand status" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand status" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -352,7 +369,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand move" -s C -d 'Look for the repo
 complete -c cdk -n "__fish_cdk_using_subcommand move" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand move" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand move" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand move" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand move" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand move" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand move" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -375,7 +393,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s C -d 'Look for the
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand rebalance" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -396,7 +415,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand promote" -s C -d 'Look for the r
 complete -c cdk -n "__fish_cdk_using_subcommand promote" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand promote" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand promote" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand promote" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand promote" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand promote" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand promote" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -417,7 +437,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand abort" -s C -d 'Look for the rep
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand abort" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand abort" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand abort" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -436,7 +457,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand history" -s C -d 'Look for the r
 complete -c cdk -n "__fish_cdk_using_subcommand history" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand history" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand history" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand history" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand history" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand history" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand history" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -451,7 +473,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcom
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and not __fish_seen_subcommand_from show release" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -468,7 +491,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from show" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -483,7 +507,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -495,28 +520,31 @@ complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand lock; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l host -d 'Only this host; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l parallel -d 'How many hosts are worked on at once, at most' -r
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
 always\t'Always'
 never\t'Never'"
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell every detail'
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Tell only what fails'
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -l no-input -d 'Never ask'
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show" -f -a "show" -d 'The rules in force on every host, in the YAML\'s words'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -f -a "show" -d 'The rules in force on every host, in the YAML\'s words'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and not __fish_seen_subcommand_from show confirm" -f -a "confirm" -d 'Confirm the changes that wait on hosts, over connections made anew: those of an apply that was killed before it could'
 complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l explain -d 'Which rule decides for one packet: `203.0.113.9:443 → bj-01` (-> will do); a host\'s name or `container` may stand for the address' -r
 complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -527,11 +555,28 @@ complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcom
 complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Tell only what fails'
 complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask'
 complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -l host -d 'Only this host; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -l service -d 'Only this service; may be given several times' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -l parallel -d 'How many hosts are worked on at once, at most' -r
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR or CI is set'
+always\t'Always'
+never\t'Never'"
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -s v -l verbose -d 'Tell every detail'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -s q -l quiet -d 'Tell only what fails'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -l no-input -d 'Never ask'
+complete -c cdk -n "__fish_cdk_using_subcommand firewall; and __fish_seen_subcommand_from confirm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s C -d 'Look for the repository from here upwards, not from the current folder' -r -F
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and not __fish_seen_subcommand_from set key" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -548,7 +593,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcomma
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from set" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -563,7 +609,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcomma
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand secret; and __fish_seen_subcommand_from key" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -579,7 +626,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand schema" -s C -d 'Look for the re
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand schema" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand schema" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand schema" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -594,7 +642,8 @@ complete -c cdk -n "__fish_cdk_using_subcommand completions" -s C -d 'Look for t
 complete -c cdk -n "__fish_cdk_using_subcommand completions" -s e -l environment -d 'Which of the files in environments/ lies over the others; required where there are any' -r
 complete -c cdk -n "__fish_cdk_using_subcommand completions" -l host -d 'Only this host; may be given several times' -r
 complete -c cdk -n "__fish_cdk_using_subcommand completions" -l service -d 'Only this service; may be given several times' -r
-complete -c cdk -n "__fish_cdk_using_subcommand completions" -l only -d 'Only this part of the cluster' -r -f -a "services\t'Services and their replicas'"
+complete -c cdk -n "__fish_cdk_using_subcommand completions" -l only -d 'Only this part of the cluster; may be given several times' -r -f -a "services\t'Services and their replicas; firewalls stay as they are'
+firewall\t'The hosts\' firewalls; replicas stay as they are, and what they need stays open'"
 complete -c cdk -n "__fish_cdk_using_subcommand completions" -l parallel -d 'How many hosts are worked on at once, at most' -r
 complete -c cdk -n "__fish_cdk_using_subcommand completions" -s o -l output -d 'The form of the answer' -r -f -a "text\t'For people'
 json\t'For programs'"

@@ -92,12 +92,13 @@ impl Run<'_> {
         };
         let host = self.host(from).map_err(|failure| not(&failure.error))?;
         let address = SocketAddr::new(*to, *port);
+        let mut why = "no answer in time".to_owned();
         loop {
-            let why = match timeout_at(until, host.reaches(address)).await {
+            why = match timeout_at(until, host.reaches(address)).await {
                 Ok(Ok(Tried::Passed)) => return Ok(()),
                 Ok(Ok(Tried::Not(why))) => why,
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => "no answer in time".to_owned(),
+                Err(_) => why,
             };
             if Instant::now() + AGAIN >= until {
                 return Err(not(&why));

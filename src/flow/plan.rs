@@ -19,7 +19,7 @@ use crate::model::problem::{Problem, Rejected};
 use crate::observe::Observed;
 use crate::place::asked::Asked;
 use crate::place::live::{Standings, newest_record};
-use crate::place::place;
+use crate::place::{Placement, place};
 use crate::plan::guard::Guard;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
@@ -74,14 +74,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     if !clashes.is_empty() && settings.wants(Part::Services) {
         return Err(rejected(clashes));
     }
-    let walls = firewalls(&desired, &placement, &observed);
-    let mut left = None;
-    if settings.wants(Part::Firewall) {
-        target.firewalls = walls.map_err(rejected)?;
-        narrow_firewalls(settings, &mut target);
-    } else if let Ok(walls) = walls {
-        left = left_alone(&walls, &target, &observed);
-    }
+    let left = walls(settings, &desired, &placement, &observed, &mut target)?;
     if settings.wants(Part::Services) {
         target.addresses = addresses(&desired, &placement, &observed).map_err(rejected)?;
         let (hosts, services) = (settings.hosts.iter().collect(), settings.services.iter().collect());
@@ -153,6 +146,24 @@ fn fits(settings: &Settings) -> Result<(), Failure> {
             "--only firewall plans no replicas: leave it out, or what is asked for of them".to_owned(),
         )),
     }
+}
+
+/// Puts into the target what the firewalls are to be; where they are not planned, says which of them are not as git says.
+fn walls(
+    settings: &Settings,
+    desired: &Desired,
+    placement: &Placement,
+    observed: &Observed,
+    target: &mut Target,
+) -> Result<Option<Note>, Failure> {
+    let walls = firewalls(desired, placement, observed);
+    if settings.wants(Part::Firewall) {
+        target.firewalls = walls.map_err(rejected)?;
+        narrow_firewalls(settings, target);
+        return Ok(None);
+    }
+    // What they would be refused for keeps nothing else from being done.
+    Ok(walls.ok().and_then(|walls| left_alone(&walls, target, observed)))
 }
 
 /// That firewalls are not as git says, and stay so.

@@ -171,12 +171,8 @@ impl Rule<'_, '_> {
             }
         }
         let probe = *probe == Some(true);
-        for (key, given) in [("limit", limit.is_some()), ("probe", probe)] {
-            if given && deny.is_some() {
-                let hint = "leave it out".to_owned();
-                let message = format!("`{key}` says nothing of what is denied");
-                self.reader.wrong(&steps!["rules", at, key], message, hint);
-            }
+        if deny.is_some() {
+            self.only_allowed([("limit", limit.is_some()), ("probe", probe)]);
         }
         let verdict = if deny.is_some() { Verdict::Deny } else { Verdict::Allow };
         let about = match (service, allow.as_ref().or(deny.as_ref())) {
@@ -199,6 +195,15 @@ impl Rule<'_, '_> {
                 .wrong(&steps!["rules", at, "probe"], message, hint.to_owned());
         }
         Some(rule)
+    }
+
+    /// What a rule that denies may not say.
+    fn only_allowed(&mut self, keys: [(&str, bool); 2]) {
+        for (key, _) in keys.into_iter().filter(|(_, given)| *given) {
+            let hint = "leave it out".to_owned();
+            let message = format!("`{key}` says nothing of what is denied");
+            self.reader.wrong(&steps!["rules", self.index, key], message, hint);
+        }
     }
 
     /// On which hosts: by what hosts.yaml says of them alone, so that the same repository always means the same.

@@ -1,5 +1,6 @@
 //! A simulated host's firewall: what stands, what waits to be confirmed and until when. Its answers take the host's time.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::host::{Firewall, HostError, Pending};
 use crate::model::firewall::{FirewallChange, FirewallSeen, LiveFirewall, RuleSet};
+use crate::model::gate::Tried;
 use crate::model::unit::Span;
 use crate::sim::host::SimHost;
 use crate::sim::pace::FIREWALL;
@@ -135,6 +137,18 @@ impl Filter {
 fn hash(rules: &RuleSet) -> String {
     let text = serde_json::to_string(rules).unwrap_or_default();
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether a simulated host reaches a port elsewhere: it does, unless it was told to [refuse](SimHost::refuse) just that, as
+/// `reach 10.0.0.1:80`.
+pub(super) async fn reaches(host: &SimHost, to: SocketAddr) -> Result<Tried, HostError> {
+    let tried = host
+        .change(format!("reach {to}"), FIREWALL, |_| Ok(Tried::Passed))
+        .await;
+    match tried {
+        Err(HostError::Refused(why)) => Ok(Tried::Not(why)),
+        tried => tried,
+    }
 }
 
 /// The way to it.

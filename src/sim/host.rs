@@ -20,14 +20,10 @@ use crate::model::setting::{Limits, Restart};
 use crate::model::unit::Bytes;
 use crate::model::volume::{LiveVolume, VolumeSpec};
 use crate::sim::lock::{Latch, SimLock};
-use crate::sim::pace::FIREWALL;
 use crate::sim::reach::Reach;
 use crate::sim::state::State;
 use crate::sim::tempo::Tempo;
 use crate::sim::world::{Kill, World};
-
-/// Until a stopping container is killed, where it has no grace of its own.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// A simulated host. It shows the containers of its world's one cluster as the cluster's own.
 pub struct SimHost {
@@ -101,19 +97,6 @@ impl SimHost {
     /// From now on nothing is heard of the lock there, though all else still gets through; or it is again.
     pub fn lock_is_silent(&self, silent: bool) {
         self.lock.set_silent(silent);
-    }
-
-    /// How long a container takes to stop.
-    fn stopping(&self, name: &str) -> Duration {
-        let Some(live) = self.state.borrow().container(name, &self.world) else {
-            return Duration::ZERO;
-        };
-        if !live.state.is_running() {
-            return Duration::ZERO;
-        }
-        let grace = live.spec.as_ref().and_then(|spec| spec.stop_grace_period);
-        let behaviour = self.state.borrow().behaviour(name, &self.world);
-        behaviour.stops_after.min(grace.map_or(GRACE, |grace| grace.0))
     }
 }
 
@@ -272,7 +255,7 @@ impl Host for SimHost {
     }
 
     async fn stop(&self, name: &str) -> Result<(), HostError> {
-        let takes = self.stopping(name);
+        let takes = self.state.borrow().stopping(name, &self.world);
         let stop = |state: &mut State| state.stop(name, takes, &self.world);
         self.change(format!("stop {name}"), takes, stop).await
     }
@@ -328,15 +311,8 @@ impl Host for SimHost {
         self.change(format!("remove {path}"), Duration::ZERO, remove).await
     }
 
-    /// It does, unless it was told to [refuse](SimHost::refuse) just that: `reach 10.0.0.1:80`.
     async fn reaches(&self, to: SocketAddr) -> Result<Tried, HostError> {
-        let tried = self
-            .change(format!("reach {to}"), FIREWALL, |_| Ok(Tried::Passed))
-            .await;
-        match tried {
-            Err(HostError::Refused(why)) => Ok(Tried::Not(why)),
-            tried => tried,
-        }
+        crate::sim::firewall::reaches(self, to).await
     }
 
     fn firewall<'a>(&'a self, _: &'a ClusterName) -> Box<dyn Firewall + 'a> {

@@ -21,6 +21,9 @@ use crate::sim::container::SimContainer;
 use crate::sim::firewall::Filter;
 use crate::sim::world::{Behaviour, World};
 
+/// Until a stopping container is killed, where it has no grace of its own.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// What a simulated host holds.
 pub(super) struct State {
     name: HostName,
@@ -246,6 +249,16 @@ impl State {
         let host = self.name.clone();
         self.existing(name)?.start(Instant::now(), &host, world);
         Ok(())
+    }
+
+    /// How long a container takes to stop.
+    pub(super) fn stopping(&self, name: &str, world: &World) -> Duration {
+        let Some(live) = self.container(name, world).filter(|live| live.state.is_running()) else {
+            return Duration::ZERO;
+        };
+        let grace = live.spec.as_ref().and_then(|spec| spec.stop_grace_period);
+        let behaviour = self.behaviour(name, world);
+        behaviour.stops_after.min(grace.map_or(GRACE, |grace| grace.0))
     }
 
     /// A container has stopped, which took so long: it served no longer from the signal on.

@@ -21,6 +21,8 @@ mod jobs;
 mod kills;
 #[path = "execute/lock.rs"]
 mod lock;
+#[path = "execute/only.rs"]
+mod only;
 #[path = "execute/rollback.rs"]
 mod rollback;
 #[path = "execute/stage.rs"]

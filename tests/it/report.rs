@@ -29,6 +29,8 @@ mod made;
 mod tables;
 #[path = "report/told.rs"]
 mod told;
+#[path = "report/walls.rs"]
+mod walls;
 
 use made::{PLAIN, empty, everything, golden, owner, pull, remove, replica, service, slot, step, up};
 

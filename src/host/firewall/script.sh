@@ -32,7 +32,12 @@ take_back() {
 # Arms the way back to $dir/next/now, then puts the table of $dir/next in force.
 try() {
     printf 'table inet %s\ndelete table inet %s\n' "$table" "$table" >"$dir/next/none.nft" || unwritten
-    cat "$dir/next/none.nft" "$dir/next/now" >"$dir/next/back.nft" || unwritten
+    # What cdk wrote comes back as cdk wrote it: nft does not list its own lists as it read them.
+    if [ -s "$dir/next/now" ] && [ -e "$dir/current/rules.nft" ] && cmp -s "$dir/next/now" "$dir/current/listing"; then
+        cp "$dir/current/rules.nft" "$dir/next/back.nft" || unwritten
+    else
+        cat "$dir/next/none.nft" "$dir/next/now" >"$dir/next/back.nft" || unwritten
+    fi
     for file in rules back; do
         nft -c -f "$dir/next/$file.nft" 2>"$dir/next/said" && continue
         say "refused $file"

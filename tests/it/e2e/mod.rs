@@ -7,6 +7,7 @@ mod drift;
 mod environments;
 mod faults;
 mod firewall;
+mod firewall_probe;
 mod fleet;
 mod gates;
 mod guards;

@@ -11,12 +11,14 @@ use cdk::model::setting::{Healthcheck, Restart};
 use cdk::model::unit::Span;
 use cdk::place::asked::Asked;
 use cdk::resolve::desired::{Availability, Desired, Mode, Service};
+use cdk::resolve::rules::{About, FirewallRule, Peer};
 use cdk::sim::world::Behaviour;
 
 use super::address::with_addresses;
+use super::firewall::{port, rule, wall};
 use super::fixture::secs;
 use super::stage::{Stage, after, after_from};
-use crate::planner::world::{attach, desired, network, service};
+use crate::planner::world::{assigned, attach, desired, network, service};
 
 const HOSTS: [&str; 4] = ["h1", "h2", "h3", "h4"];
 
@@ -301,3 +303,28 @@ everywhere!(
     rolled_back(blue_green(), 4, never()),
     rolled_back(blue_green(), 0, later())
 );
+
+/// Behind a wall: before, and after a host was drained and other rules came.
+fn walled(parallelism: u32, old: bool) -> Desired {
+    let mut all = web("web:1", |web| web.ports = [assigned(8080)].into());
+    let name = if old { "http" } else { "https" };
+    let ports = if old { "80/tcp" } else { "443/tcp" };
+    let web = FirewallRule {
+        probe: true,
+        ..rule("web", About::Service("web".parse().unwrap()), Peer::Hosts)
+    };
+    wall(&mut all, parallelism, vec![rule(name, port(ports), Peer::Any), web]);
+    if !old {
+        all.hosts.get_mut(&"h1".parse().unwrap()).unwrap().state = Availability::Drain;
+    }
+    all
+}
+
+/// A move that rules go before and after, with ports that are tried.
+async fn moved_behind_walls(parallelism: u32) -> Stage {
+    let (old, new) = (walled(parallelism, true), walled(parallelism, false));
+    update(&[&old], new, 3, versions(0)).await
+}
+
+everywhere!(moved_behind_walls_one_by_one, 40, moved_behind_walls(1));
+everywhere!(moved_behind_walls_all_at_once, 40, moved_behind_walls(0));

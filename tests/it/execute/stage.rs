@@ -9,6 +9,7 @@ use std::time::Duration;
 use cdk::execute::outcome::Outcome;
 use cdk::execute::stop::Stop;
 use cdk::flow::{Seen, Settings, plan_from};
+use cdk::model::firewall::FirewallSeen;
 use cdk::model::host::{HostState, ObservedHost};
 use cdk::model::image::{Digest, ImageRef, Resolution};
 use cdk::model::name::{HostName, ServiceName, container_name};
@@ -95,7 +96,15 @@ fn plan(lab: &Lab, desired: &Desired, asked: &Asked) -> Result<Plan, String> {
 /// Hosts after they were told, one after the other, to be so. All must end well, or wait.
 pub async fn after(all: &[&Desired], behaviours: &[(&'static str, Behaviour)]) -> BTreeMap<HostName, HostState> {
     let hosts = all.iter().flat_map(|desired| desired.hosts.keys());
-    let hosts = hosts.map(|name| (name.clone(), HostState::default())).collect();
+    let walled = all.iter().any(|desired| desired.firewall.is_some());
+    let new = || HostState {
+        firewall: match walled {
+            true => FirewallSeen::Found(Box::default()),
+            false => FirewallSeen::NotAsked,
+        },
+        ..HostState::default()
+    };
+    let hosts = hosts.map(|name| (name.clone(), new())).collect();
     after_from(hosts, all, behaviours).await
 }
 
@@ -258,6 +267,7 @@ impl Play<'_> {
         assert!(!left.is_partial(), "{:#?} {}", left.notes, told());
         assert_eq!(self.stands(), self.stage.end, "{}", told());
         self.no_network_is_left(told);
+        self.no_change_waits(told);
         let served = self.lab.world.served();
         for (service, least) in &self.stage.least {
             let fewest = fewest(&served, service, self.began.elapsed());
@@ -299,6 +309,14 @@ impl Play<'_> {
         }
         all.sort();
         all
+    }
+
+    fn no_change_waits(&self, told: &dyn Fn() -> String) {
+        for (host, sim) in &self.lab.hosts {
+            if let FirewallSeen::Found(live) = sim.observe().firewall {
+                assert_eq!(live.pending, None, "{host}: {}", told());
+            }
+        }
     }
 
     fn no_network_is_left(&self, told: &dyn Fn() -> String) {
