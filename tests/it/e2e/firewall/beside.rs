@@ -44,8 +44,11 @@ impl Step {
     }
 }
 
+/// As often as wished: systemd would begin it three times a minute.
+const DOCKER_ANEW: &str = "systemctl reset-failed docker.socket docker.service; systemctl restart docker";
+
 const STEPS: [Step; 12] = [
-    step("Docker began anew", "systemctl restart docker", ""),
+    step("Docker began anew", DOCKER_ANEW, ""),
     step(
         "ufw is enabled",
         "ufw allow 22/tcp && ufw allow 9000:9999/tcp && ufw allow 20000:60999/tcp && ufw --force enable",
@@ -57,14 +60,14 @@ const STEPS: [Step; 12] = [
         "systemctl restart ufw && ufw status",
         "Status: active",
     ),
-    step("Docker began anew beside ufw", "systemctl restart docker", "").always(),
+    step("Docker began anew beside ufw", DOCKER_ANEW, "").always(),
     step("ufw is disabled", "ufw --force disable", "disabled"),
     step(
         "firewalld runs",
         "firewall-offline-cmd --set-default-zone=trusted && systemctl start firewalld && firewall-cmd --state",
         "running",
     ),
-    step("Docker began anew beside firewalld", "systemctl restart docker", "").always(),
+    step("Docker began anew beside firewalld", DOCKER_ANEW, "").always(),
     step(
         "firewalld is loaded again",
         "firewall-cmd --reload && firewall-cmd --state",
@@ -83,7 +86,7 @@ const STEPS: [Step; 12] = [
     ),
     step(
         "firewalld is stopped",
-        "systemctl stop firewalld && systemctl restart docker",
+        "systemctl stop firewalld; systemctl reset-failed docker.socket docker.service; systemctl restart docker",
         "",
     )
     .always(),
@@ -105,7 +108,7 @@ impl Drop for Others {
     fn drop(&mut self) {
         let shell = "ufw --force disable; systemctl stop ufw firewalld; if [ -e /root/firewalls/default ]; then rm -rf /etc/ufw /etc/firewalld; \
                      cp -a /root/firewalls/ufw /root/firewalls/firewalld /etc/; cp -a /root/firewalls/default /etc/default/ufw; fi; \
-                     rm -rf /root/firewalls; systemctl restart docker";
+                     rm -rf /root/firewalls; systemctl reset-failed docker.socket docker.service; systemctl restart docker";
         lab::everywhere(&PAIR, |host| on(host, shell));
         lab::everywhere(&PAIR, |host| {
             remove(host, "byhand.beside");
