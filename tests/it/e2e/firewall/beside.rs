@@ -130,15 +130,20 @@ fn places(scene: &Scene) -> Vec<(u16, String)> {
     places.collect()
 }
 
-/// What connects is what the rules say, on both hosts.
+/// Waits until Docker has all up again: who begins anew while it still works on its own rules may cost it a container.
 #[track_caller]
-fn as_ever(scene: &Scene, what: &str) {
+fn all_up(scene: &Scene) {
     lab::everywhere(&PAIR, |host| {
         lab::engine(host, "POST", "containers/byhand.beside/start", None)
     });
     lab::until("the replicas are up", Duration::from_secs(90), || {
         scene.cdk(&["plan"]).out.contains("No changes")
     });
+}
+
+/// What connects is what the rules say, on both hosts.
+#[track_caller]
+fn as_ever(scene: &Scene, what: &str) {
     let places = places(scene);
     // One host after the other: containers of both may have the same address.
     let wrong = PAIR.map(|walled| {
@@ -198,6 +203,7 @@ fn beside_docker_ufw_and_firewalld_the_rules_still_decide() {
         on(host, "/usr/sbin/sshd -o PidFile=/run/walled.pid -p 9200 -p 9203");
         by_hand(host, "byhand.beside", &[9100, 9103]);
     }
+    all_up(&scene);
     as_ever(&scene, "nothing beside");
     for Step {
         what,
@@ -207,6 +213,7 @@ fn beside_docker_ufw_and_firewalld_the_rules_still_decide() {
     } in STEPS
     {
         both(shell, says);
+        all_up(&scene);
         if always || crate::full() {
             as_ever(&scene, what);
         }
