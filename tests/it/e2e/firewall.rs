@@ -347,8 +347,6 @@ fn what_would_cut_off_is_refused_before_anything_is_touched() {
         .ended(3)
         .says("h8: the cluster other owns its firewall");
     on(BESIDE, "nft delete table inet cdk-other");
-    // sshd listens where nobody keeps it open.
-    scene.edit("hosts.yaml", "h7: {", "h7: {ssh: {port: 22}, ");
     // Who may not read the rules is told so: no rules is something else.
     scene.edit("cdk.yaml", "user: sudoer, become: sudo", "user: deploy");
     scene.commit("no right");
