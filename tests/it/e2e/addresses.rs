@@ -190,7 +190,6 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
                 .count()
         };
         let lost: Vec<&Said> = client.iter().filter(|said| !matches!(said, Said::By(_))).collect();
-        println!("by h5: {}, by h6: {}, lost: {lost:?}", by("h5"), by("h6"));
         assert!(by("h5") > 0 && by("h6") > 0, "it did not move under traffic");
         // What was under way at that moment has no other end; who comes is let in.
         assert!(lost.len() <= 1, "{lost:?}");
