@@ -33,9 +33,10 @@ announce() {
     esac
 }
 
-# bind ADDRESS INTERFACE: as our own whatever others say.
+# take ADDRESS INTERFACE: as our own, whatever others say. On an interface that is gone there is nothing to take.
 take() {
     stands "$1" "$2" && return 0
+    [ -e "/sys/class/net/$2" ] || return 0
     case $1 in
     *:*)
         conf=/proc/sys/net/ipv6/conf/$2
@@ -90,7 +91,7 @@ try() {
     esac
 }
 undo() {
-    read -r to cluster address interface <"$1/change" || return 1
+    read -r to cluster address interface <"$1/change" || return 0
     case $to in
     # One that was kept before the change stays.
     bound | taken-over) [ -e "$dir/kept/$cluster/$address" ] || drop "$address" "$interface" ;;
@@ -106,7 +107,7 @@ finish() {
     case $to in
     released) rm -f "$dir/kept/$cluster/$address" ;;
     *)
-        echo "$interface" >"$1/interface"
+        echo "$interface" >"$1/interface" || return 1
         mv -T "$1/interface" "$dir/kept/$cluster/$address"
         ;;
     esac
@@ -115,10 +116,29 @@ finish() {
 }
 
 case $1 in
-try) try "$dir/pending.$2" ;;
+free)
+    free "$2" "$3"
+    exit
+    ;;
+absent)
+    ! stands "$2" "$3"
+    exit
+    ;;
+esac
+
+# One at a time, and what another was killed over comes to its end first.
+exec 9<"$dir" && flock 9
+for change in "$dir"/confirmed.*; do finish "$change"; done
+
+case $1 in
+try)
+    # 3: the host was faster, and has taken back what was not in force yet.
+    [ -e "$dir/pending.$2/change" ] || exit 3
+    try "$dir/pending.$2"
+    ;;
 back)
-    mv -T "$dir/pending.$2" "$dir/back.$2" 2>/dev/null || exit 0
-    undo "$dir/back.$2"
+    mv -T "$dir/pending.$2" "$dir/back.$2" 2>/dev/null || [ -e "$dir/back.$2/change" ] || exit 0
+    until undo "$dir/back.$2"; do sleep 1; done
     rm -rf "$dir/back.$2"
     ;;
 confirm)
@@ -127,10 +147,7 @@ confirm)
     systemctl stop "cdk-address-back-$2.timer" 2>/dev/null
     echo "cdk-answer confirmed"
     ;;
-free) free "$2" "$3" ;;
-absent) ! stands "$2" "$3" ;;
 boot)
-    for change in "$dir"/confirmed.*; do finish "$change"; done
     # A change that nobody confirmed before the host went down is no change; none of it stands any more.
     if [ ! -e /run/cdk-address ]; then rm -rf "$dir"/pending.* "$dir"/back.* "$dir"/next.*; fi
     : >/run/cdk-address

@@ -12,13 +12,18 @@ fail() {
     say "$@"
     exit 0
 }
+# What cannot be written whole, as on a full disk, is not gone by.
+unwritten() {
+    rm -rf "$dir/next.$id" "$dir/keeper.$id"
+    fail "unwritten $dir"
+}
 lines() { sed 's/^/|/' "$1"; }
 
 # take_back ADDRESS: what waits of it.
 take_back() {
-    for change in "$dir"/pending.*; do
+    for change in "$dir"/pending.* "$dir"/back.*; do
         case $(cat "$change/change" 2>/dev/null) in
-        *" $1 "*) sh "$dir/keeper" back "${change##*/pending.}" ;;
+        *" $1 "*) sh "$dir/keeper" back "${change##*.}" ;;
         esac
     done
 }
@@ -54,8 +59,8 @@ change)
         ;;
     esac
     [ -e "/sys/class/net/$interface" ] || fail "nowhere $interface"
-    cat >"$dir/keeper.$id"
-    mv "$dir/keeper.$id" "$dir/keeper"
+    cat >"$dir/keeper.$id" || unwritten
+    if cmp -s "$dir/keeper.$id" "$dir/keeper"; then rm -f "$dir/keeper.$id"; else mv "$dir/keeper.$id" "$dir/keeper" || unwritten; fi
     take_back "$address"
     if [ ! -e "$unit" ]; then
         umask 022
@@ -88,23 +93,28 @@ UNIT
         fail "nothing"
     fi
     rm -rf "$dir/next.$id"
-    mkdir "$dir/next.$id" || fail "unwritten $dir"
-    echo "$to $cluster $address $interface" >"$dir/next.$id/change"
+    mkdir "$dir/next.$id" || unwritten
+    echo "$to $cluster $address $interface" >"$dir/next.$id/change" || unwritten
     if [ "$to" = bound ] && ! sh "$dir/keeper" free "$address" "$interface"; then
         rm -rf "$dir/next.$id"
         fail "taken"
     fi
     sync "$dir/next.$id/change" 2>/dev/null || sync
-    mv -T "$dir/next.$id" "$dir/pending.$id"
+    mv -T "$dir/next.$id" "$dir/pending.$id" || unwritten
     if ! systemd-run --quiet --collect --unit="cdk-address-back-$id" --on-active="${seconds}s" \
-        --timer-property=AccuracySec=100ms sh "$dir/keeper" back "$id" 2>"$dir/said.$id"; then
+        --timer-property=AccuracySec=100ms --property=Restart=on-failure sh "$dir/keeper" back "$id" 2>"$dir/said.$id"; then
         rm -rf "$dir/pending.$id"
         say "unarmed"
-    elif sh "$dir/keeper" try "$id" 2>"$dir/said.$id"; then
-        say "tried"
     else
-        sh "$dir/keeper" back "$id"
-        say "refused"
+        sh "$dir/keeper" try "$id" 2>"$dir/said.$id"
+        case $? in
+        0) say "tried" ;;
+        3) say "late" ;;
+        *)
+            sh "$dir/keeper" back "$id"
+            say "refused"
+            ;;
+        esac
     fi
     lines "$dir/said.$id"
     rm -f "$dir/said.$id"

@@ -86,7 +86,7 @@ impl Case {
         Self { always: true, ..self }
     }
 
-    const fn from_open(self) -> Self {
+    const fn opened(self) -> Self {
         Self { before: OPEN, ..self }
     }
 
@@ -146,15 +146,15 @@ pub const CASES: [Case; 40] = [
         "a rule denies SSH, without admin",
         "rules: [{name: no, deny: 22/tcp, from: any}]",
     )
-    .from_open()
+    .opened()
     .ends(End::Refused("without `admin`, could lock you out")),
     // By default.
-    case("open before, denied by default", ELSEWHERE).from_open(),
+    case("open before, denied by default", ELSEWHERE).opened(),
     case("denied by default, without admin", "default: deny")
-        .from_open()
+        .opened()
         .ends(End::Refused("`default: deny` without `admin`")),
     case("sshd listens elsewhere than where admin may come in", WALLED)
-        .from_open()
+        .opened()
         .with(Obstacle::OtherPort, "")
         .ends(End::Refused("sshd listens on port 2222 there")),
     // By what nft, systemd or the disk make of it.

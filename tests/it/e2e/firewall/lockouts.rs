@@ -2,7 +2,7 @@
 
 use std::process::Command;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::lab;
 use super::super::scene::{Run, Running, Scene};
@@ -72,7 +72,6 @@ impl Stage<'_> {
             self.comes_by(2222);
         }
         self.says(rules, if end == End::New { "20s" } else { "4s" }, case.name);
-        let began = Instant::now();
         let running = self.scene.start(&["apply", "--yes", "--lock-timeout", "60s"]);
         if case.moment.or(self.proof(case)).is_some() {
             self.strike.holds();
@@ -82,7 +81,6 @@ impl Stage<'_> {
         }
         let run = self.strike_with(blow, running, || self.is_back(end, &before));
         lab::until(case.name, LONG, || self.is_back(end, &before) && can_get_in(self.host));
-        eprintln!("{}: {}: {:.1} s", self.host, case.name, began.elapsed().as_secs_f32());
         if let Some(run) = run {
             self.ended(run, case);
         }
