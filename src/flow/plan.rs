@@ -23,7 +23,7 @@ use crate::place::{Placement, place};
 use crate::plan::guard::Guard;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
-use crate::render::address::addresses;
+use crate::render::address::{Addresses, addresses};
 use crate::render::firewall::{Firewalls, firewalls, found};
 use crate::render::network::clashes;
 use crate::render::{Target, render};
@@ -75,11 +75,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         return Err(rejected(clashes));
     }
     let left = walls(settings, &desired, &placement, &observed, &mut target)?;
-    if settings.wants(Part::Services) {
-        target.addresses = addresses(&desired, &placement, &observed).map_err(rejected)?;
-        let (hosts, services) = (settings.hosts.iter().collect(), settings.services.iter().collect());
-        target.addresses.narrow(&hosts, &services);
-    }
+    target.addresses = homes(settings, &desired, &placement, &observed)?;
     let last = newest_record(&observed);
     retried(settings, &desired, last)?;
     target.halted = halted(&desired, &observed, last, &settings.asked.taken_up());
@@ -189,6 +185,21 @@ fn narrow_firewalls(settings: &Settings, target: &mut Target) {
             firewall.wanted = firewall.open.clone();
         }
     }
+}
+
+/// Where the public addresses belong, of the hosts and services that the caller names.
+fn homes(
+    settings: &Settings,
+    desired: &Desired,
+    placement: &Placement,
+    observed: &Observed,
+) -> Result<Addresses, Failure> {
+    if !settings.wants(Part::Services) {
+        return Ok(Addresses::default());
+    }
+    let mut homes = addresses(desired, placement, observed).map_err(rejected)?;
+    homes.narrow(&settings.hosts.iter().collect(), &settings.services.iter().collect());
+    Ok(homes)
 }
 
 /// Only what failed can be tried again.

@@ -12,19 +12,10 @@ use crate::source::yaml::{Entry, Node};
 /// The key, of hosts and of services.
 const KEY: &str = "public_addresses";
 
-/// The sections that have such addresses, as they are written.
-pub struct Sections<'a> {
-    /// `hosts`.
-    pub hosts: Option<&'a Entry>,
-    /// `services`.
-    pub services: Option<&'a Entry>,
-}
-
-/// Checks the public addresses of all hosts and services.
+/// Checks the public addresses of all hosts and services: each section as it is written, and what it means.
 pub fn check(
-    sections: &Sections<'_>,
-    hosts: &BTreeMap<HostName, Host>,
-    services: &BTreeMap<ServiceName, Service>,
+    (written_hosts, hosts): (Option<&Entry>, &BTreeMap<HostName, Host>),
+    (written_services, services): (Option<&Entry>, &BTreeMap<ServiceName, Service>),
     problems: &mut Problems,
 ) {
     let mut checking = Checking {
@@ -32,7 +23,7 @@ pub fn check(
         seen: BTreeMap::new(),
         problems,
     };
-    if let Some(section) = sections.hosts {
+    if let Some(section) = written_hosts {
         for (name, host) in hosts {
             for address in &host.public_addresses {
                 let place = locate(&section.value, &[name.as_str().into(), KEY.into()]);
@@ -40,7 +31,7 @@ pub fn check(
             }
         }
     }
-    if let Some(section) = sections.services {
+    if let Some(section) = written_services {
         for (name, service) in services.iter().filter(|(_, one)| !one.public_addresses.is_empty()) {
             checking.service(&section.value, name, service);
         }

@@ -167,11 +167,11 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     if let Some(sample) = sample {
         try_templates(&services, &sample, problems);
     }
-    let written = address::Sections {
-        hosts: section("hosts"),
-        services: section("services"),
-    };
-    address::check(&written, &hosts.all, &services, problems);
+    address::check(
+        (section("hosts"), &hosts.all),
+        (section("services"), &services),
+        problems,
+    );
     let known = ingress::Known {
         hosts: &hosts,
         names: &service_names,
