@@ -7,47 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::bare::{Bare, address, on};
 use super::lab;
 use super::scene::{Scene, service};
 
 const HOSTS: [&str; 2] = ["h5", "h6"];
 
-fn on(host: &str, shell: &str) -> String {
-    lab::lab(&["exec", host, "sh", "-c", &format!("{{ {shell}; }} 2>/dev/null || true")])
-}
-
-/// What cdk keeps of public addresses on hosts, taken off before and after.
-struct Bare;
-
-impl Bare {
-    fn new() -> Self {
-        Self::take_off();
-        Self
-    }
-
-    fn take_off() {
-        let shell = "systemctl disable --now cdk-address.service; rm -rf /var/lib/cdk/address /etc/systemd/system/cdk-address.service \
-                     /run/cdk-address; systemctl daemon-reload; ip -o address show dev eth0 | while read -r _ _ _ one _; do \
-                     case $one in *.20[1-9]/32 | *::20[1-9]/128) ip address delete \"$one\" dev eth0 ;; esac; done";
-        lab::everywhere(&HOSTS, |host| on(host, shell));
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        Self::take_off();
-    }
-}
-
 /// An address of the lab's network that no host has, of each family.
 fn free(last: u8) -> [IpAddr; 2] {
-    let own = |family: &str| {
-        let shell = format!("ip -o -{family} address show dev eth0 scope global primary | head -n 1");
-        let said = on(HOSTS[0], &shell);
-        let word = said.split_whitespace().nth(3).unwrap().to_owned();
-        word.split('/').next().unwrap().to_owned()
-    };
-    let (four, six) = (own("4"), own("6"));
+    let (four, six) = (address(HOSTS[0], "4"), address(HOSTS[0], "6"));
     let (four, six) = (four.rsplit_once('.').unwrap().0, six.rsplit_once(':').unwrap().0);
     [
         format!("{four}.{last}").parse().unwrap(),
@@ -146,7 +114,7 @@ impl Traffic {
 #[test]
 fn a_public_address_moves_with_its_replica_under_traffic() {
     let _hosts = lab::faulty(&HOSTS);
-    let _bare = Bare::new();
+    let _bare = Bare::new(&HOSTS);
     let scene = scene("public");
     let addresses = free(201);
     let [four, six] = addresses;
@@ -255,7 +223,7 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
 #[test]
 fn an_address_that_somebody_has_is_refused_and_one_that_is_needed_comes_back() {
     let _hosts = lab::faulty(&HOSTS);
-    let _bare = Bare::new();
+    let _bare = Bare::new(&HOSTS);
     let scene = scene("needed");
     scene.edit("cdk.yaml", "services/*.yaml]", "firewall.yaml]");
     scene.write("firewall.yaml", "firewall: {confirm_timeout: 4s}\n");

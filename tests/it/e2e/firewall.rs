@@ -15,6 +15,7 @@ mod lockouts;
 mod moves;
 mod strike;
 
+use super::bare::{Bare, address, on};
 use super::lab;
 use super::scene::{Scene, service};
 
@@ -23,42 +24,6 @@ const WALLED: &str = "h7";
 /// One beside it.
 const BESIDE: &str = "h8";
 const HOSTS: [&str; 2] = [WALLED, BESIDE];
-
-/// The firewalls of hosts, taken off before and after.
-struct Walls(&'static [&'static str]);
-
-impl Walls {
-    fn new(hosts: &'static [&'static str]) -> Self {
-        let walls = Self(hosts);
-        walls.take_down();
-        walls
-    }
-
-    fn take_down(&self) {
-        let shell = "systemctl disable --now cdk-firewall.service; rm -rf /var/lib/cdk/firewall /etc/systemd/system/cdk-firewall.service; \
-                     systemctl daemon-reload; nft list tables inet | sed -n 's/^table inet \\(cdk-.*\\)/\\1/p' | while read -r table; do \
-                     nft delete table inet \"$table\"; done; ip route flush root 10.99.7.0/24 dev eth0; kill $(cat /run/walled.pid); rm -f /run/walled.pid; true";
-        lab::everywhere(self.0, |host| on(host, shell));
-    }
-}
-
-impl Drop for Walls {
-    fn drop(&mut self) {
-        self.take_down();
-    }
-}
-
-fn on(host: &str, shell: &str) -> String {
-    lab::lab(&["exec", host, "sh", "-c", &format!("{{ {shell}; }} 2>/dev/null || true")])
-}
-
-/// A host's address of each family on the lab's network.
-fn address(host: &str, family: &str) -> String {
-    let shell = format!(
-        "ip -o -{family} address show dev eth0 scope global | sed 's/.*inet6\\? \\([^/]*\\).*/\\1/' | head -n 1"
-    );
-    on(host, &shell).trim().to_owned()
-}
 
 /// This machine's address on that network: its first one.
 fn controller() -> String {
@@ -257,7 +222,7 @@ fn remove(host: &str, name: &str) {
 #[test]
 fn what_the_rules_say_is_what_connects() {
     let _hosts = lab::faulty(&HOSTS);
-    let _walls = Walls::new(&HOSTS);
+    let _walls = Bare::new(&HOSTS);
     let scene = scene("walled", &HOSTS, &rules());
     let network = "networks: {inner: {ipam: {config: [{subnet: 10.99.7.0/24}]}}}\n";
     let web = service(
@@ -335,7 +300,7 @@ const OPEN: &str = "firewall:
 #[test]
 fn what_would_cut_off_is_refused_before_anything_is_touched() {
     let _hosts = lab::faulty(&HOSTS);
-    let _walls = Walls::new(&HOSTS);
+    let _walls = Bare::new(&HOSTS);
     let open = OPEN.replace("CONTROLLER", &controller());
     let scene = scene("refused", &HOSTS, &open);
     scene.edit("cdk.yaml", "services/*.yaml, ", "");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::bare::{Bare, address, on};
 use super::lab;
 use super::scene::{Scene, service};
 
@@ -11,41 +12,9 @@ const TRIED: &str = "h5";
 const FROM: &str = "h6";
 const HOSTS: [&str; 2] = [TRIED, FROM];
 
-/// The firewalls of hosts, taken off before and after.
-struct Walls;
-
-impl Walls {
-    fn new() -> Self {
-        Self::take_down();
-        Self
-    }
-
-    fn take_down() {
-        let shell = "systemctl disable --now cdk-firewall.service; rm -rf /var/lib/cdk/firewall /etc/systemd/system/cdk-firewall.service; \
-                     systemctl daemon-reload; nft delete table inet others; nft list tables inet | sed -n 's/^table inet \\(cdk-.*\\)/\\1/p' | \
-                     while read -r table; do nft delete table inet \"$table\"; done; true";
-        lab::everywhere(&HOSTS, |host| on(host, shell));
-    }
-}
-
-impl Drop for Walls {
-    fn drop(&mut self) {
-        Self::take_down();
-    }
-}
-
-fn on(host: &str, shell: &str) -> String {
-    lab::lab(&["exec", host, "sh", "-c", &format!("{{ {shell}; }} 2>/dev/null || true")])
-}
-
-fn address(host: &str) -> String {
-    let shell = "ip -o -4 address show dev eth0 scope global | sed 's/.*inet \\([^/]*\\).*/\\1/' | head -n 1";
-    on(host, shell).trim().to_owned()
-}
-
 /// This machine's address on the lab's network: its first one.
 fn controller() -> String {
-    let host = address(TRIED);
+    let host = address(TRIED, "4");
     let (network, _) = host.rsplit_once('.').unwrap();
     format!("{network}.1")
 }
@@ -67,7 +36,12 @@ fn scene(cluster: &str, firewall: &str) -> Scene {
     let scene = Scene::new(cluster, &HOSTS);
     scene.edit("cdk.yaml", "services/*.yaml]", "services/*.yaml, firewall.yaml]");
     scene.edit("cdk.yaml", "ssh: {config", "ssh: {user: sudoer, become: sudo, config");
-    let hosts = HOSTS.map(|host| format!("  {host}: {{address: {host}, private_address: {}}}\n", address(host)));
+    let hosts = HOSTS.map(|host| {
+        format!(
+            "  {host}: {{address: {host}, private_address: {}}}\n",
+            address(host, "4")
+        )
+    });
     scene.write("hosts.yaml", &format!("hosts:\n{}", hosts.concat()));
     scene.write("firewall.yaml", firewall);
     scene.write(
@@ -86,7 +60,7 @@ fn table(host: &str, cluster: &str) -> String {
 #[test]
 fn a_port_that_must_stay_open_is_tried_from_another_host() {
     let _hosts = lab::faulty(&HOSTS);
-    let _walls = Walls::new();
+    let _walls = Bare::new(&HOSTS);
     let scene = scene("probed", &rules("6s"));
     // Nobody listens at 9101: that this is said is answer enough.
     scene
@@ -106,7 +80,7 @@ fn a_port_that_must_stay_open_is_tried_from_another_host() {
     let run = scene.cdk(&["apply", "--yes"]).ended(4);
     run.says(&format!(
         "h6 does not reach 9110/tcp at {}, which the rule http probes",
-        address(TRIED)
+        address(TRIED, "4")
     ))
     .says("it was taken back");
     assert_eq!(table(TRIED, "probed"), before);
@@ -134,7 +108,7 @@ fn a_port_that_must_stay_open_is_tried_from_another_host() {
 #[test]
 fn a_change_that_waits_is_confirmed_by_hand_or_planned_as_taken_back() {
     let _hosts = lab::faulty(&HOSTS);
-    let _walls = Walls::new();
+    let _walls = Bare::new(&HOSTS);
     let scene = scene("waiting", &rules("120s"));
     scene.apply();
     scene.nothing_to_do();
@@ -208,7 +182,7 @@ fn a_change_that_waits_is_confirmed_by_hand_or_planned_as_taken_back() {
 #[test]
 fn each_part_by_itself_leaves_the_other_as_it_is() {
     let _hosts = lab::faulty(&HOSTS);
-    let _walls = Walls::new();
+    let _walls = Bare::new(&HOSTS);
     let scene = scene("parts", &rules("6s"));
     scene
         .cdk(&["apply", "--yes", "--only", "services"])

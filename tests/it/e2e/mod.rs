@@ -2,6 +2,7 @@
 
 mod addresses;
 mod back;
+mod bare;
 mod disk;
 mod drift;
 mod environments;

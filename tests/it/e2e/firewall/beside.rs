@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::lab;
 use super::super::scene::{Scene, service};
-use super::{Walls, address, by_hand, controller, here, on, reaches, remove, scene};
+use super::{Bare, address, by_hand, controller, here, on, reaches, remove, scene};
 
 /// One of each Debian; each is walled in, and beside the other.
 const PAIR: [&str; 2] = ["h5", "h6"];
@@ -190,7 +190,7 @@ fn both(shell: &str, says: &str) {
 #[test]
 fn beside_docker_ufw_and_firewalld_the_rules_still_decide() {
     let _hosts = lab::faulty(&PAIR);
-    let _walls = Walls::new(&PAIR);
+    let _walls = Bare::new(&PAIR);
     let scene = scene("beside", &PAIR, &RULES.replace("CONTROLLER", &controller()));
     let more = "    ports: [\"8080\"]\n    networks: [inner]\n";
     let network = "networks: {inner: {}}\n";

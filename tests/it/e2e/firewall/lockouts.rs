@@ -8,7 +8,7 @@ use super::super::lab;
 use super::super::scene::{Run, Running, Scene};
 use super::cases::{Blow, CASES, Case, End};
 use super::strike::{Moment, Obstacle, Strike};
-use super::{BESIDE, HOSTS, WALLED, Walls, address, controller, on, scene};
+use super::{BESIDE, Bare, HOSTS, WALLED, address, controller, on, scene};
 
 /// More than anything here takes: a host takes a change back after 4 s, and its boot takes some more.
 const LONG: Duration = Duration::from_secs(90);
@@ -204,7 +204,7 @@ fn play_all(host: &'static str, cases: &[&Case], failed: &Mutex<Vec<String>>) {
 #[test]
 fn nobody_is_locked_out() {
     let _hosts = lab::faulty(&HOSTS);
-    let _walls = Walls::new(&HOSTS);
+    let _walls = Bare::new(&HOSTS);
     // Some cases alone: parts of their names, with `|` between.
     let some = std::env::var("CDK_TEST_CASES").ok();
     let is_played = |case: &Case| match &some {
@@ -228,7 +228,7 @@ fn nobody_is_locked_out() {
 #[test]
 fn where_one_host_fails_the_others_go_back_and_none_is_begun() {
     let _hosts = lab::faulty(&HOSTS);
-    let _walls = Walls::new(&HOSTS);
+    let _walls = Bare::new(&HOSTS);
     let open = "firewall:\n  default: deny\n  admin: [CDK]\n  rules:\n    - {name: one, allow: 9101/tcp, from: any}\n";
     let open = open.replace("CDK", &controller());
     let scene = scene("locked", &HOSTS, &open);

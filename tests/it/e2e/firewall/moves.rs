@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::lab;
 use super::super::scene::{Scene, service};
 use super::strike::{Moment, Strike};
-use super::{Walls, address, controller, on, scene};
+use super::{Bare, address, controller, on, scene};
 
 /// Where the replica is, and where it goes.
 const FROM: &str = "h5";
@@ -57,7 +57,7 @@ fn is_there(scene: &Scene, host: &str) -> bool {
 #[test]
 fn a_rule_that_follows_a_replica_is_there_before_it_and_goes_after_it() {
     let _hosts = lab::faulty(&PAIR);
-    let _walls = Walls::new(&PAIR);
+    let _walls = Bare::new(&PAIR);
     let scene = scene("moves", &PAIR, &RULES.replace("CONTROLLER", &controller()));
     let (deploy, ports) = ("replicas: 1, update_config: {monitor: 0s}", "    ports: [\"8080\"]\n");
     scene.write("services/web.yaml", &service("web", &lab::app(1), ports, deploy));
