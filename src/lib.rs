@@ -27,7 +27,7 @@
 //! | [`sim`] | simulated hosts, which rehearsals and the executor's tests run on | model, dialect, host, observe | virtual clock |
 //! | [`scale`] | a count per service | model, resolve, observe | none |
 //! | [`place`] | slot → host and ports, with the reason of each and of each refusal | + scale | none |
-//! | [`render`] | per host the containers that should be there | + dialect, place | none |
+//! | [`render`] | per host the containers, rules and addresses that should be there | + dialect, place | none |
 //! | [`diff`] | keep, update in place, replace, create, remove, move; by field, with the reason | model, observe, place, render | none |
 //! | [`plan`] | [`plan::step::Plan`]: steps with edges; per service a rollout and its way back | + diff | none |
 //! | [`execute`] | [`execute::outcome::Outcome`], and events while it goes | model, dialect, host, plan | through `Host` |

@@ -112,6 +112,7 @@ impl Run<'_> {
 pub(super) fn unconfirmed(why: &str, retracted: Result<(), HostError>, within: Span) -> Failure {
     let back = match retracted {
         Ok(()) => "it was taken back".to_owned(),
+        Err(HostError::NotFound(_)) => "nothing waits there any more: plan again to see what stands".to_owned(),
         Err(_) => format!("the host takes it back by itself within {within}"),
     };
     Failure::replica(format!("{why}, and {back}"))

@@ -120,6 +120,7 @@ UNIT
     rm -f "$dir/said.$id"
     ;;
 back)
+    grep -qsF " $2 " "$dir"/pending.*/change "$dir"/back.*/change || fail "nothing"
     take_back "$2"
     say "back"
     ;;

@@ -169,6 +169,8 @@ undo)
     try
     ;;
 back)
+    set -- "$dir"/pending.* "$dir"/back.*
+    [ -e "$1" ] || [ -e "$2" ] || fail "nothing"
     take_back
     say "back"
     ;;
