@@ -34,7 +34,9 @@ pub fn live(answer: &Answer<'_>, cluster: &ClusterName) -> LiveAddresses {
         section = words.first().copied().unwrap_or_default();
         match words.as_slice() {
             ["kept", of, address] => keep(&mut live, of, address, cluster),
-            ["pending", to, _, address, interface] => tried.extend(address.parse().map(|one| (*to, one, *interface))),
+            ["pending", to, _, address, interface, ..] => {
+                tried.extend(address.parse().map(|one| (*to, one, *interface)))
+            }
             _ => {}
         }
     }
@@ -68,20 +70,32 @@ fn keep(live: &mut LiveAddresses, of: &str, address: &str, cluster: &ClusterName
 fn bound(line: &str) -> Option<(IpAddr, Bound)> {
     let mut words = line.split_whitespace();
     let (interface, address) = (words.nth(1)?, words.nth(1)?);
-    let (address, bits) = address.split_once('/')?;
+    let (address, network) = match address.split_once('/') {
+        Some((own, bits)) => (own, Subnet::new(own.parse().ok()?, bits.parse().ok()?)?),
+        // `inet 203.0.113.5 peer 10.0.0.1/32`
+        None => (address, words.nth(1)?.parse().ok()?),
+    };
     let address: IpAddr = address.parse().ok()?;
-    let network = Subnet::new(address, bits.parse().ok()?)?;
     let interface = interface.split('@').next()?.to_owned();
     (!words.any(|word| word == "dadfailed")).then_some((address, Bound { interface, network }))
 }
 
 /// A line of `ip -o route show default`, with `-6` before it for IPv6: `default via 10.0.0.1 dev eth0 …`.
 fn way_out(line: &str) -> Option<WayOut> {
-    let mut words = line.split_whitespace();
+    let words = line.split_whitespace();
     let is_ipv6 = line.starts_with("-6 ");
-    words.find(|word| *word == "dev")?;
-    let interface = words.next()?.to_owned();
-    Some(WayOut { is_ipv6, interface })
+    let all: Vec<&str> = words.collect();
+    let after = |key: &str| {
+        let at = all.iter().position(|word| *word == key)?;
+        all.get(at + 1).copied()
+    };
+    // What stands for none: the kernel's own defaults.
+    let none = if is_ipv6 { 1024 } else { 0 };
+    Some(WayOut {
+        is_ipv6,
+        metric: after("metric").and_then(|metric| metric.parse().ok()).unwrap_or(none),
+        interface: after("dev")?.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -94,7 +108,7 @@ mod tests {
         =kept shop 203.0.113.5\n\
         =kept shop 203.0.113.8\n\
         =kept other 203.0.113.6\n\
-        =pending taken-over shop 203.0.113.7 eth0\n\
+        =pending taken-over shop 203.0.113.7 eth0 c0ffee\n\
         =pending released shop 203.0.113.8 eth0\n\
         =addresses\n\
         |1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n\
@@ -103,9 +117,11 @@ mod tests {
         |2: eth0    inet 203.0.113.7/32 scope global eth0\\       valid_lft forever preferred_lft forever\n\
         |2: eth0    inet6 fd00::11/64 scope global \\       valid_lft forever preferred_lft forever\n\
         |2: eth0    inet6 fd00::50/128 scope global dadfailed tentative \\       valid_lft forever preferred_lft forever\n\
+        |2: eth0    inet 203.0.113.4 peer 10.9.0.1/32 scope global eth0\\       valid_lft forever preferred_lft forever\n\
         |3: docker0    inet 10.0.0.1/25 brd 172.17.255.255 scope global docker0\\       valid_lft forever preferred_lft forever\n\
         =routes\n\
-        |default via 10.0.0.1 dev eth0 \n\
+        |default via 10.0.0.2 dev away metric 200 \n\
+        |default via 10.0.0.1 dev eth0 metric 100 \n\
         |-6 default via fe80::1 dev eth1 metric 1024 pref medium\n";
 
     #[test]
@@ -117,6 +133,7 @@ mod tests {
             "10.0.0.1",
             "10.0.0.11",
             "127.0.0.1",
+            "203.0.113.4",
             "203.0.113.5",
             "203.0.113.8",
             "fd00::11",

@@ -137,7 +137,8 @@ pub(super) fn expect<T>(
         None => {
             let errors = String::from_utf8_lossy(&output.stderr);
             let last = errors.lines().rfind(|line| !line.trim().is_empty());
-            let ended = || HostError::Refused("cdk's script ended there before it had said anything: try again".to_owned());
+            let ended =
+                || HostError::Refused("cdk's script ended there before it had said anything: try again".to_owned());
             Err(last.map_or_else(ended, |last| needs_root(domain.needs, last.trim())))
         }
     }

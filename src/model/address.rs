@@ -40,6 +40,8 @@ pub struct LiveAddresses {
 pub struct WayOut {
     /// Whether it leads IPv6.
     pub is_ipv6: bool,
+    /// Its metric: the least one counts.
+    pub metric: u32,
     /// The interface.
     pub interface: String,
 }

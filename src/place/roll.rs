@@ -114,7 +114,7 @@ impl<'a> Roll<'a> {
             };
             (name.clone(), KnownHost { endpoint, machine_id })
         });
-        let gone = self.gone.keys();
+        let gone = self.gone.keys().chain(self.keeping(desired, observed));
         let gone = gone.filter_map(|name| Some((name.clone(), before(name)?.clone())));
         Memory {
             hosts: known.chain(gone).collect(),
@@ -127,6 +127,24 @@ impl<'a> Roll<'a> {
             firewall: false,
             addresses: false,
         }
+    }
+}
+
+impl Roll<'_> {
+    /// The hosts that are in git no more, and keep public addresses, or may: they do not answer.
+    fn keeping<'r>(&'r self, desired: &Desired, observed: &Observed) -> impl Iterator<Item = &'r HostName> {
+        let memory = self.record.as_ref().map(|record| &record.memory);
+        let known = memory.into_iter().flat_map(|memory| memory.hosts.keys());
+        let gone = known.filter(|name| {
+            let is_known = desired.hosts.contains_key(*name) || self.renamed.contains_key(*name);
+            !is_known && !self.forgotten.contains(*name)
+        });
+        gone.filter(
+            move |name| match observed.hosts.get(*name).and_then(ObservedHost::state) {
+                Some(state) => state.addresses.found().is_some_and(|live| !live.own.is_empty()),
+                None => memory.is_some_and(|memory| memory.addresses),
+            },
+        )
     }
 }
 

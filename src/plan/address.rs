@@ -1,23 +1,23 @@
 //! The steps that change hosts' public addresses: what goes with a replica once that is up, all else by itself. Bound before it is released.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use thin_vec::thin_vec;
+use thin_vec::ThinVec;
 
 use crate::diff::Verdict;
-use crate::model::address::{AddressChange, AddressesSeen, Binding, LiveAddresses};
+use crate::model::address::{AddressChange, Binding, LiveAddresses};
 use crate::model::container::LiveContainer;
-use crate::model::host::ObservedHost;
 use crate::model::name::{HostName, Slot};
 use crate::model::op::{ContainerOp, Op};
 use crate::model::text::SharedText;
 use crate::model::unit::Span;
+use crate::place::HostAnswer;
 use crate::place::live::newest_record;
 use crate::plan::Input;
 use crate::plan::build::{Builder, is_unit};
 use crate::plan::change::AddressDiff;
-use crate::plan::step::{Action, Precondition, Step, StepId};
+use crate::plan::rollout::Rollout;
+use crate::plan::step::{Action, Note, Precondition, Step, StepId};
 use crate::plan::unit::Draft;
 use crate::render::address::Interface;
 
@@ -31,25 +31,29 @@ pub(super) struct Work {
     to: Option<(Interface, Binding)>,
     /// Where it belongs, bound already or not; none where nobody wants it.
     home: Option<HostName>,
-    /// Where it is released.
-    from: Vec<Interface>,
+    /// Where it is released, and whether it stands there.
+    from: Vec<(Interface, bool)>,
     why: String,
 }
 
 impl Work {
-    /// On which hosts it is changed, in this order, and how.
-    fn changes(&self, confirm_timeout: Span) -> Vec<(HostName, AddressChange)> {
-        let change = |at: &Interface, to: Binding| {
+    /// On which hosts it is changed, in this order, how, and the way back. What did not stand does not come back, nor does what its home has
+    /// all the while.
+    fn changes(&self, confirm_timeout: Span) -> Vec<(HostName, AddressChange, ThinVec<Op>)> {
+        let change = |at: &Interface, to: Binding, comes_back: bool| {
             let change = AddressChange {
                 address: self.address,
                 interface: at.name.clone(),
                 to,
                 confirm_timeout,
             };
-            (at.host.clone(), change)
+            let undo = comes_back.then(|| Op::Address(Box::new(change.undo())));
+            (at.host.clone(), change, undo.into_iter().collect())
         };
-        let bound = self.to.iter().map(|(at, to)| change(at, *to));
-        let released = self.from.iter().map(|at| change(at, Binding::Released));
+        let bound = self.to.iter().map(|(at, to)| change(at, *to, true));
+        let stays = self.to.is_none() && self.home.is_some();
+        let released = self.from.iter();
+        let released = released.map(|(at, stands)| change(at, Binding::Released, *stands && !stays));
         bound.chain(released).collect()
     }
 }
@@ -68,34 +72,38 @@ fn all_found<'i>(input: Input<'i>) -> impl Iterator<Item = (&'i HostName, &'i Li
 /// The addresses that are not where they should be.
 pub(super) fn work(input: Input<'_>) -> Vec<Work> {
     let target = &input.target.addresses;
-    let keeping = |address: IpAddr, home: &HostName| -> Vec<Interface> {
+    let keeping = |address: IpAddr, home: &HostName| -> Vec<(Interface, bool)> {
         let others = all_found(input).filter(|(host, live)| *host != home && live.own.contains(&address));
-        let others = others.filter(|(host, _)| target.hosts.contains(*host));
         others.map(|(host, live)| standing(host, live, address)).collect()
     };
-    let is_silent = |host: &ObservedHost| match host {
-        ObservedHost::Unreachable(_) => true,
-        ObservedHost::Reachable(state) => match &state.addresses {
-            AddressesSeen::Found(_) => false,
-            AddressesSeen::NotAsked | AddressesSeen::Unknown(_) => true,
-        },
+    // Who does not answer may have an address all the same, where its replica stood there last.
+    let last = newest_record(input.observed);
+    let may_be_silent = |slot: &Slot| {
+        let placed = last.and_then(|last| last.placement.get(slot));
+        placed.is_some_and(|placed| found(input, &placed.host).is_none())
     };
-    let asked = input.observed.hosts.values();
-    let somebody_is_silent =
-        input.observed.hosts.len() < input.placement.hosts.len() || asked.into_iter().any(is_silent);
     let mut all = Vec::new();
     for (address, home) in &target.wanted {
         let Some(at) = &home.at else { continue };
         let Some(live) = found(input, &at.host) else { continue };
-        if home.slot.as_ref().is_some_and(|slot| !goes_to(input, slot, &at.host)) {
+        let is_own = live.own.contains(address);
+        if home
+            .slot
+            .as_ref()
+            .is_some_and(|slot| !goes_to(input, slot, &at.host, is_own))
+        {
             continue;
         }
         let from = keeping(*address, &at.host);
+        if from.iter().any(|(from, _)| !target.hosts.contains(&from.host)) {
+            // A move has two ends, and is done whole or not at all.
+            continue;
+        }
         let binds = !live.bound.contains_key(address);
         if !binds && from.is_empty() {
             continue;
         }
-        let moves = !from.is_empty() || (home.slot.is_some() && somebody_is_silent);
+        let moves = !from.is_empty() || home.slot.as_ref().is_some_and(may_be_silent);
         let binding = if moves { Binding::TakenOver } else { Binding::Bound };
         all.push(Work {
             address: *address,
@@ -104,13 +112,15 @@ pub(super) fn work(input: Input<'_>) -> Vec<Work> {
             home: Some(at.host.clone()),
             from,
             why: match &home.slot {
-                _ if binds && live.own.contains(address) => "taken off by hand".to_owned(),
+                _ if binds && is_own => "taken off by hand".to_owned(),
                 Some(slot) => format!("goes with {slot}"),
                 None => String::new(),
             },
         });
     }
-    let gone = all_found(input).filter(|(host, _)| target.releases && target.hosts.contains(*host));
+    // What a service had that is left alone may be among them.
+    let releases = target.releases && input.target.halted.is_empty();
+    let gone = all_found(input).filter(|(host, _)| releases && target.hosts.contains(*host));
     for (host, live) in gone {
         let unwanted = live.own.iter().filter(|address| !target.wanted.contains_key(*address));
         all.extend(unwanted.map(|address| Work {
@@ -119,33 +129,38 @@ pub(super) fn work(input: Input<'_>) -> Vec<Work> {
             to: None,
             home: None,
             from: vec![standing(host, live, *address)],
-            why: "no longer in git".to_owned(),
+            why: "nobody needs it any more".to_owned(),
         }));
     }
     all
 }
 
-/// Where a host keeps an address. One that does not stand is on no interface: then any will do to let go of it.
-fn standing(host: &HostName, live: &LiveAddresses, address: IpAddr) -> Interface {
+/// Where a host keeps an address, and whether it stands there. One that does not is on no interface: then any will do to let go of it.
+fn standing(host: &HostName, live: &LiveAddresses, address: IpAddr) -> (Interface, bool) {
     let bound = live.bound.get(&address).map(|bound| bound.interface.as_str());
-    Interface {
+    let interface = Interface {
         host: host.clone(),
         name: bound.unwrap_or("lo").to_owned(),
-    }
+    };
+    (interface, bound.is_some())
 }
 
-/// Whether a replica is, or comes to be, on a host by this plan.
-fn goes_to(input: Input<'_>, slot: &Slot, host: &HostName) -> bool {
+/// Whether a replica is, or comes to be, on a host by this plan. One that is left alone keeps the address that it has there.
+fn goes_to(input: Input<'_>, slot: &Slot, host: &HostName, has_it: bool) -> bool {
     let service = input.diff.services.get(&slot.service);
     let mut slots = service.into_iter().flat_map(|service| &service.slots);
     let found = slots.find(|one| one.slot == *slot && one.host.as_ref() == Some(host));
-    found.is_some_and(|one| matches!(one.verdict, Verdict::Keep) || is_unit(&one.verdict))
+    found.is_some_and(|one| match &one.verdict {
+        Verdict::Keep => true,
+        Verdict::Waits { stands } => *stands && has_it,
+        verdict => is_unit(verdict),
+    })
 }
 
 /// What changes, address by address.
 pub(super) fn changes(input: Input<'_>) -> Vec<AddressDiff> {
     let diff = |work: Work| {
-        let from = work.from.first().map(|from| from.host.clone());
+        let from = work.from.first().map(|(from, _)| from.host.clone());
         let (action, host) = match (work.home, &from) {
             (Some(home), Some(_)) => (Action::Move, home),
             (Some(home), None) => (Action::Create, home),
@@ -172,6 +187,20 @@ pub(super) fn is_remembered(input: Input<'_>) -> bool {
     !input.target.addresses.wanted.is_empty() || stands || (was && silent)
 }
 
+/// What hosts keep that are in git no more: they are only asked.
+pub(super) fn notes(input: Input<'_>) -> impl Iterator<Item = Note> {
+    let gone = all_found(input).filter(move |(host, _)| input.placement.hosts.get(*host) != Some(&HostAnswer::Answers));
+    gone.flat_map(|(host, live)| {
+        live.own.iter().map(move |address| Note::Differs {
+            host: host.clone(),
+            what: format!("public address {address}"),
+            why: format!(
+                "it is kept there, and git has no such host: put {host} back without it and apply, or give the host up with --forget {host}"
+            ),
+        })
+    })
+}
+
 impl Builder<'_> {
     /// What goes with a replica: bound where that is up now, then released where it was.
     pub(super) fn bring_addresses(&mut self, draft: &mut Draft<'_, '_>) {
@@ -181,36 +210,38 @@ impl Builder<'_> {
         self.addresses = others;
         let own: Vec<Work> = own;
         let within = self.input.target.addresses.confirm_timeout;
-        for (host, change) in own.iter().flat_map(|work| work.changes(within)) {
-            let undo = thin_vec![Op::Address(Box::new(change.undo()))];
+        for (host, change, undo) in own.iter().flat_map(|work| work.changes(within)) {
             self.act(draft, &host, Op::Address(Box::new(change)), Precondition::None, undo);
         }
     }
 
-    /// All others. What publishes at a host's own address waits for it, and what publishes at one that goes is stopped before.
-    pub(super) fn other_addresses(&mut self) {
+    /// All others. What publishes at a host's own address waits for it. One that nobody needs goes once all replicas are as they should be,
+    /// and what publishes at it is removed: it may be what they go back to.
+    pub(super) fn other_addresses(&mut self, rollouts: &[Rollout]) {
         let within = self.input.target.addresses.confirm_timeout;
+        let units = rollouts.iter().flat_map(|rollout| &rollout.units);
+        let ends = units.flat_map(|unit| unit.steps.last().into_iter().chain(&unit.watch));
+        let ends: Vec<StepId> = ends.copied().collect();
         for work in std::mem::take(&mut self.addresses) {
-            let mut before: Vec<StepId> = match &work.home {
-                Some(_) => Vec::new(),
-                None => self.publishing(work.address, is_stop),
-            };
-            for (host, change) in work.changes(within) {
-                let binds = change.to != Binding::Released;
-                let undo = thin_vec![Op::Address(Box::new(change.undo()))];
+            let mut bound = Vec::new();
+            for (host, change, undo) in work.changes(within) {
+                let releases = change.to == Binding::Released;
                 let why = SharedText::from(work.why.as_str());
                 let id = self.push(&host, work.slot.as_ref(), Op::Address(Box::new(change)), &why);
-                self.edit(id, |step| {
-                    step.after.extend(before.drain(..));
-                    step.undo = undo;
-                });
-                if binds {
-                    let creates = self.creating(&host, work.address);
-                    for create in creates {
+                let mut before: Vec<StepId> = std::mem::take(&mut bound);
+                if releases {
+                    before.extend(self.removing(work.address));
+                    before.extend(ends.iter().filter(|_| work.home.is_none()));
+                } else {
+                    bound.push(id);
+                    for create in self.creating(&host, work.address) {
                         self.edit(create, |step| step.after.push(id));
                     }
                 }
-                before.push(id);
+                self.edit(id, |step| {
+                    step.after.extend(before);
+                    step.undo = undo;
+                });
             }
         }
     }
@@ -229,30 +260,20 @@ impl Builder<'_> {
         self.steps().iter().filter(makes).map(|step| step.id).collect()
     }
 
-    /// The steps of that kind on containers that publish ports at an address now.
-    fn publishing(&self, address: IpAddr, is: impl Fn(&Op) -> Option<&SharedText>) -> Vec<StepId> {
+    /// The steps that remove containers which publish ports at an address.
+    fn removing(&self, address: IpAddr) -> Vec<StepId> {
         let publishes = |one: &LiveContainer| {
-            let ports = one.spec.iter().flat_map(|spec| &spec.ports);
-            ports.into_iter().any(|port| port.address == Some(address))
+            let mut ports = one.spec.iter().flat_map(|spec| &spec.ports);
+            ports.any(|port| port.address == Some(address))
         };
-        let steps = self.steps().iter().filter(|step| {
-            let state = self.state(&step.host);
-            let named = is(&step.op).zip(state);
-            named.is_some_and(|(name, state)| {
-                let mut all = state.containers.iter();
-                all.any(|one| one.name == **name && publishes(one))
-            })
+        let steps = self.steps().iter().filter(|step| match (&step.op, &step.pre) {
+            (Op::Container(ContainerOp::Remove { .. }), Precondition::Is { id, .. }) => {
+                let state = self.state(&step.host);
+                let mut all = state.into_iter().flat_map(|state| &state.containers);
+                all.any(|one| one.id == **id && publishes(one))
+            }
+            (_, Precondition::None | Precondition::Absent { .. } | Precondition::Is { .. }) => false,
         });
-        let ids: BTreeSet<StepId> = steps.map(|step| step.id).collect();
-        ids.into_iter().collect()
-    }
-}
-
-/// The container that an operation stops.
-fn is_stop(op: &Op) -> Option<&SharedText> {
-    if let Op::Container(ContainerOp::Stop { name }) = op {
-        Some(name)
-    } else {
-        None
+        steps.map(|step| step.id).collect()
     }
 }

@@ -177,7 +177,7 @@ impl<'i> Builder<'i> {
         self.remove_networks();
         self.join_ports();
         self.order(&rollouts);
-        self.other_addresses();
+        self.other_addresses(&rollouts);
         self.firewalls();
         renumber(&mut self.steps, &mut rollouts);
         Work {

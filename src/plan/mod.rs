@@ -82,6 +82,7 @@ pub fn plan(input: Input<'_>) -> Plan {
     }
     notes.extend(images::notes(input, &work.steps));
     notes.extend(firewall::notes(input));
+    notes.extend(address::notes(input));
     let hosts: Vec<HostName> = answers
         .filter(|(host, _)| observed.hosts.get(*host).and_then(ObservedHost::state).is_some())
         .map(|(host, _)| host.clone())

@@ -88,7 +88,13 @@ pub fn addresses(desired: &Desired, placement: &Placement, observed: &Observed) 
     }
     let mut all = Addresses {
         wanted: BTreeMap::new(),
-        hosts: hosts.keys().map(|name| (*name).clone()).collect(),
+        // One that is in git no more is not changed.
+        hosts: desired
+            .hosts
+            .keys()
+            .filter(|name| hosts.contains_key(name))
+            .cloned()
+            .collect(),
         releases: true,
         confirm_timeout: desired
             .firewall
@@ -118,7 +124,7 @@ pub fn addresses(desired: &Desired, placement: &Placement, observed: &Observed) 
         let Mode::Replicated(count) = service.mode else {
             continue;
         };
-        for number in 1..=count.max(1) {
+        for number in 1..=count {
             let slot = Slot {
                 service: name.clone(),
                 key: SlotKey::Index(number),

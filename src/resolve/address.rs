@@ -12,10 +12,11 @@ use crate::source::yaml::{Entry, Node};
 /// The key, of hosts and of services.
 const KEY: &str = "public_addresses";
 
-/// Checks the public addresses of all hosts and services: each section as it is written, and what it means.
-pub fn check(
-    (written_hosts, hosts): (Option<&Entry>, &BTreeMap<HostName, Host>),
-    (written_services, services): (Option<&Entry>, &BTreeMap<ServiceName, Service>),
+/// Checks the public addresses of all hosts and services; `section` gives those as they are written.
+pub fn check<'s>(
+    section: impl Fn(&str) -> Option<&'s Entry>,
+    hosts: &BTreeMap<HostName, Host>,
+    services: &BTreeMap<ServiceName, Service>,
     problems: &mut Problems,
 ) {
     let mut checking = Checking {
@@ -23,7 +24,7 @@ pub fn check(
         seen: BTreeMap::new(),
         problems,
     };
-    if let Some(section) = written_hosts {
+    if let Some(section) = section("hosts") {
         for (name, host) in hosts {
             for address in &host.public_addresses {
                 let place = locate(&section.value, &[name.as_str().into(), KEY.into()]);
@@ -31,7 +32,7 @@ pub fn check(
             }
         }
     }
-    if let Some(section) = written_services {
+    if let Some(section) = section("services") {
         for (name, service) in services.iter().filter(|(_, one)| !one.public_addresses.is_empty()) {
             checking.service(&section.value, name, service);
         }

@@ -167,11 +167,7 @@ fn desired(manifest: &Manifest, problems: &mut Problems) -> Option<Desired> {
     if let Some(sample) = sample {
         try_templates(&services, &sample, problems);
     }
-    address::check(
-        (section("hosts"), &hosts.all),
-        (section("services"), &services),
-        problems,
-    );
+    address::check(section, &hosts.all, &services, problems);
     let known = ingress::Known {
         hosts: &hosts,
         names: &service_names,

@@ -8,7 +8,7 @@ dir=/var/lib/cdk/address
 # standing ADDRESS INTERFACE: the address with its bits, where it stands there.
 standing() {
     ip -o address show dev "$2" 2>/dev/null | while read -r _ _ _ one _; do
-        case $one in "$1"/*) echo "$one" ;; esac
+        case $one in "$1" | "$1"/*) echo "$one" ;; esac
     done
 }
 stands() { [ -n "$(standing "$1" "$2")" ]; }
@@ -29,7 +29,7 @@ free() {
 announce() {
     case $1 in
     *:*) ;;
-    *) systemd-run --quiet --collect --no-block arping -q -U -c 5 -I "$2" "$1" ;;
+    *) systemd-run --quiet --collect --no-block arping -q -U -c 30 -I "$2" "$1" ;;
     esac
 }
 
@@ -63,11 +63,19 @@ add() {
     stands "$1" "$2" && return 0
     case $1 in
     *:*)
+        conf=/proc/sys/net/ipv6/conf/$2 notify=$(cat "/proc/sys/net/ipv6/conf/$2/ndisc_notify")
+        # Probed for, it is told to the network.
+        echo 1 >"$conf/ndisc_notify"
         ip address add "$1/128" dev "$2" || return 1
-        while ip -o address show dev "$2" tentative | grep -F " $1/" | grep -vqF dadfailed; do sleep 0.1; done
-        if ip -o address show dev "$2" | grep -F " $1/" | grep -qF dadfailed; then
+        left=60
+        while [ "$left" -gt 0 ] && ip -o address show dev "$2" tentative | grep -F " $1/" | grep -vqF dadfailed; do
+            sleep 0.1
+            left=$((left - 1))
+        done
+        echo "$notify" >"$conf/ndisc_notify"
+        if ip -o address show dev "$2" tentative | grep -qF " $1/"; then
             ip address delete "$1/128" dev "$2"
-            echo "somebody on the network has it" >&2
+            echo "somebody on the network has it, or $2 has no link" >&2
             return 1
         fi
         ;;
@@ -83,32 +91,36 @@ drop() {
 
 # Does what a change says, or takes it back.
 try() {
-    read -r to cluster address interface <"$1/change" || return 1
+    read -r to cluster address interface _ <"$1/change" || return 1
     case $to in
     bound) add "$address" "$interface" ;;
     taken-over) take "$address" "$interface" ;;
-    released) drop "$address" "$interface" ;;
+    released)
+        if stands "$address" "$interface"; then : >"$1/stood" || return 1; fi
+        drop "$address" "$interface"
+        ;;
     esac
 }
 undo() {
-    read -r to cluster address interface <"$1/change" || return 0
+    read -r to cluster address interface _ <"$1/change" || return 0
     case $to in
     # One that was kept before the change stays.
     bound | taken-over) [ -e "$dir/kept/$cluster/$address" ] || drop "$address" "$interface" ;;
-    released) take "$address" "$interface" ;;
+    # One that did not stand before does not stand after.
+    released) [ ! -e "$1/stood" ] || take "$address" "$interface" ;;
     esac
 }
 
 # Makes a confirmed change what stands after the next boot.
 finish() {
     [ -e "$1/change" ] || return 0
-    read -r to cluster address interface <"$1/change"
-    mkdir -p "$dir/kept/$cluster"
+    read -r to cluster address interface _ <"$1/change"
+    mkdir -p "$dir/kept/$cluster" || return 1
     case $to in
     released) rm -f "$dir/kept/$cluster/$address" ;;
     *)
         echo "$interface" >"$1/interface" || return 1
-        mv -T "$1/interface" "$dir/kept/$cluster/$address"
+        mv -T "$1/interface" "$dir/kept/$cluster/$address" || return 1
         ;;
     esac
     rm -rf "$1"
@@ -143,14 +155,19 @@ back)
     ;;
 confirm)
     mv -T "$dir/pending.$2" "$dir/confirmed.$2" 2>/dev/null || { echo "cdk-answer late"; exit 0; }
-    finish "$dir/confirmed.$2"
+    read -r to _ address interface _ <"$dir/confirmed.$2/change"
+    finish "$dir/confirmed.$2" || { echo "cdk-answer unwritten $dir"; exit 0; }
     systemctl stop "cdk-address-back-$2.timer" 2>/dev/null
+    # Who had it before may have spoken up to now.
+    [ "$to" = released ] || announce "$address" "$interface"
     echo "cdk-answer confirmed"
     ;;
 boot)
     # A change that nobody confirmed before the host went down is no change; none of it stands any more.
-    if [ ! -e /run/cdk-address ]; then rm -rf "$dir"/pending.* "$dir"/back.* "$dir"/next.*; fi
-    : >/run/cdk-address
+    read -r now </proc/sys/kernel/random/boot_id
+    for change in "$dir"/pending.* "$dir"/back.* "$dir"/next.*; do
+        if [ -e "$change/change" ] && ! grep -qF " $now" "$change/change"; then rm -rf "$change"; fi
+    done
     code=0
     for kept in "$dir"/kept/*/*; do
         [ -e "$kept" ] || continue
@@ -160,7 +177,7 @@ boot)
             code=1
         else
             # Another host may have got it since: then it stays there.
-            { stands "$address" "$interface" || { free "$address" "$interface" && add "$address" "$interface"; }; } &
+            { stands "$address" "$interface" || { free "$address" "$interface" && add "$address" "$interface"; }; } 9>&- &
         fi
     done
     wait

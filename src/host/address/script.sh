@@ -62,9 +62,8 @@ change)
     cat >"$dir/keeper.$id" || unwritten
     if cmp -s "$dir/keeper.$id" "$dir/keeper"; then rm -f "$dir/keeper.$id"; else mv "$dir/keeper.$id" "$dir/keeper" || unwritten; fi
     take_back "$address"
-    if [ ! -e "$unit" ]; then
-        umask 022
-        cat >"$unit" <<UNIT
+    umask 022
+    cat >"$unit.new" <<UNIT || unwritten
 [Unit]
 Description=cdk: the public addresses as git has them
 Wants=network-online.target
@@ -77,16 +76,19 @@ StartLimitIntervalSec=0
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/bin/sh $dir/keeper boot
+TimeoutStartSec=60
 Restart=on-failure
 RestartSec=2
 
 [Install]
 WantedBy=multi-user.target systemd-networkd.service networking.service NetworkManager.service
 UNIT
-        systemctl daemon-reload && systemctl --quiet enable cdk-address.service 2>/dev/null || fail "unwritten $unit"
-        umask 077
-        # Only the first run after a boot takes away what was left waiting.
-        : >/run/cdk-address
+    umask 077
+    if cmp -s "$unit.new" "$unit" && systemctl --quiet is-enabled cdk-address.service; then
+        rm -f "$unit.new"
+    else
+        mv "$unit.new" "$unit" && systemctl daemon-reload && systemctl --quiet enable cdk-address.service 2>/dev/null ||
+            fail "unwritten $unit"
         systemctl start --no-block cdk-address.service
     fi
     if [ "$to" = released ] && [ ! -e "$dir/kept/$cluster/$address" ] && sh "$dir/keeper" absent "$address" "$interface"; then
@@ -94,7 +96,8 @@ UNIT
     fi
     rm -rf "$dir/next.$id"
     mkdir "$dir/next.$id" || unwritten
-    echo "$to $cluster $address $interface" >"$dir/next.$id/change" || unwritten
+    read -r boot </proc/sys/kernel/random/boot_id
+    echo "$to $cluster $address $interface $boot" >"$dir/next.$id/change" || unwritten
     if [ "$to" = bound ] && ! sh "$dir/keeper" free "$address" "$interface"; then
         rm -rf "$dir/next.$id"
         fail "taken"

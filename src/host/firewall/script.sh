@@ -128,9 +128,8 @@ change)
     while IFS= read -r line && [ "$line" != "--" ]; do printf '%s\n' "$line" >>"$dir/keeper.new" || unwritten; done
     cat >"$dir/next/rules.nft" || unwritten
     if cmp -s "$dir/keeper.new" "$dir/keeper"; then rm -f "$dir/keeper.new"; else mv "$dir/keeper.new" "$dir/keeper" || unwritten; fi
-    if [ ! -e "$unit" ]; then
-        umask 022
-        cat >"$unit" <<UNIT
+    umask 022
+    cat >"$unit.new" <<UNIT || unwritten
 [Unit]
 Description=cdk: the firewall as git has it
 DefaultDependencies=no
@@ -150,8 +149,12 @@ ExecReload=/bin/sh $dir/keeper boot
 [Install]
 WantedBy=sysinit.target nftables.service
 UNIT
-        systemctl daemon-reload && systemctl --quiet enable cdk-firewall.service 2>/dev/null || fail "unwritten $unit"
-        umask 077
+    umask 077
+    if cmp -s "$unit.new" "$unit" && systemctl --quiet is-enabled cdk-firewall.service; then
+        rm -f "$unit.new"
+    else
+        mv "$unit.new" "$unit" && systemctl daemon-reload && systemctl --quiet enable cdk-firewall.service 2>/dev/null ||
+            fail "unwritten $unit"
         systemctl start cdk-firewall.service
     fi
     listing >"$dir/next/now" || unwritten

@@ -12,6 +12,8 @@ use super::lab;
 use super::scene::{Scene, service};
 
 const HOSTS: [&str; 2] = ["h5", "h6"];
+/// Until what is waited for is given up.
+const LONG: Duration = Duration::from_secs(180);
 
 /// An address of the lab's network that no host has, of each family.
 fn free(last: u8) -> [IpAddr; 2] {
@@ -144,7 +146,7 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
     scene.something_to_do().says(&format!("> {four}")).says("h5 → h6 eth0");
     let traffic = Traffic::start(&addresses, 9300);
     scene.apply();
-    lab::until("the other one answers", Duration::from_secs(20), || {
+    lab::until("the other one answers", LONG, || {
         addresses
             .iter()
             .all(|address| matches!(ask((*address, 9300).into()), Said::By(who) if who.contains("h6")))
@@ -168,10 +170,10 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
 
     // It is kept over a reboot, and what was done by hand is seen and put right.
     lab::lab(&["fault", "reboot", "h6"]);
-    lab::until("the addresses stand again", Duration::from_secs(90), || {
+    lab::until("the addresses stand again", LONG, || {
         addresses.iter().all(|address| stands("h6", *address))
     });
-    lab::until("the replica is up again", Duration::from_secs(60), || {
+    lab::until("the replica is up again", LONG, || {
         scene.cdk(&["plan"]).out.contains("No changes")
     });
     on("h6", &format!("ip address delete {four}/32 dev eth0"));
@@ -186,13 +188,13 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
     scene.apply();
     assert!(addresses.iter().all(|address| stands("h5", *address)));
     lab::lab(&["fault", "start", "h6"]);
-    lab::until("it has booted", Duration::from_secs(90), || {
-        on("h6", "systemctl is-active cdk-address.service").contains("active")
+    lab::until("it has booted", LONG, || {
+        on("h6", "systemctl is-active cdk-address.service").trim() == "active"
     });
     stand_on("h5", &addresses);
     hosts(&scene, ["", ""]);
     scene.commit("h6 is back");
-    lab::until("its engine answers", Duration::from_secs(60), || {
+    lab::until("its engine answers", LONG, || {
         scene.cdk(&["plan", "--detailed-exitcode"]).code == Some(2)
     });
     scene.apply();
@@ -214,7 +216,7 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
     scene
         .something_to_do()
         .says(&format!("- {four}"))
-        .says("no longer in git");
+        .says("nobody needs it any more");
     scene.apply();
     scene.nothing_to_do();
     assert!(addresses.iter().all(|address| !stands("h5", *address)));
@@ -257,5 +259,5 @@ fn an_address_that_somebody_has_is_refused_and_one_that_is_needed_comes_back() {
         .cdk(&["apply", "--yes"])
         .ended(4)
         .says("not confirmed over a new connection");
-    lab::until("it is back", Duration::from_secs(20), || stands("h5", own));
+    lab::until("it is back", LONG, || stands("h5", own));
 }

@@ -7,13 +7,16 @@ use cdk::execute::stop::Stop;
 use cdk::model::address::{AddressesSeen, LiveAddresses, WayOut};
 use cdk::model::host::{HostState, ObservedHost};
 use cdk::model::name::HostName;
+use cdk::model::policy::FailureAction;
+use cdk::model::unit::Span;
 use cdk::observe::Observed;
 use cdk::place::asked::Asked;
 use cdk::plan::lint::lint;
 use cdk::plan::step::{Action, Plan};
 use cdk::resolve::desired::{Availability, Desired};
+use cdk::sim::world::Behaviour;
 
-use super::fixture::{Lab, host};
+use super::fixture::{Lab, host, secs};
 use crate::planner::world::{desired, planned_as, published, service};
 
 const HOSTS: [&str; 3] = ["h1", "h2", "h3"];
@@ -27,7 +30,11 @@ pub fn with_addresses(kept: &[&str]) -> HostState {
     let mut live = LiveAddresses::default();
     for is_ipv6 in [false, true] {
         let interface = "eth0".to_owned();
-        live.ways_out.insert(WayOut { is_ipv6, interface });
+        live.ways_out.insert(WayOut {
+            is_ipv6,
+            metric: 0,
+            interface,
+        });
     }
     for one in kept {
         let (address, interface) = (address(one), "eth0".to_owned());
@@ -142,6 +149,57 @@ async fn where_it_cannot_be_confirmed_the_replica_and_its_address_stay_where_the
     let on = |name: &str| lab.sim(name).observe().containers.len();
     assert_eq!([on("h1"), on("h2")], [1, 0], "{:#?}", lab.log());
     assert!(plan(&lab, &web(&["203.0.113.5"], &["h2", "h3"])).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_is_replaced_stays_until_its_service_is_well_and_while_that_is_held() {
+    let lab = lab();
+    let version = |address: &str, image: &str| {
+        let mut all = web(&[address], &["h2", "h3"]);
+        for web in all.services.values_mut() {
+            web.image = image.parse().unwrap();
+            web.update.failure_action = FailureAction::Rollback;
+            web.update.timeout = Span::seconds(5);
+        }
+        all
+    };
+    lab.run(&plan(&lab, &version("203.0.113.5", "web:1")), &Stop::never())
+        .await;
+    let never = Behaviour {
+        exits: Some((secs(1), 1)),
+        ..Behaviour::default()
+    };
+    lab.behave("web:2", never);
+    let bad = plan(&lab, &version("203.0.113.6", "web:2"));
+    assert_eq!(bad.addresses.len(), 2, "{:#?}", bad.addresses);
+    assert!(lab.run(&bad, &Stop::never()).await.failed());
+    assert_eq!(kept(&lab), ["h1 203.0.113.5"], "{:#?}", lab.log());
+    let held = plan(&lab, &version("203.0.113.6", "web:2"));
+    assert!(held.is_empty(), "{:#?}", held.steps);
+    let good = plan(&lab, &version("203.0.113.6", "web:3"));
+    assert!(!lab.run(&good, &Stop::never()).await.failed());
+    assert_eq!(kept(&lab), ["h1 203.0.113.6"]);
+    assert!(plan(&lab, &version("203.0.113.6", "web:3")).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_in_git_no_more_and_keeps_an_address_is_asked_again_and_told() {
+    let lab = lab();
+    let mut own = web(&[], &["h2", "h3"]);
+    let address = address("203.0.113.9");
+    own.hosts.get_mut(&host("h3")).unwrap().public_addresses.insert(address);
+    lab.run(&plan(&lab, &own), &Stop::never()).await;
+    own.hosts.remove(&host("h3"));
+    let gone = plan(&lab, &own);
+    assert!(gone.is_empty() && gone.is_partial(), "{:#?}", gone.notes);
+    assert!(gone.memory.hosts.contains_key(&host("h3")), "it is asked again");
+    // Back without the address, it lets go of it.
+    let back = web(&[], &["h2", "h3"]);
+    let released = plan(&lab, &back);
+    assert_eq!(released.addresses[0].action, Action::Remove);
+    lab.run(&released, &Stop::never()).await;
+    assert!(kept(&lab).is_empty());
+    assert!(!plan(&lab, &own).memory.hosts.contains_key(&host("h3")));
 }
 
 #[tokio::test(start_paused = true)]
