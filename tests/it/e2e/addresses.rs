@@ -161,8 +161,9 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
         };
         let lost: Vec<&Said> = client.iter().filter(|said| !matches!(said, Said::By(_))).collect();
         assert!(by("h5") > 0 && by("h6") > 0, "it did not move under traffic");
-        // What was under way at that moment has no other end; who comes is let in.
-        assert!(lost.len() <= 1, "{lost:?}");
+        // What was under way as the network changed its mind has no other end, and while both hosts have it it may do so to and fro. Who
+        // comes is let in.
+        assert!(lost.len() <= 3, "{lost:?}");
         assert!(!lost.iter().any(|said| matches!(said, Said::Closed(_))), "{lost:?}");
     }
     scene.nothing_to_do();
