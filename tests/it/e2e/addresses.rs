@@ -229,7 +229,7 @@ fn an_address_that_somebody_has_is_refused_and_one_that_is_needed_comes_back() {
     let _bare = Bare::new(&HOSTS);
     let scene = scene("needed");
     scene.edit("cdk.yaml", "services/*.yaml]", "firewall.yaml]");
-    scene.write("firewall.yaml", "firewall: {confirm_timeout: 4s}\n");
+    scene.write("firewall.yaml", "firewall: {confirm_timeout: 15s}\n");
     let [taken, _] = free(1);
     let [own, _] = free(202);
     // This machine has that one.
