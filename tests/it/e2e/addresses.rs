@@ -1,6 +1,6 @@
 //! Public addresses on real hosts: bound, kept over reboots, moved with their replica under traffic, and taken back where they lock out.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +70,8 @@ fn ask(to: SocketAddr) -> Said {
     let patience = Duration::from_secs(5);
     let mut stream = match TcpStream::connect_timeout(&to, patience) {
         Ok(stream) => stream,
+        // `connect(2)` says this only once the other side has answered, else it says `refused`: whoever took the connection has cut it.
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => return Said::Cut(error.to_string()),
         Err(error) => return Said::Closed(error.to_string()),
     };
     let mut answer = String::new();
