@@ -16,6 +16,7 @@ use crate::cli::runtime::{Signals, block_on};
 use crate::execute::outcome::Outcome;
 use crate::execute::stop::Stopper;
 use crate::flow::{self, Allowed, Failure, Runner, Session, Settings, Told, Wish};
+use crate::model::scope::Scope;
 use crate::plan::step::{PLAN_VERSION, Plan, PlanDocument};
 use crate::report::progress::{Detail, Lines, Reporter};
 use crate::report::terminal::Terminal;
@@ -103,6 +104,7 @@ pub(super) fn as_saved(settings: &mut Settings, saved: &Plan) -> Result<(), Fail
     let given = std::mem::take(&mut settings.forget);
     settings.forget = saved.forgets.iter().cloned().chain(given).collect();
     settings.environment = environment(settings.environment.take(), saved)?;
+    settings.scope = scope(&settings.scope, saved)?;
     Ok(())
 }
 
@@ -125,6 +127,17 @@ fn environment(asked: Option<String>, saved: &Plan) -> Result<Option<String>, Fa
         })),
         Some(_) | None => Ok(planned),
     }
+}
+
+/// The part of the cluster that a saved plan is for; what the command line says must be the same.
+fn scope(asked: &Scope, saved: &Plan) -> Result<Scope, Failure> {
+    if asked.is_whole() || *asked == saved.scope {
+        return Ok(saved.scope.clone());
+    }
+    Err(Failure::Usage(match saved.scope.is_whole() {
+        true => format!("{asked}: this plan was made for the whole cluster"),
+        false => format!("{asked}: this plan was made with {}", saved.scope),
+    }))
 }
 
 /// Whether to go on: the saved plan still holds, the guards let it pass, and a person agrees.

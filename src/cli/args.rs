@@ -14,9 +14,9 @@ pub use self::moves::{MoveArgs, MovingArgs, RebalanceArgs, StoppedArgs};
 pub use self::rehearse::RehearseArgs;
 use crate::cli::args::firewall::FirewallArgs;
 use crate::cli::args::lock::{HistoryArgs, LockArgs, LockCommandArgs};
-use crate::flow;
 use crate::model::edit::{Bump, Scale};
 use crate::model::name::{ClusterName, FileName, HostName, ServiceName};
+use crate::model::scope;
 
 /// Declarative deploys for Docker hosts: git says what should be; plan shows the way, apply goes it
 #[derive(Debug, Parser)]
@@ -78,7 +78,7 @@ pub enum Part {
     Firewall,
 }
 
-impl From<Part> for flow::Part {
+impl From<Part> for scope::Part {
     fn from(part: Part) -> Self {
         match part {
             Part::Services => Self::Services,

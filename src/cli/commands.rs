@@ -10,6 +10,7 @@ use crate::cli::context::{Context, now};
 use crate::cli::exit::{Ended, ExitCode, of_plan, of_status};
 use crate::cli::runtime::block_on;
 use crate::flow::{self, Failure, Planned, Seen, Settings};
+use crate::model::scope::Scope;
 use crate::observe::{OBSERVATION_VERSION, ObservationDocument};
 use crate::plan::step::PlanDocument;
 use crate::report;
@@ -43,7 +44,7 @@ pub(super) fn show(context: &Context, args: &ShowArgs) -> Result<ExitCode, Ended
 pub(super) fn hosts(context: &Context) -> Result<ExitCode, Ended> {
     let seen = observed(context)?;
     let mut rows = report::hosts::rows(&seen.desired, &seen.observed);
-    rows.retain(|row| context.settings.hosts.is_empty() || context.settings.hosts.contains(&row.host));
+    rows.retain(|row| context.settings.scope.has_host(&row.host));
     context.answer_as(
         || report::hosts::text(&rows, context.style),
         || report::json::pretty(&rows),
@@ -54,12 +55,12 @@ pub(super) fn hosts(context: &Context) -> Result<ExitCode, Ended> {
 /// `cdk ps`.
 pub(super) fn ps(context: &Context, args: PsArgs) -> Result<ExitCode, Ended> {
     let seen = observed(context)?;
-    let services: Vec<_> = context.settings.services.iter().cloned().chain(args.names).collect();
-    if let Some(name) = services.iter().find(|name| !is_known(&seen, name.as_str())) {
+    let mut scope = context.settings.scope.clone();
+    scope.services.extend(args.names);
+    if let Some(name) = scope.services.iter().find(|name| !is_known(&seen, name.as_str())) {
         return Err(Failure::Usage(format!("there is no service {name}, in git or on the hosts")).into());
     }
-    let hosts = &context.settings.hosts;
-    let rows = report::ps::rows(&seen.desired, &seen.observed, &services, hosts, Timestamp::now());
+    let rows = report::ps::rows(&seen.desired, &seen.observed, &scope, Timestamp::now());
     context.answer_as(
         || report::ps::text(&rows, &seen.observed, context.style),
         || report::json::pretty(&rows),
@@ -81,7 +82,7 @@ pub(super) fn observe(context: &Context) -> Result<ExitCode, Ended> {
     match context.output {
         Output::Text => {
             let rows = report::hosts::rows(&seen.desired, &seen.observed);
-            let replicas = report::ps::rows(&seen.desired, &seen.observed, &[], &[], Timestamp::now());
+            let replicas = report::ps::rows(&seen.desired, &seen.observed, &Scope::default(), Timestamp::now());
             let hosts = report::hosts::text(&rows, context.style);
             let replicas = report::ps::text(&replicas, &seen.observed, context.style);
             context.answer(&format!("{hosts}\n{replicas}"))?;

@@ -9,6 +9,7 @@ use jiff::{Timestamp, Unit};
 use crate::cli::args::{Color, Global, Output};
 use crate::cli::exit::Ended;
 use crate::flow::{Failure, Settings};
+use crate::model::scope::Scope;
 use crate::place::asked::Asked;
 use crate::report::style::Style;
 
@@ -56,9 +57,11 @@ impl Context {
                 directory: global.directory.unwrap_or_else(|| PathBuf::from(".")),
                 environment: global.environment,
                 revision: None,
-                hosts: global.hosts,
-                services: global.services,
-                only: global.only.into_iter().map(Into::into).collect(),
+                scope: Scope {
+                    hosts: global.hosts.into_iter().collect(),
+                    services: global.services.into_iter().collect(),
+                    only: global.only.into_iter().map(Into::into).collect(),
+                },
                 parallel: global.parallel.map(Into::into),
                 keep_connections: !ci,
                 forget: Vec::new(),

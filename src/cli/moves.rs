@@ -50,12 +50,12 @@ pub(super) fn abort(context: &Context, args: StoppedArgs) -> Result<ExitCode, En
 
 fn plan_and_do(context: &Context, command: &str, asked: Asked, how: &MovingArgs) -> Result<ExitCode, Ended> {
     let mut settings = context.settings.clone();
-    if !settings.hosts.is_empty() || !settings.services.is_empty() {
+    if !settings.scope.hosts.is_empty() || !settings.scope.services.is_empty() {
         let words =
             format!("{command} takes neither --host nor --service: it would do something else than was asked for");
         return Err(Failure::Usage(words).into());
     }
-    settings.services = asked.taken_up().into_iter().collect();
+    settings.scope.services = asked.taken_up();
     settings.asked = asked;
     let only_shows = how.dry_run || how.out.is_some() || how.live.is_some();
     if only_shows {

@@ -15,7 +15,7 @@ pub(super) fn rollback(context: &Context, args: RollbackArgs) -> Result<ExitCode
         context.must_ask("rollback", "--yes, or --dry-run")?;
     }
     let mut settings = context.settings.clone();
-    settings.services.extend(args.services);
+    settings.scope.services.extend(args.services);
     settings.forget = args.forget;
     let live = args.live.as_deref();
     settings.revision = Some(match args.to {

@@ -46,7 +46,7 @@ fn check_with_hooks(settings: &Settings, root: &Path) -> Result<Desired, Failure
 
 /// Refuses hosts that the caller names and the repository does not.
 pub(super) fn known_hosts(settings: &Settings, desired: &Desired) -> Result<(), Failure> {
-    for name in &settings.hosts {
+    for name in &settings.scope.hosts {
         if !desired.hosts.contains_key(name) {
             return Err(Failure::Usage(format!(
                 "--host {name}: there is no such host in the repository"

@@ -40,7 +40,12 @@ pub async fn in_force(settings: &Settings) -> Result<InForce, Failure> {
 /// The repository is wrong, or it names no such host.
 pub async fn confirm(settings: &Settings) -> Result<Confirmations, Failure> {
     let desired = check(settings)?;
-    if let Some(unknown) = settings.hosts.iter().find(|name| !desired.hosts.contains_key(*name)) {
+    if let Some(unknown) = settings
+        .scope
+        .hosts
+        .iter()
+        .find(|name| !desired.hosts.contains_key(*name))
+    {
         return Err(Failure::Usage(format!("git has no host {unknown}")));
     }
     let hosts = each(settings, &desired, confirmed).await;
@@ -77,7 +82,7 @@ async fn each<T>(
     let connections = Connections::open(settings, desired).await;
     let cluster = &desired.cluster.name;
     let named = connections.links().iter();
-    let named = named.filter(|(name, _)| settings.hosts.is_empty() || settings.hosts.contains(name));
+    let named = named.filter(|(name, _)| settings.scope.has_host(name));
     let work = &work;
     let done = stream::iter(named).map(|(name, host)| async move {
         let done = match host {
@@ -115,10 +120,8 @@ pub async fn explain(settings: &Settings, question: &Question) -> Result<(LiveFi
             host(name)?.own_addresses().next().ok_or_else(unknown)?
         }
     };
-    let narrowed = Settings {
-        hosts: vec![question.host.clone()],
-        ..settings.clone()
-    };
+    let mut narrowed = settings.clone();
+    narrowed.scope.hosts = [question.host.clone()].into();
     let mut all = in_force(&narrowed).await?;
     match all.hosts.remove(&question.host) {
         Some(Ok(live)) => Ok((

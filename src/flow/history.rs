@@ -16,7 +16,7 @@ pub async fn history(settings: &Settings) -> Result<Past, Failure> {
     let cluster = &desired.cluster.name;
     let mut hosts = journals(connections.links(), cluster, connections.parallel()).await;
     connections.close().await;
-    hosts.retain(|name, _| settings.hosts.is_empty() || settings.hosts.contains(name));
+    hosts.retain(|name, _| settings.scope.has_host(name));
     let repository = Repository::find(&settings.directory)?;
     let records = hosts.values().flatten().flatten();
     let revisions = records.filter_map(|record| record.revision.as_deref());

@@ -6,7 +6,7 @@ use crate::flow::apply::Connections;
 use crate::flow::{Failure, Settings, check};
 use crate::host::{Evicted, Found, Host, HostError};
 use crate::model::lock::{LockState, OnHost};
-use crate::model::name::{ClusterName, HostName};
+use crate::model::name::ClusterName;
 
 /// Asks every host who holds the lock. Nothing is taken.
 ///
@@ -55,8 +55,8 @@ async fn each(
     let desired = check(settings)?;
     let connections = Connections::open(settings, &desired).await;
     let (ask, cluster) = (&ask, &desired.cluster.name);
-    let named = |name: &HostName| settings.hosts.is_empty() || settings.hosts.contains(name);
-    let links = connections.links().iter().filter(|(name, _)| named(name));
+    let links = connections.links().iter();
+    let links = links.filter(|(name, _)| settings.scope.has_host(name));
     let hosts = stream::iter(links).map(|(name, link)| async move {
         let answer = match link {
             Ok(host) => ask(host.as_ref(), cluster).await,

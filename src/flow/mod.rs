@@ -25,12 +25,13 @@ mod routes;
 mod secret;
 mod stale;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::model::name::{HostName, ServiceName};
+use crate::model::name::HostName;
+use crate::model::scope::Scope;
 use crate::observe::{Observed, read_document};
 use crate::place::asked::Asked;
 use crate::resolve::desired::Desired;
@@ -51,15 +52,6 @@ pub use rehearse::rehearse;
 pub use rollback::{Earlier, earlier};
 pub use secret::{NewKey, Written, make_key, set as set_secret};
 
-/// A part of a cluster that can be planned by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// Services and their replicas, with their images, files and networks.
-    Services,
-    /// The hosts' firewalls.
-    Firewall,
-}
-
 /// What a use is told by its caller.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -69,12 +61,8 @@ pub struct Settings {
     pub environment: Option<String>,
     /// A git revision to read instead of the files as they lie there.
     pub revision: Option<String>,
-    /// Only what happens on these hosts; empty is all.
-    pub hosts: Vec<HostName>,
-    /// Only what happens to these services; empty is all.
-    pub services: Vec<ServiceName>,
-    /// Only these parts of the cluster; empty is all.
-    pub only: BTreeSet<Part>,
+    /// The part of the cluster that is meant.
+    pub scope: Scope,
     /// How many hosts are worked on at once, in place of `cluster.parallel`.
     pub parallel: Option<usize>,
     /// Whether connections are kept for the next run.
@@ -85,13 +73,6 @@ pub struct Settings {
     pub asked: Asked,
     /// Whether the revision was named by a person, and not simply is what a saved plan was made from: it may be older.
     pub pinned: bool,
-}
-
-impl Settings {
-    /// Whether a part of the cluster is to be planned.
-    pub fn wants(&self, part: Part) -> bool {
-        self.only.is_empty() || self.only.contains(&part)
-    }
 }
 
 /// What git wants, and what is live.

@@ -11,11 +11,12 @@ use crate::flow::failure::Failure;
 use crate::flow::guard::{self, History};
 use crate::flow::past::{self, past};
 use crate::flow::secret::{self, Encrypted};
-use crate::flow::{Part, Seen, Settings};
+use crate::flow::{Seen, Settings};
 use crate::model::host::ObservedHost;
 use crate::model::journal::{Halt, JournalRecord};
 use crate::model::name::{HostName, ServiceName};
 use crate::model::problem::{Problem, Rejected};
+use crate::model::scope::Part;
 use crate::observe::Observed;
 use crate::place::asked::Asked;
 use crate::place::live::{Standings, newest_record};
@@ -62,7 +63,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     fits(settings)?;
     let forgets = forget(settings, &desired, &mut observed)?;
     let history = history(settings, &desired, &observed)?;
-    for name in &settings.hosts {
+    for name in &settings.scope.hosts {
         if let Some(ObservedHost::Unreachable(why)) = observed.hosts.get(name) {
             return Err(Failure::Unreachable(format!("{name} is unreachable: {why}")));
         }
@@ -71,7 +72,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     let (placement, standing) = place(&desired, &observed, &counts, &settings.asked);
     let mut target = render(&desired, &placement).map_err(rejected)?;
     let clashes = clashes(&target, &observed);
-    if !clashes.is_empty() && settings.wants(Part::Services) {
+    if !clashes.is_empty() && settings.scope.has(Part::Services) {
         return Err(rejected(clashes));
     }
     let left = walls(settings, &desired, &placement, &observed, &mut target)?;
@@ -118,6 +119,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     });
     plan.pinned = settings.pinned;
     plan.asked = settings.asked.clone();
+    plan.scope = settings.scope.clone();
     plan.forgets = forgets;
     plan.notes.extend(left);
     plan.notes.extend(impossible.into_iter().map(Note::Refused));
@@ -135,8 +137,8 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
 
 /// That nothing is asked for of a part that is not planned.
 fn fits(settings: &Settings) -> Result<(), Failure> {
-    let asks = !settings.services.is_empty() || !settings.asked.is_nothing();
-    match settings.wants(Part::Services) || !asks {
+    let asks = !settings.scope.services.is_empty() || !settings.asked.is_nothing();
+    match settings.scope.has(Part::Services) || !asks {
         true => Ok(()),
         false => Err(Failure::Usage(
             "--only firewall plans no replicas: leave it out, or what is asked for of them".to_owned(),
@@ -153,7 +155,7 @@ fn walls(
     target: &mut Target,
 ) -> Result<Option<Note>, Failure> {
     let walls = firewalls(desired, placement, observed);
-    if settings.wants(Part::Firewall) {
+    if settings.scope.has(Part::Firewall) {
         target.firewalls = walls.map_err(rejected)?;
         narrow_firewalls(settings, target);
         return Ok(None);
@@ -176,11 +178,10 @@ fn left_alone(walls: &Firewalls, target: &Target, observed: &Observed) -> Option
 
 /// Where only some hosts, services or parts are applied, the others' replicas stay where they are: nothing is closed to them.
 fn narrow_firewalls(settings: &Settings, target: &mut Target) {
-    if !settings.hosts.is_empty() {
-        target.firewalls.hosts.retain(|host, _| settings.hosts.contains(host));
-        target.firewalls.removes = false;
-    }
-    if !settings.services.is_empty() || !settings.hosts.is_empty() || !settings.wants(Part::Services) {
+    let scope = &settings.scope;
+    target.firewalls.hosts.retain(|host, _| scope.has_host(host));
+    target.firewalls.removes &= scope.hosts.is_empty();
+    if !scope.services.is_empty() || !scope.hosts.is_empty() || !scope.has(Part::Services) {
         for firewall in target.firewalls.hosts.values_mut() {
             firewall.wanted = firewall.open.clone();
         }
@@ -194,11 +195,11 @@ fn homes(
     placement: &Placement,
     observed: &Observed,
 ) -> Result<Addresses, Failure> {
-    if !settings.wants(Part::Services) {
+    if !settings.scope.has(Part::Services) {
         return Ok(Addresses::default());
     }
     let mut homes = addresses(desired, placement, observed).map_err(rejected)?;
-    homes.narrow(&settings.hosts.iter().collect(), &settings.services.iter().collect());
+    homes.narrow(&settings.scope);
     Ok(homes)
 }
 
@@ -310,28 +311,29 @@ fn narrow<'a>(
     grounds: Grounds<'_>,
     standing: &Standings<'_>,
 ) -> Vec<Guard> {
-    let is_whole = settings.services.is_empty() && settings.hosts.is_empty() && settings.wants(Part::Services);
+    let scope = &settings.scope;
+    let is_whole = scope.services.is_empty() && scope.hosts.is_empty() && scope.has(Part::Services);
     if is_whole && base.is_none() {
         return Vec::new();
     }
     let whole = difference.clone();
     difference.narrowed = true;
-    if !settings.wants(Part::Services) {
+    if !scope.has(Part::Services) {
         difference.services.clear();
         difference.networks.clear();
     }
-    if !settings.services.is_empty() {
-        difference.services.retain(|name, _| settings.services.contains(name));
+    if !scope.services.is_empty() {
+        difference.services.retain(|name, _| scope.services.contains(name));
         // They are others' too.
         difference.networks.clear();
     }
-    if !settings.hosts.is_empty() {
-        difference.networks.retain(|it| settings.hosts.contains(&it.host));
+    if !scope.hosts.is_empty() {
+        difference.networks.retain(|it| scope.hosts.contains(&it.host));
         for service in difference.services.values_mut() {
             service.slots.retain(|slot| {
                 // A move has two ends, and is done whole or not at all.
                 let ends = slot.host.iter().chain(&slot.from);
-                ends.clone().count() > 0 && ends.clone().all(|host| settings.hosts.contains(host))
+                ends.clone().count() > 0 && ends.clone().all(|host| scope.hosts.contains(host))
             });
         }
     }

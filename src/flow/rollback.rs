@@ -3,7 +3,7 @@
 //! Of a single service it is the last revision at which git said something else of it. Which of two revisions is older, git says, or
 //! where it cannot (a shallow clone, another branch) their dates: so two rollbacks go back twice, and do not toggle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::flow::failure::Failure;
@@ -45,9 +45,10 @@ pub async fn earlier(settings: &Settings, live: Option<&Path>) -> Result<Earlier
         records: records(&observed),
         repository: repository.in_environment(settings.environment.clone()),
     };
-    let found = match settings.services.as_slice() {
-        [] => past.of_all()?,
-        names => past.of_services(names, &desired, &observed)?,
+    let names = &settings.scope.services;
+    let found = match names.is_empty() {
+        true => past.of_all()?,
+        false => past.of_services(names, &desired, &observed)?,
     };
     Ok(Earlier {
         revision: found.revision.clone().unwrap_or_default(),
@@ -105,7 +106,7 @@ impl<'a> Past<'a> {
     /// For some services: none of them may go forward, and one at least must change.
     fn of_services(
         &self,
-        names: &[ServiceName],
+        names: &BTreeSet<ServiceName>,
         desired: &Desired,
         observed: &Observed,
     ) -> Result<&'a JournalRecord, Failure> {

@@ -1,4 +1,4 @@
-//! A host's public addresses: reads them, tries a change, confirms it over a new connection, takes it back. What is run there is in `address/`.
+//! A host's public addresses: reads them, tries a change, confirms it over a new connection, takes it back. What is run there is in `address/` and `root/`.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::model::address::{AddressChange, LiveAddresses};
 use crate::model::name::ClusterName;
 
 /// What reads and changes addresses, by root.
-const SCRIPT: &str = include_str!("address/script.sh");
+const SCRIPT: &str = concat!(include_str!("root/head.sh"), include_str!("address/script.sh"));
 /// What stays on the host, to take changes back and to bind at boot.
 const KEEPER: &str = include_str!("address/keeper.sh");
 /// What confirms a change there; the folder is for root alone.

@@ -1,4 +1,4 @@
-//! A host's firewall: reads it, tries a change, confirms it over a new connection, takes it back. What is run there is in `firewall/`.
+//! A host's firewall: reads it, tries a change, confirms it over a new connection, takes it back. What is run there is in `firewall/` and `root/`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::model::name::ClusterName;
 use crate::model::unit::Span;
 
 /// What reads and changes a firewall, by root.
-const SCRIPT: &str = include_str!("firewall/script.sh");
+const SCRIPT: &str = concat!(include_str!("root/head.sh"), include_str!("firewall/script.sh"));
 /// What stays on the host, to take changes back and to load the rules at boot.
 const KEEPER: &str = include_str!("firewall/keeper.sh");
 /// What confirms a change there; the folder is for root alone.

@@ -1,4 +1,4 @@
-//! cdk's own scripts on a host, run by root there: over the SSH connection or on this machine. What they do is in `firewall/` and `address/`.
+//! cdk's own scripts on a host, run by root there: over the SSH connection or on this machine. What they do is in `firewall/` and `address/`, what they share in `root/`.
 
 use std::process::{Output, Stdio};
 use std::time::{Duration, SystemTime};

@@ -25,6 +25,7 @@ pub mod question;
 pub mod replica;
 pub mod revision;
 pub mod runtime;
+pub mod scope;
 pub mod secret;
 pub mod setting;
 pub mod stamp;

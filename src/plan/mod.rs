@@ -34,6 +34,7 @@ use crate::model::host::ObservedHost;
 use crate::model::name::{HostName, ServiceName};
 use crate::model::order::JobVersion;
 use crate::model::policy::RollbackScope;
+use crate::model::scope::Scope;
 use crate::observe::Observed;
 use crate::place::asked::Asked;
 use crate::place::live::{Standings, newest_record};
@@ -112,6 +113,7 @@ pub fn plan(input: Input<'_>) -> Plan {
         memory,
         forgets: BTreeSet::new(),
         asked: Asked::default(),
+        scope: Scope::default(),
         rollback: input.rollback,
         pinned: false,
     }

@@ -16,6 +16,7 @@ use crate::model::op::Op;
 use crate::model::order::JobVersion;
 use crate::model::policy::RollbackScope;
 use crate::model::revision::Revision;
+use crate::model::scope::Scope;
 use crate::model::text::SharedText;
 use crate::place::asked::Asked;
 use crate::plan::change::{AddressDiff, FirewallDiff, NetworkChange};
@@ -287,6 +288,9 @@ pub struct Plan {
     /// What a person asked for beside what git says.
     #[serde(default, skip_serializing_if = "Asked::is_nothing")]
     pub asked: Asked,
+    /// The part of the cluster that it is for: the rest stays as it is.
+    #[serde(default, skip_serializing_if = "Scope::is_whole")]
+    pub scope: Scope,
     /// What a service that is taken back takes along.
     #[serde(default)]
     pub rollback: RollbackScope,

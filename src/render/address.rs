@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::model::address::{AddressesSeen, LiveAddresses};
-use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
+use crate::model::name::{HostName, Slot, SlotKey};
 use crate::model::problem::Problem;
+use crate::model::scope::Scope;
 use crate::model::unit::Span;
 use crate::observe::Observed;
 use crate::place::Placement;
@@ -45,19 +46,18 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Leaves alone what does not belong to these hosts and services; none named is all.
-    pub fn narrow(&mut self, hosts: &BTreeSet<&HostName>, services: &BTreeSet<&ServiceName>) {
+    /// Leaves alone what does not belong to the hosts and services that are meant.
+    pub fn narrow(&mut self, scope: &Scope) {
         let is_meant = |home: &Home| {
-            let by_service = |slot: &Slot| services.contains(&slot.service);
-            let is_services = services.is_empty() || home.slot.as_ref().is_some_and(by_service);
-            let is_hosts = |at: &Interface| hosts.is_empty() || hosts.contains(&at.host);
-            is_services && home.at.as_ref().is_some_and(is_hosts)
+            let by_service = |slot: &Slot| scope.services.contains(&slot.service);
+            let is_services = scope.services.is_empty() || home.slot.as_ref().is_some_and(by_service);
+            is_services && home.at.as_ref().is_some_and(|at| scope.has_host(&at.host))
         };
         for home in self.wanted.values_mut().filter(|home| !is_meant(home)) {
             home.at = None;
         }
-        self.releases &= services.is_empty();
-        self.hosts.retain(|host| hosts.is_empty() || hosts.contains(host));
+        self.releases &= scope.services.is_empty();
+        self.hosts.retain(|host| scope.has_host(host));
     }
 }
 

@@ -130,6 +130,9 @@ impl Page {
         if !observed_in.is_zero() {
             line.push_str(&format!(" · observed in {}", time(observed_in)));
         }
+        if !plan.scope.is_whole() {
+            line.push_str(&format!(" · {}", plan.scope));
+        }
         self.line(&line);
         self.gap();
     }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use crate::model::container::{ContainerState, LiveContainer};
 use crate::model::host::{HostState, ObservedHost};
 use crate::model::journal::{JournalEnd, JournalRecord};
-use crate::model::name::{HostName, ServiceName, Slot, SlotKey, retired_name};
+use crate::model::name::{HostName, Slot, SlotKey, retired_name};
+use crate::model::scope::Scope;
 use crate::model::setting::PortBinding;
 use crate::observe::Observed;
 use crate::report::address::public_column;
@@ -45,13 +46,7 @@ pub struct Row {
 }
 
 /// The replicas of these services on these hosts; all where none is named. `now` is what ages are counted to.
-pub fn rows(
-    desired: &Desired,
-    observed: &Observed,
-    services: &[ServiceName],
-    hosts: &[HostName],
-    now: Timestamp,
-) -> Vec<Row> {
+pub fn rows(desired: &Desired, observed: &Observed, scope: &Scope, now: Timestamp) -> Vec<Row> {
     let mut rows = Vec::new();
     for (host, found) in &observed.hosts {
         match found {
@@ -66,8 +61,7 @@ pub fn rows(
             ObservedHost::Unreachable(_) => rows.extend(held(observed, host)),
         }
     }
-    rows.retain(|row| services.is_empty() || services.contains(&row.slot.service));
-    rows.retain(|row| hosts.is_empty() || hosts.contains(&row.host));
+    rows.retain(|row| scope.has_service(&row.slot.service) && scope.has_host(&row.host));
     rows.sort_by(|a, b| (&a.slot, &a.host, a.retired).cmp(&(&b.slot, &b.host, b.retired)));
     rows
 }

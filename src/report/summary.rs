@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::journal::{Halt, Halted, JournalEnd};
 use crate::model::name::ServiceName;
+use crate::model::scope::Part;
 use crate::place::asked::Asked;
 use crate::plan::step::{Action, Note, Plan};
 use crate::report::estimate::estimate;
@@ -170,6 +171,9 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         let head = style.paint(Paint::Strong, "No changes.");
         if plan.asked.is_alone() {
             return format!("{head} {}", stands(&plan.asked));
+        }
+        if !plan.scope.has(Part::Services) {
+            return format!("{head} The firewalls are as git says");
         }
         return format!("{head} {} {be} as git says{rest}", count(kept, "replica"));
     }

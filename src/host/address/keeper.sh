@@ -54,9 +54,12 @@ take() {
         echo "$notify" >"$conf/ndisc_notify"
         return "$code"
         ;;
-    *) ip address add "$1/32" dev "$2" && announce "$1" "$2" ;;
+    *) bind_four "$1" "$2" ;;
     esac
 }
+
+# bind_four ADDRESS INTERFACE
+bind_four() { ip address add "$1/32" dev "$2" && announce "$1" "$2"; }
 
 # add ADDRESS INTERFACE: unless somebody has it.
 add() {
@@ -79,7 +82,7 @@ add() {
             return 1
         fi
         ;;
-    *) ip address add "$1/32" dev "$2" && announce "$1" "$2" ;;
+    *) bind_four "$1" "$2" ;;
     esac
 }
 

@@ -1,23 +1,10 @@
 # A host's public addresses, by root: reads them, changes one, takes a change back.
 # usage: script read CLUSTER | script change CLUSTER ID VERB ADDRESS INTERFACE SECONDS | script back ADDRESS
 # VERB: bound (nobody may answer for it), taken-over, released. change reads the keeper from its input.
-set -u
-LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 verb=$1
 dir=/var/lib/cdk/address
-unit=/etc/systemd/system/cdk-address.service
 
-say() { printf 'cdk-answer %s\n' "$*"; }
-fail() {
-    say "$@"
-    exit 0
-}
-# What cannot be written whole, as on a full disk, is not gone by.
-unwritten() {
-    rm -rf "$dir/next.$id" "$dir/keeper.$id"
-    fail "unwritten $dir"
-}
-lines() { sed 's/^/|/' "$1"; }
+undone() { rm -rf "$dir/next.$id" "$dir/keeper.$id"; }
 
 # take_back ADDRESS: what waits of it.
 take_back() {
@@ -28,8 +15,6 @@ take_back() {
     done
 }
 
-case $(id -u) in 0) ;; *) fail "denied $(id -un)" ;; esac
-[ -d /run/systemd/system ] || fail "missing systemd"
 command -v ip >/dev/null || fail "missing iproute2"
 
 case $verb in
@@ -62,8 +47,7 @@ change)
     cat >"$dir/keeper.$id" || unwritten
     if cmp -s "$dir/keeper.$id" "$dir/keeper"; then rm -f "$dir/keeper.$id"; else mv "$dir/keeper.$id" "$dir/keeper" || unwritten; fi
     take_back "$address"
-    umask 022
-    cat >"$unit.new" <<UNIT || unwritten
+    install_unit cdk-address.service --no-block <<UNIT
 [Unit]
 Description=cdk: the public addresses as git has them
 Wants=network-online.target
@@ -83,14 +67,6 @@ RestartSec=2
 [Install]
 WantedBy=multi-user.target systemd-networkd.service networking.service NetworkManager.service
 UNIT
-    umask 077
-    if cmp -s "$unit.new" "$unit" && systemctl --quiet is-enabled cdk-address.service; then
-        rm -f "$unit.new"
-    else
-        mv "$unit.new" "$unit" && systemctl daemon-reload && systemctl --quiet enable cdk-address.service 2>/dev/null ||
-            fail "unwritten $unit"
-        systemctl start --no-block cdk-address.service
-    fi
     if [ "$to" = released ] && [ ! -e "$dir/kept/$cluster/$address" ] && sh "$dir/keeper" absent "$address" "$interface"; then
         fail "nothing"
     fi

@@ -243,11 +243,24 @@ fn an_address_that_somebody_has_is_refused_and_one_that_is_needed_comes_back() {
         .says("somebody else on its network answers");
     assert!(!stands("h5", taken));
 
+    // Many on one host get there and go side by side, and none is in another's way.
+    let many: Vec<IpAddr> = (203..211).flat_map(free).collect();
+    let list: Vec<String> = many.iter().map(|address| format!("\"{address}\"")).collect();
+    hosts(
+        &scene,
+        [&format!(", public_addresses: [\"{own}\", {}]", list.join(", ")), ""],
+    );
+    scene.commit("many");
+    scene.apply();
+    scene.nothing_to_do();
+    stand_on("h5", &many);
+
     hosts(&scene, [&format!(", public_addresses: [\"{own}\"]"), ""]);
     scene.commit("its own");
     scene.apply();
     scene.nothing_to_do();
     stand_on("h5", &[own]);
+    assert!(!many.iter().any(|address| stands("h5", *address)));
     // From here on ssh goes over it, and so it cannot go.
     let reached =
         format!("  h5: {{address: {own}, private_address: {own}, ssh: {{user: sudoer}}}}\n  h6: {{address: h6}}\n");

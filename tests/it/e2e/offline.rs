@@ -65,6 +65,23 @@ fn a_saved_plan_is_applied_once_and_then_stale() {
         .says("--- the saved plan\n+++ the plan now\n")
         .says("+No changes.");
     scene.nothing_to_do();
+    // What it was made for goes with it.
+    scene.edit("services/web.yaml", "replicas: 4", "replicas: 3");
+    scene.write("services/api.yaml", &service("api", &lab::app(1), "", "replicas: 1"));
+    scene.commit("one fewer, and another");
+    scene
+        .cdk(&["plan", "--service", "api", "--out", &file])
+        .ended(0)
+        .says(" · --service api\n");
+    scene
+        .cdk(&["apply", "--service", "web", &file])
+        .ended(64)
+        .says("--service web: this plan was made with --service api");
+    scene.cdk(&["apply", &file]).ended(0);
+    scene.runs("api", 1, &lab::app(1));
+    scene.runs("web", 4, &lab::app(1));
+    scene.apply();
+    scene.runs("web", 3, &lab::app(1));
 }
 
 #[test]

@@ -279,6 +279,7 @@ impl Maker {
             memory: Memory::default(),
             forgets: BTreeSet::new(),
             asked: Default::default(),
+            scope: Default::default(),
             rollback: Default::default(),
             pinned: false,
             jobs: BTreeMap::new(),

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cdk::execute::stop::Stop;
-use cdk::flow::{Failure, Part, Seen, Settings, plan_from};
+use cdk::flow::{Failure, Seen, Settings, plan_from};
 use cdk::model::firewall::{FirewallSeen, Phase};
 use cdk::model::op::{FirewallOp, Op};
+use cdk::model::scope::{Part, Scope};
 use cdk::plan::lint::lint;
 use cdk::plan::step::Plan;
 use cdk::resolve::desired::{Availability, Desired};
@@ -19,8 +20,12 @@ use crate::planner::world::texts;
 const HOSTS: [&str; 3] = ["h1", "h2", "h3"];
 
 fn only(parts: &[Part]) -> Settings {
-    Settings {
+    let scope = Scope {
         only: parts.iter().copied().collect(),
+        ..Scope::default()
+    };
+    Settings {
+        scope,
         ..Settings::default()
     }
 }
@@ -148,7 +153,7 @@ async fn both_are_everything_and_what_fits_to_neither_is_refused() {
         whole
     );
     let mut settings = only(&[Part::Firewall]);
-    settings.services = vec!["web".parse().unwrap()];
+    settings.scope.services = ["web".parse().unwrap()].into();
     let refused = planned(&lab, &next, &settings);
     assert!(matches!(refused, Err(Failure::Usage(_))), "{refused:?}");
     // Without rules in git the tables go, and nothing else.

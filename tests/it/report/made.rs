@@ -126,6 +126,7 @@ pub fn empty() -> Plan {
         memory: Memory::default(),
         forgets: BTreeSet::new(),
         asked: Default::default(),
+        scope: Default::default(),
         rollback: Default::default(),
         pinned: false,
         jobs: BTreeMap::new(),

@@ -10,6 +10,7 @@ use cdk::model::journal::{JOURNAL_VERSION, JournalEnd, JournalRecord, Memory, Pl
 use cdk::model::network::Networking;
 use cdk::model::policy::{PullPolicy, RollbackScope, UpdatePolicy};
 use cdk::model::revision::Revision;
+use cdk::model::scope::Scope;
 use cdk::model::setting::{Logging, PortBinding, Protocol, Restart};
 use cdk::model::unit::{Bytes, Cpus, Reserved};
 use cdk::observe::Observed;
@@ -218,9 +219,12 @@ fn hosts_are_shown_with_what_they_hold_or_why_not() {
 fn replicas_are_shown_the_unknown_ones_too() {
     let now = "2026-01-02T05:04:05Z".parse().unwrap();
     let rows = |services: &[&str], hosts: &[&str]| {
-        let services: Vec<_> = services.iter().map(|name| name.parse().unwrap()).collect();
-        let hosts: Vec<_> = hosts.iter().map(|name| host(name)).collect();
-        ps::rows(&desired(), &observed(), &services, &hosts, now)
+        let scope = Scope {
+            hosts: hosts.iter().map(|name| host(name)).collect(),
+            services: services.iter().map(|name| name.parse().unwrap()).collect(),
+            only: BTreeSet::new(),
+        };
+        ps::rows(&desired(), &observed(), &scope, now)
     };
     golden("ps.txt", &ps::text(&rows(&[], &[]), &observed(), PLAIN));
     assert_eq!(rows(&["web"], &["bj-02"]).len(), 1);
