@@ -253,11 +253,37 @@ cmd_status() {
     done
 }
 
+# init_of HOST: its first process. The engine is asked only where that is another one than last time.
+init_of() {
+    local host=$1 known=$state/up/$1.init init since
+    if read -r init since 2>/dev/null <"$known" && [[ $since == "$(began "$init")" ]]; then
+        echo "$init"
+        return
+    fi
+    init=$(docker inspect -f '{{.State.Pid}}' "$(container_of "$host")" 2>/dev/null) || init=0
+    ((init)) || die "$host is not running"
+    echo "$init $(began "$init")" >"$known"
+    echo "$init"
+}
+
+# began PID: when that process began, in ticks since the boot; nothing where there is none. See proc_pid_stat(5), field 22.
+began() {
+    local stat fields
+    read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
+    read -ra fields <<<"${stat##*) }"
+    echo "${fields[19]}"
+}
+
 cmd_exec() {
-    local host=${1-} flags=()
+    local host=${1-} init
     (($# >= 2)) || die "exec: HOST CMD..."
     shift
     [[ $host == registry ]] || number_of "$host" >/dev/null
-    if [[ -t 0 && -t 1 ]]; then flags=(-it); elif [[ ! -t 0 ]]; then flags=(-i); fi
-    docker exec "${flags[@]}" "$(container_of "$host")" "$@"
+    if [[ -t 0 && -t 1 ]]; then
+        docker exec -it "$(container_of "$host")" "$@"
+        return
+    fi
+    # Tests do this a thousand times: without the engine it takes a tenth of the work.
+    init=$(init_of "$host")
+    nsenter --target "$init" --mount --uts --ipc --net --pid -- env -i container=docker HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
