@@ -22,6 +22,9 @@ use crate::plan::step::{Plan, Precondition, Step, StepId};
 const OPS_PER_HOST: usize = 8;
 /// How many pulls among them.
 const PULLS_PER_HOST: usize = 3;
+/// And how many changes that must be confirmed: each takes a session and then a handshake of its own, while an sshd opens ten sessions
+/// on one connection (`MaxSessions`) and drops handshakes from the tenth at once on (`MaxStartups`).
+const CONFIRMED_PER_HOST: usize = 2;
 
 /// Why something could not be done.
 #[derive(Debug)]
@@ -76,6 +79,7 @@ impl From<HostError> for Failure {
 struct Lane {
     ops: Semaphore,
     pulls: Semaphore,
+    confirmed: Semaphore,
 }
 
 /// One apply under way: what all its parts share.
@@ -112,6 +116,7 @@ impl<'a> Run<'a> {
         let lane = || Lane {
             ops: Semaphore::new(OPS_PER_HOST),
             pulls: Semaphore::new(PULLS_PER_HOST),
+            confirmed: Semaphore::new(CONFIRMED_PER_HOST),
         };
         Self {
             plan,
@@ -208,13 +213,14 @@ impl<'a> Run<'a> {
                 lane.map(|lane| &lane.ops),
                 Some(&self.at_once),
             ],
-            Op::Image(ImageOp::Remove { .. })
-            | Op::Volume(_)
-            | Op::File(_)
-            | Op::Network(_)
-            | Op::Firewall(_)
-            | Op::Address(_)
-            | Op::Container(_) => [None, lane.map(|lane| &lane.ops), Some(&self.at_once)],
+            Op::Image(ImageOp::Remove { .. }) | Op::Volume(_) | Op::File(_) | Op::Network(_) | Op::Container(_) => {
+                [None, lane.map(|lane| &lane.ops), Some(&self.at_once)]
+            }
+            Op::Firewall(_) | Op::Address(_) => [
+                lane.map(|lane| &lane.confirmed),
+                lane.map(|lane| &lane.ops),
+                Some(&self.at_once),
+            ],
         };
         let mut permits = Vec::new();
         for semaphore in semaphores.into_iter().flatten() {

@@ -16,8 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tower_service::Service;
 
-/// How many streams there are at once: an sshd lets ten sessions be open on one connection, and some must be left for a look.
-const STREAMS: usize = 8;
+/// How many streams there are at once: an sshd lets ten sessions be open on one connection, and some must be left for the lock, for a
+/// look, and for two scripts.
+const STREAMS: usize = 6;
 
 /// Before a session is asked for again that sshd did not open, while others of ours are open.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);

@@ -148,10 +148,8 @@ async fn services_alone_leave_firewalls_as_they_are_and_say_so() {
 async fn both_are_everything_and_what_fits_to_neither_is_refused() {
     let (lab, next, ..) = changed().await;
     let whole = planned(&lab, &next, &Settings::default()).unwrap();
-    assert_eq!(
-        planned(&lab, &next, &only(&[Part::Firewall, Part::Services])).unwrap(),
-        whole
-    );
+    let both = planned(&lab, &next, &only(&[Part::Firewall, Part::Services])).unwrap();
+    assert!(both.steps == whole.steps && both.memory == whole.memory && both.notes == whole.notes);
     let mut settings = only(&[Part::Firewall]);
     settings.scope.services = ["web".parse().unwrap()].into();
     let refused = planned(&lab, &next, &settings);
