@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::engine::call;
+
 /// Hosts that every test may use at any time, each with a cluster of its own: two of each Debian.
 pub const SHARED: [&str; 4] = ["h1", "h2", "h3", "h4"];
 /// Hosts that only [`faulty`] hands out, to one test at a time, since it stops them: two of each Debian.
@@ -105,25 +107,9 @@ pub fn app(version: u8) -> String {
 /// One call of a host's engine; what it answers, or null.
 #[track_caller]
 pub fn engine(host: &str, method: &str, path: &str, body: Option<Value>) -> Value {
-    let url = format!("http://engine/v1.41/{path}");
-    let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let mut args = vec![
-        "exec",
-        host,
-        "curl",
-        "-s",
-        "--fail-with-body",
-        "-X",
-        method,
-        "--unix-socket",
-        "/run/docker.sock",
-    ];
-    if !body.is_empty() {
-        args.extend(["-H", "Content-Type: application/json", "-d", &body]);
-    }
-    args.push(&url);
-    let answer = lab(&args);
-    serde_json::from_str(&answer).unwrap_or(Value::Null)
+    let (status, answer) = call(host, method, path, body.as_ref());
+    assert!(status < 400, "{method} {path} on {host}: {status} {answer}");
+    answer
 }
 
 /// A container as its engine lists it.
@@ -194,6 +180,6 @@ pub fn until(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + within;
     while !holds() {
         assert!(Instant::now() < end, "not within {within:?}: {what}");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(100));
     }
 }

@@ -5,6 +5,7 @@ mod back;
 mod bare;
 mod disk;
 mod drift;
+mod engine;
 mod environments;
 mod faults;
 mod firewall;

@@ -7,8 +7,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
+use super::engine::call;
 use super::lab::{self, Container};
 
 /// What a run of cdk came to.
@@ -207,13 +209,12 @@ impl Scene {
     /// cluster's containers, or in a label of a volume. The end of every scene asks this.
     #[track_caller]
     pub fn finds_no_secret(&self) {
-        let shell = r#"
-            api() { curl -s --unix-socket /run/docker.sock "http://engine/v1.41/$1"; }
-            api volumes; api 'containers/json?all=1'
-            api 'containers/json?all=1' | grep -o '"Names":\["/'"$1"'\.[^"]*"' | cut -d/ -f2 | tr -d '"' |
-                while read -r name; do api "containers/$name/json"; done"#;
         let said = lab::everywhere(&self.hosts, |host| {
-            lab::lab(&["exec", host, "sh", "-c", shell, "said", &self.cluster])
+            let ask = |what: &str| call(host, "GET", what, None).1.to_string();
+            let own = lab::containers(&[host], &format!("{}.", self.cluster));
+            let own = own.iter().map(|one| ask(&format!("containers/{}/json", one.name)));
+            let lists = ["volumes", "containers/json?all=1"].map(ask);
+            lists.into_iter().chain(own).collect::<String>()
         });
         let mut places = vec![
             ("an engine", said.concat()),
@@ -356,25 +357,36 @@ impl Scene {
     /// Removes all that the cluster has on its hosts.
     pub fn clear(&self) {
         lab::everywhere(&self.hosts, |host| {
-            let shell = r#"
-                api() { curl -s -X "$1" --unix-socket /run/docker.sock "http://engine/v1.41/$2"; }
-                api GET 'containers/json?all=1' | grep -o '"Names":\["/'"$1"'\.[^"]*"' | cut -d/ -f2 | tr -d '"' |
-                    while read -r name; do api DELETE "containers/$name?force=1&v=1"; done
-                api GET volumes | grep -o '"Name":"'"$1"'[._][^"]*"' | cut -d'"' -f4 |
-                    while read -r name; do api DELETE "volumes/$name?force=1"; done
-                api GET networks | grep -o '"Name":"'"$1"'\.[^"]*"' | cut -d'"' -f4 |
-                    while read -r name; do api DELETE "networks/$name"; done"#;
-            lab::lab(&["exec", host, "sh", "-c", shell, "clear", &self.cluster])
+            let list = |what: &str| call(host, "GET", what, None).1;
+            let of_cluster = |name: &str| name.split_once(['.', '_']).is_some_and(|(of, _)| of == self.cluster);
+            let named = |all: &Value| -> Vec<String> {
+                let all = all.as_array().into_iter().flatten();
+                let names = all.filter_map(|one| one["Name"].as_str().or(one["Names"][0].as_str()));
+                let names = names.map(|name| name.trim_start_matches('/').to_owned());
+                names.filter(|name| of_cluster(name)).collect()
+            };
+            let remove = |path: String| call(host, "DELETE", &path, None);
+            for name in named(&list("containers/json?all=1")) {
+                remove(format!("containers/{name}?force=1&v=1"));
+            }
+            for name in named(&list("volumes")["Volumes"]) {
+                remove(format!("volumes/{name}?force=1"));
+            }
+            for name in named(&list("networks")) {
+                remove(format!("networks/{name}"));
+            }
         });
     }
 }
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        // After a failure what was made stays for a look; the next run of the scene removes it.
         if !std::thread::panicking() {
             self.finds_no_secret();
             self.clear();
+        } else if std::env::var_os("CDK_TEST_KEEP").is_none() {
+            // What runs on would be in the other tests' way; that it cannot be removed is no news after a failure.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.clear()));
         }
     }
 }

@@ -125,16 +125,11 @@ fn each_key_by_itself(scene: &Scene, rows: &[Row]) {
 
 /// Every container of the cluster as its engine describes it, by host and name.
 fn inspected(scene: &Scene) -> BTreeMap<(String, String), Value> {
-    let shell = r#"
-        api() { curl -s --unix-socket /run/docker.sock "http://engine/v1.41/$1"; }
-        api 'containers/json?all=1' | grep -o '"Names":\["/'"$1"'\.[^"]*"' | cut -d/ -f2 | tr -d '"' |
-            while read -r name; do api "containers/$name/json" | tr -d '\n'; echo; done"#;
     let all = lab::everywhere(&scene.hosts, |host| {
-        let lines = lab::lab(&["exec", host, "sh", "-c", shell, "inspect", &scene.cluster]);
-        let parsed = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let named = parsed.map(|one| {
-            let name = one["Name"].as_str().unwrap().trim_start_matches('/').to_owned();
-            ((host.to_owned(), name), one)
+        let own = lab::containers(&[host], &format!("{}.", scene.cluster));
+        let named = own.into_iter().map(|one| {
+            let inspected = lab::engine(host, "GET", &format!("containers/{}/json", one.id), None);
+            ((host.to_owned(), one.name), inspected)
         });
         named.collect::<Vec<_>>()
     });
