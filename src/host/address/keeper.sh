@@ -25,11 +25,25 @@ free() {
     esac
 }
 
-# Tells the network, several times: what the one before still says must not last.
+# A neighbour advertisement for ADDRESS to all nodes, sixty times: type 136, override, with our link-layer address. See RFC 4861, 4.4.
+ADVERTISE='
+    use Socket qw(inet_pton AF_INET6 SOCK_RAW);
+    my ($address, $interface) = @ARGV;
+    sub told { open(my $file, "<", "/sys/class/net/$interface/$_[0]") or exit; my $line = <$file>; chomp $line; $line }
+    my $index = told("ifindex");
+    socket(my $to, AF_INET6, SOCK_RAW, 58) or exit;
+    setsockopt($to, 41, 17, pack("i", $index));
+    setsockopt($to, 41, 18, pack("i", 255));
+    my $said = pack("CCnNa16CCa6", 136, 0, 0, 0x20000000, inet_pton(AF_INET6, $address), 2, 1, pack("H12", told("address") =~ tr/://dr));
+    my $all = pack("SnNa16L", AF_INET6, 0, 0, inet_pton(AF_INET6, "ff02::1"), $index);
+    for (1..60) { send($to, $said, 0, $all); sleep 1 }'
+
+# Tells the network, several times: what the one before still says must not last. Without perl, which every Debian has, the kernel
+# tells it of IPv6 once.
 announce() {
     case $1 in
-    *:*) ;;
-    *) systemd-run --quiet --collect --no-block arping -q -U -c 30 -I "$2" "$1" ;;
+    *:*) if command -v perl >/dev/null; then systemd-run --quiet --collect --no-block perl -e "$ADVERTISE" "$1" "$2"; fi ;;
+    *) systemd-run --quiet --collect --no-block arping -q -U -c 60 -I "$2" "$1" ;;
     esac
 }
 
@@ -52,7 +66,8 @@ take() {
         done
         echo "$probes" >"$conf/dad_transmits"
         echo "$notify" >"$conf/ndisc_notify"
-        return "$code"
+        [ "$code" -eq 0 ] || return "$code"
+        announce "$1" "$2"
         ;;
     *) bind_four "$1" "$2" ;;
     esac
@@ -81,6 +96,7 @@ add() {
             echo "somebody on the network has it, or $2 has no link" >&2
             return 1
         fi
+        announce "$1" "$2"
         ;;
     *) bind_four "$1" "$2" ;;
     esac

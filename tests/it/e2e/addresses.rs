@@ -41,6 +41,40 @@ fn stand_on(host: &str, addresses: &[IpAddr]) {
     }
 }
 
+/// A neighbour that goes on believing what it was told last, for longer than any test takes.
+struct Believer(&'static str);
+
+impl Believer {
+    fn new(host: &'static str) -> Self {
+        let it = Self(host);
+        it.believes_for(3_600_000);
+        it
+    }
+
+    fn believes_for(&self, ms: u32) {
+        for family in ["ipv4", "ipv6"] {
+            let setting = format!("/proc/sys/net/{family}/neigh/eth0/base_reachable_time_ms");
+            on(self.0, &format!("echo {ms} >{setting}"));
+        }
+    }
+
+    /// Tells it that a host has an address.
+    fn hears(&self, address: IpAddr, host: &str) {
+        let mac = on(host, "cat /sys/class/net/eth0/address");
+        let told = format!(
+            "ip neigh replace {address} lladdr {} dev eth0 nud reachable && echo told",
+            mac.trim()
+        );
+        assert_eq!(on(self.0, &told).trim(), "told");
+    }
+}
+
+impl Drop for Believer {
+    fn drop(&mut self) {
+        self.believes_for(30_000);
+    }
+}
+
 fn scene(cluster: &str) -> Scene {
     let scene = Scene::new(cluster, &HOSTS);
     scene.edit("cdk.yaml", "ssh: {config", "ssh: {user: sudoer, become: sudo, config");
@@ -148,6 +182,18 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
     scene.something_to_do().says(&format!("> {four}")).says("h5 → h6 eth0");
     let traffic = Traffic::start(&addresses, 9300);
     scene.apply();
+    // Who was told by the old host last is told otherwise by the new one, again and again.
+    let believer = Believer::new(lab::SHARED[0]);
+    addresses.iter().for_each(|address| believer.hears(*address, "h5"));
+    lab::until("the other one answers its neighbours", LONG, || {
+        let asks = |address: &IpAddr| {
+            on(
+                believer.0,
+                &format!("curl -s -m 2 http://{}/", SocketAddr::new(*address, 9300)),
+            )
+        };
+        addresses.iter().all(|address| asks(address).contains("h6"))
+    });
     lab::until("the other one answers", LONG, || {
         addresses
             .iter()

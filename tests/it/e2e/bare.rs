@@ -19,7 +19,7 @@ impl Bare {
                      systemctl daemon-reload; nft delete table inet others; nft list tables inet | sed -n 's/^table inet \\(cdk-.*\\)/\\1/p' | \
                      while read -r table; do nft delete table inet \"$table\"; done; ip route flush root 10.99.7.0/24 dev eth0; \
                      kill $(cat /run/walled.pid); rm -f /run/walled.pid; ip -o address show dev eth0 | while read -r _ _ _ one _; do \
-                     case $one in *.20[1-9]/32 | *::20[1-9]/128) ip address delete \"$one\" dev eth0 ;; esac; done; true";
+                     case $one in *.20[1-9]/32 | *.210/32 | *::20[1-9]/128 | *::210/128) ip address delete \"$one\" dev eth0 ;; esac; done; true";
         lab::everywhere(self.0, |host| on(host, shell));
     }
 }
