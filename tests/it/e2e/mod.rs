@@ -1,6 +1,7 @@
 //! The built binary against real hosts: what a person would see. Every test has a cluster of its own, so that all run at once.
 
 mod addresses;
+mod alone;
 mod back;
 mod bare;
 mod disk;
@@ -10,7 +11,6 @@ mod environments;
 mod faults;
 mod firewall;
 mod firewall_probe;
-mod fleet;
 mod gates;
 mod guards;
 mod hooks;
@@ -31,7 +31,6 @@ mod rolling;
 mod scene;
 mod secrets;
 mod strangers;
-mod table;
 mod unknown;
 mod unreachable;
 mod updates;

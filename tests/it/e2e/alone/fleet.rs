@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::lab::{self, FAULTY, SHARED};
-use super::scene::{Scene, service};
+use super::super::lab::{self, FAULTY, SHARED};
+use super::super::scene::{Scene, service};
 
 const UP: Duration = Duration::from_secs(90);
 

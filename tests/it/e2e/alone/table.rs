@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use serde_yaml::{Mapping, Value as Yaml};
 
-use super::lab::{self, FAULTY};
-use super::scene::Scene;
+use super::super::lab::{self, FAULTY};
+use super::super::scene::Scene;
 
-const README: &str = include_str!("../../../README.md");
+const README: &str = include_str!("../../../../README.md");
 
 /// What keys need beside themselves, by how they begin.
 const BESIDE: &[(&str, &str)] = &[
