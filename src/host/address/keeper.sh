@@ -1,6 +1,7 @@
 # The part of cdk's public addresses that stays on a host: puts a change in force, takes it back, confirms it, binds at boot.
 # A change lies in pending.ID; the rename of that folder, which only one can do, decides what becomes of it.
-# usage: keeper try ID | keeper back ID | keeper confirm ID | keeper free ADDRESS INTERFACE | keeper absent ADDRESS INTERFACE | keeper boot
+# usage: keeper try ID | keeper back ID | keeper confirm ID | keeper free ADDRESS INTERFACE | keeper absent ADDRESS INTERFACE
+#        keeper announce ADDRESS INTERFACE | keeper boot
 set -u
 LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 dir=/var/lib/cdk/address
@@ -25,7 +26,7 @@ free() {
     esac
 }
 
-# A neighbour advertisement for ADDRESS to all nodes, sixty times: type 136, override, with our link-layer address. See RFC 4861, 4.4.
+# A neighbour advertisement for ADDRESS to all nodes: type 136, override, with our link-layer address. See RFC 4861, 4.4.
 ADVERTISE='
     use Socket qw(inet_pton AF_INET6 SOCK_RAW);
     my ($address, $interface) = @ARGV;
@@ -35,16 +36,21 @@ ADVERTISE='
     setsockopt($to, 41, 17, pack("i", $index));
     setsockopt($to, 41, 18, pack("i", 255));
     my $said = pack("CCnNa16CCa6", 136, 0, 0, 0x20000000, inet_pton(AF_INET6, $address), 2, 1, pack("H12", told("address") =~ tr/://dr));
-    my $all = pack("SnNa16L", AF_INET6, 0, 0, inet_pton(AF_INET6, "ff02::1"), $index);
-    for (1..60) { send($to, $said, 0, $all); sleep 1 }'
+    send($to, $said, 0, pack("SnNa16L", AF_INET6, 0, 0, inet_pton(AF_INET6, "ff02::1"), $index))'
 
-# Tells the network, several times: what the one before still says must not last. Without perl, which every Debian has, the kernel
-# tells it of IPv6 once.
-announce() {
-    case $1 in
-    *:*) if command -v perl >/dev/null; then systemd-run --quiet --collect --no-block perl -e "$ADVERTISE" "$1" "$2"; fi ;;
-    *) systemd-run --quiet --collect --no-block arping -q -U -c 60 -I "$2" "$1" ;;
-    esac
+# Tells the network for a minute, or until the address goes: what the one before still says must not last, nor what this one says.
+# Without perl, which every Debian has, the kernel tells it of IPv6 once.
+announce() { systemd-run --quiet --collect --no-block sh "$dir/keeper" announce "$1" "$2"; }
+announcing() {
+    left=60
+    while [ "$left" -gt 0 ] && stands "$1" "$2"; do
+        case $1 in
+        *:*) command -v perl >/dev/null && perl -e "$ADVERTISE" "$1" "$2" ;;
+        *) arping -q -U -c 1 -w 1 -I "$2" "$1" ;;
+        esac
+        sleep 1
+        left=$((left - 1))
+    done
 }
 
 # take ADDRESS INTERFACE: as our own, whatever others say. On an interface that is gone there is nothing to take.
@@ -67,6 +73,11 @@ take() {
         echo "$probes" >"$conf/dad_transmits"
         echo "$notify" >"$conf/ndisc_notify"
         [ "$code" -eq 0 ] || return "$code"
+        # Who had it may have spoken at that moment.
+        if ip -o address show dev "$2" tentative | grep -qF " $1/"; then
+            ip address delete "$1/128" dev "$2"
+            ip address add "$1/128" dev "$2" nodad || return 1
+        fi
         announce "$1" "$2"
         ;;
     *) bind_four "$1" "$2" ;;
@@ -147,6 +158,10 @@ finish() {
 }
 
 case $1 in
+announce)
+    announcing "$2" "$3"
+    exit
+    ;;
 free)
     free "$2" "$3"
     exit
