@@ -78,14 +78,11 @@ take() {
             ip address delete "$1/128" dev "$2"
             ip address add "$1/128" dev "$2" nodad || return 1
         fi
-        announce "$1" "$2"
         ;;
-    *) bind_four "$1" "$2" ;;
+    *) ip address add "$1/32" dev "$2" || return 1 ;;
     esac
+    announce "$1" "$2"
 }
-
-# bind_four ADDRESS INTERFACE
-bind_four() { ip address add "$1/32" dev "$2" && announce "$1" "$2"; }
 
 # add ADDRESS INTERFACE: unless somebody has it.
 add() {
@@ -107,10 +104,10 @@ add() {
             echo "somebody on the network has it, or $2 has no link" >&2
             return 1
         fi
-        announce "$1" "$2"
         ;;
-    *) bind_four "$1" "$2" ;;
+    *) ip address add "$1/32" dev "$2" || return 1 ;;
     esac
+    announce "$1" "$2"
 }
 
 # drop ADDRESS INTERFACE
