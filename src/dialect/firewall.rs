@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::dialect::answer::Answer;
-use crate::model::firewall::{Admin, Bridges, Listener, LiveFirewall, Rule, RuleSet, Source, Verdict};
+use crate::model::firewall::{Admin, Bridges, Listener, LiveFirewall, Rule, RuleSet, Source, Verdict, Way};
 use crate::model::name::ClusterName;
 use crate::model::network::Subnet;
 use crate::model::setting::Protocol;
@@ -286,6 +286,17 @@ pub fn live(answer: &Answer<'_>) -> Result<LiveFirewall, String> {
         Vec::new()
     };
     Ok(live)
+}
+
+/// How cdk came in, from the answer to `change`; none where it is on the host itself.
+pub fn way(answer: &Answer<'_>) -> Option<Way> {
+    let said = answer.body.iter().find_map(|line| line.strip_prefix("=way "))?;
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let from = words.first()?.split('%').next()?;
+    Some(Way {
+        from: from.parse().ok()?,
+        port: words.get(3)?.parse().ok()?,
+    })
 }
 
 fn hash(text: &str) -> Option<String> {

@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::execute::outcome::StepEnd;
 use crate::execute::run::{Failure, Run};
-use crate::host::{Host, HostError};
-use crate::model::firewall::{Phase, Probe};
+use crate::host::{Host, HostError, Trial};
+use crate::model::firewall::{Phase, Probe, Rule, Way};
 use crate::model::gate::Tried;
 use crate::model::op::{FirewallOp, Op};
 use crate::model::unit::Span;
@@ -45,20 +45,26 @@ impl Run<'_> {
 
     pub(super) async fn firewall(&self, host: &dyn Host, op: &FirewallOp) -> Result<(), Failure> {
         let firewall = host.firewall(&self.plan.cluster);
-        let (pending, within, probes) = match op {
+        let (pending, within, probes, scant) = match op {
             FirewallOp::Change(change) => {
                 sleep(change.wait.0).await;
                 self.leased(host.name())?;
-                let pending = firewall.change(change).await?;
-                (pending, change.confirm_timeout, change.probes.as_slice())
+                let Trial { pending, way } = firewall.change(change).await?;
+                let rules = change.rules.as_ref().zip(way);
+                let scant = rules.and_then(|(rules, way)| Some(seldom(way, rules.scant(way)?)));
+                (pending, change.confirm_timeout, change.probes.as_slice(), scant)
             }
             FirewallOp::Undo { confirm_timeout } => match firewall.undo(*confirm_timeout).await {
                 Err(HostError::NotFound(_)) => return Ok(()),
-                pending => (pending?, *confirm_timeout, [].as_slice()),
+                pending => (pending?, *confirm_timeout, [].as_slice(), None),
             },
         };
         let until = Instant::now() + patience(within);
-        let why = match self.unreached(probes, until).await {
+        let unreached = match scant {
+            Some(why) => Some(why),
+            None => self.unreached(probes, until).await,
+        };
+        let why = match unreached {
             Some(why) => why,
             None => match firewall
                 .confirm(&pending, until.saturating_duration_since(Instant::now()))
@@ -106,6 +112,15 @@ impl Run<'_> {
             sleep(AGAIN).await;
         }
     }
+}
+
+/// That the confirmation itself could be the last that is let in.
+fn seldom(way: Way, rule: &Rule) -> String {
+    let limit = rule.limit.map(|limit| format!(", at most {limit}")).unwrap_or_default();
+    format!(
+        "the change was not confirmed: {} comes in by SSH only by the rule {}{limit}, and would soon be locked out: add it to `admin`",
+        way.from, rule.name
+    )
 }
 
 /// Why a change was not confirmed, and what became of it.

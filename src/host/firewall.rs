@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::dialect::firewall::{live, script, table_name};
+use crate::dialect::firewall::{live, script, table_name, way};
 use crate::host::HostError;
 use crate::host::root::{Domain, Pending, READ, Root, TRY, command, expect, seconds};
-use crate::model::firewall::{FirewallChange, LiveFirewall, Replaced};
+use crate::model::firewall::{FirewallChange, LiveFirewall, Replaced, Way};
 use crate::model::name::ClusterName;
 use crate::model::unit::Span;
 
@@ -36,13 +36,22 @@ const FIREWALL: Domain = Domain {
     },
 };
 
+/// A change that is in force, until it is confirmed or taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// What waits.
+    pub pending: Pending,
+    /// How cdk had come in to change it; none where it is on the host itself.
+    pub way: Option<Way>,
+}
+
 /// A host's firewall, of which one table is the cluster's.
 #[async_trait(?Send)]
 pub trait Firewall {
     /// What stands there. That it cannot be read is an error with its cure, never "no rules".
     async fn read(&self) -> Result<LiveFirewall, HostError>;
     /// Arms the way back and puts a change in force: unless it is confirmed in time, the host takes it back by itself.
-    async fn change(&self, change: &FirewallChange) -> Result<Pending, HostError>;
+    async fn change(&self, change: &FirewallChange) -> Result<Trial, HostError>;
     /// Likewise, what stood before the last change that was confirmed.
     async fn undo(&self, confirm_timeout: Span) -> Result<Pending, HostError>;
     /// Confirms a change, over a connection that is made for it: the present one would live on whatever the rules say.
@@ -69,7 +78,7 @@ impl Firewall for Script<'_> {
         })
     }
 
-    async fn change(&self, change: &FirewallChange) -> Result<Pending, HostError> {
+    async fn change(&self, change: &FirewallChange) -> Result<Trial, HostError> {
         let FirewallChange {
             rules,
             replaces,
@@ -95,11 +104,12 @@ impl Firewall for Script<'_> {
             replaces,
             &seconds(*confirm_timeout),
         ];
-        let output = self
-            .root
-            .run(&command(SCRIPT, &words), &input, "change the firewall", TRY)
-            .await?;
-        expect(&output, "tried", &FIREWALL, |_| Ok(pending))
+        let command = command(SCRIPT, &words) + " \"$SSH_CONNECTION\"";
+        let output = self.root.run(&command, &input, "change the firewall", TRY).await?;
+        expect(&output, "tried", &FIREWALL, |answer| {
+            let way = way(answer);
+            Ok(Trial { pending, way })
+        })
     }
 
     async fn undo(&self, confirm_timeout: Span) -> Result<Pending, HostError> {

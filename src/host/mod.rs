@@ -43,7 +43,7 @@ use crate::model::volume::{LiveVolume, VolumeSpec};
 
 pub use address::Addresses;
 pub use connect::{ConnectOptions, Hosts, close_all, connect_all};
-pub use firewall::Firewall;
+pub use firewall::{Firewall, Trial};
 pub use lock::{Evicted, Found, Lock, SILENCE};
 pub use root::Pending;
 

@@ -163,6 +163,15 @@ pub struct Sender {
     pub is_own_container: bool,
 }
 
+/// How somebody came in by SSH.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// From this address.
+    pub from: IpAddr,
+    /// To this port.
+    pub port: u16,
+}
+
 /// What decides for a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decider<'a> {
@@ -193,6 +202,18 @@ impl RuleSet {
             .filter_map(|port| Traffic::port(Protocol::Tcp, *port));
         let allows = |rule: &Rule| rule.verdict == Verdict::Allow && rule.traffic.iter().any(|one| one.holds(traffic));
         self.default == Verdict::Deny && !admin.into_iter().any(|one| one == traffic) && !self.rules.iter().any(allows)
+    }
+
+    /// The rule that lets somebody in this way, but less often than once a minute: who has come in so may find the door shut.
+    pub fn scant(&self, way: Way) -> Option<&Rule> {
+        let sender = Sender {
+            address: way.from,
+            is_own_container: false,
+        };
+        match self.decide(&sender, Traffic::port(Protocol::Tcp, way.port)?) {
+            (Verdict::Allow, Decider::Rule(rule)) => rule.limit.is_some_and(Rate::is_scant).then_some(rule),
+            (_, Decider::Admin | Decider::Rule(_) | Decider::Icmp | Decider::Default) => None,
+        }
     }
 
     /// What decides whether the first packet of something comes in, and what that is. A rule's `limit` is not reached.

@@ -194,6 +194,17 @@ pub struct Rate {
     pub per: Per,
 }
 
+impl Rate {
+    /// Whether its bucket gets less than one a minute.
+    pub fn is_scant(self) -> bool {
+        match self.per {
+            Per::Second | Per::Minute => false,
+            Per::Hour => self.count < 60,
+            Per::Day => self.count < 24 * 60,
+        }
+    }
+}
+
 impl FromStr for Rate {
     type Err = String;
 

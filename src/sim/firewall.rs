@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
-use crate::host::{Firewall, HostError, Pending};
+use crate::host::{Firewall, HostError, Pending, Trial};
 use crate::model::firewall::{FirewallChange, FirewallSeen, LiveFirewall, RuleSet};
 use crate::model::gate::Tried;
 use crate::model::unit::Span;
@@ -160,9 +160,13 @@ impl Firewall for SimFirewall<'_> {
         self.0.read(|state| state.filter.read()).await
     }
 
-    async fn change(&self, change: &FirewallChange) -> Result<Pending, HostError> {
+    async fn change(&self, change: &FirewallChange) -> Result<Trial, HostError> {
         let what = "change the firewall".to_owned();
-        self.0.change(what, FIREWALL, |state| state.filter.change(change)).await
+        let pending = self
+            .0
+            .change(what, FIREWALL, |state| state.filter.change(change))
+            .await?;
+        Ok(Trial { pending, way: None })
     }
 
     async fn undo(&self, confirm_timeout: Span) -> Result<Pending, HostError> {

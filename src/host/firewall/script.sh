@@ -1,5 +1,5 @@
 # cdk's firewall on a host, by root: reads it, changes it, takes a change back.
-# usage: script read TABLE SSH_CONNECTION | script change TABLE ID EXPECTED SECONDS | script undo TABLE ID SECONDS | script back
+# usage: script read TABLE SSH_CONNECTION | script change TABLE ID EXPECTED SECONDS SSH_CONNECTION | script undo TABLE ID SECONDS | script back
 # change reads from its input: the rules as JSON, a line (empty: none); the keeper, up to a line `--`; the table for nft.
 verb=$1
 dir=/var/lib/cdk/firewall
@@ -136,6 +136,7 @@ UNIT
     listing >"$dir/next/now" || unwritten
     case $expected in any | "$(hash_of "$dir/next/now")") ;; *) rm -rf "$dir/next"; fail "moved" ;; esac
     try
+    echo "=way $6"
     ;;
 undo)
     id=$3 seconds=$4

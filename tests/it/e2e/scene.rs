@@ -313,7 +313,7 @@ impl Scene {
 
     /// Fails unless just so many replicas of a service run, each slot once, all of this image, and nothing else of it is there.
     #[track_caller]
-    pub fn runs(&self, service: &str, count: u32, image: &str) {
+    pub fn runs(&self, service: &str, count: usize, image: &str) {
         let prefix = format!("{}.{service}.", self.cluster);
         let is: Vec<_> = self
             .containers()

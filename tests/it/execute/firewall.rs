@@ -290,7 +290,7 @@ async fn a_change_that_waits_is_told_and_planned_as_if_it_had_been_taken_back() 
     let cluster = super::fixture::cluster();
     let sim: &dyn Host = lab.sim("h1");
     let pending = sim.firewall(&cluster).change(&change).await.unwrap();
-    assert_eq!(live(&lab, "h1").pending.as_deref(), Some(pending.id()));
+    assert_eq!(live(&lab, "h1").pending.as_deref(), Some(pending.pending.id()));
     assert_eq!(rules(&lab, "h1"), ["http"]);
     let again = plan(&lab, &after);
     assert!(texts(&again)[0].starts_with("h1: a change of its firewall waits to be confirmed or taken back"));

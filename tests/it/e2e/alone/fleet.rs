@@ -1,4 +1,4 @@
-//! The main job at its size: four hosts, two of each Debian, with twelve replicas each, through restarts, reboots, a change and its revert.
+//! The main job at its size: four hosts, two of each Debian, with twelve replicas each (four but for `--full`), through restarts, reboots, a change and its revert.
 
 use std::time::Duration;
 
@@ -15,22 +15,24 @@ fn all_run(scene: &Scene, count: usize) {
 }
 
 #[test]
-fn four_hosts_with_twelve_replicas_each() {
+fn four_hosts_with_many_replicas_each() {
+    let each = if crate::full() { 12 } else { 4 };
+    let count = each * FAULTY.len();
     let _hosts = lab::faulty(&FAULTY);
     let scene = Scene::new("fleet", &FAULTY);
-    let deploy = "replicas: 48, update_config: {parallelism: 16, monitor: 1s}";
+    let deploy = format!("replicas: {count}, update_config: {{parallelism: 16, monitor: 1s}}");
     scene.write(
         "services/web.yaml",
-        &service("web", &lab::app(1), "    ports: [\"8080\"]\n", deploy),
+        &service("web", &lab::app(1), "    ports: [\"8080\"]\n", &deploy),
     );
     scene.commit("web 1");
-    scene.something_to_do().says("48 to create");
+    scene.something_to_do().says(&format!("{count} to create"));
     scene.apply();
-    scene.runs("web", 48, &lab::app(1));
+    scene.runs("web", count, &lab::app(1));
     for host in FAULTY {
         assert_eq!(
             scene.containers().iter().filter(|one| one.host == host).count(),
-            12,
+            each,
             "an even spread: {host}"
         );
     }
@@ -44,34 +46,34 @@ fn four_hosts_with_twelve_replicas_each() {
                 lab::engine(host, "POST", &format!("containers/{}/restart?t=1", one.id), None);
             }
         });
-        all_run(&scene, 48);
+        all_run(&scene, count);
         scene.nothing_to_do();
 
         lab::everywhere(&FAULTY, |host| {
             lab::lab(&["exec", host, "systemctl", "restart", "docker"])
         });
-        all_run(&scene, 48);
+        all_run(&scene, count);
         scene.nothing_to_do();
     }
 
     lab::everywhere(&FAULTY, |host| lab::lab(&["fault", "reboot", host]));
-    all_run(&scene, 48);
+    all_run(&scene, count);
     scene.nothing_to_do();
 
     scene.edit("services/web.yaml", &lab::app(1), &lab::app(2));
     scene.commit("web 2");
-    scene.something_to_do().says("48 to replace");
+    scene.something_to_do().says(&format!("{count} to replace"));
     scene.apply();
-    scene.runs("web", 48, &lab::app(2));
+    scene.runs("web", count, &lab::app(2));
     scene.nothing_to_do();
     assert!(scene.answer("web.1").starts_with("2 "));
 
     scene.revert();
-    scene.something_to_do().says("48 to replace");
+    scene.something_to_do().says(&format!("{count} to replace"));
     scene.apply();
-    scene.runs("web", 48, &lab::app(1));
+    scene.runs("web", count, &lab::app(1));
     scene.nothing_to_do();
-    assert!(scene.answer("web.48").starts_with("1 "));
+    assert!(scene.answer(&format!("web.{count}")).starts_with("1 "));
 }
 
 #[test]

@@ -250,6 +250,14 @@ fn where_one_host_fails_the_others_go_back_and_none_is_begun() {
     assert_eq!(tables(), before);
     assert_eq!(on(BESIDE, kept), untouched);
 
+    // It would come in now, and not again for an hour.
+    let seldom = "\n    - {name: seldom, allow: 22/tcp, from: any, limit: 1/hour}\n";
+    scene.edit("firewall.yaml", "from: any}\n", &format!("from: any}}{seldom}"));
+    scene.commit("not again");
+    let run = scene.cdk(&["apply", "--yes"]).ended(4);
+    run.says("only by the rule seldom, at most 1/hour").says("taken back");
+    assert_eq!(tables(), before);
+
     // The second host does not come in: the first, done already, goes back with it.
     scene.write("firewall.yaml", &open.replace("9101", "9102"));
     scene.commit("both");
