@@ -108,7 +108,7 @@ fn incoming(rules: &RuleSet, bridges: &[String]) -> Vec<String> {
         bridges: _,
     } = rules;
     let mut lines: Vec<String> = [
-        "fib daddr type != { local, broadcast, multicast } accept",
+        "fib daddr type != { local, broadcast, multicast, anycast } accept",
         "iifname \"lo\" accept",
         "ct state established,related accept",
         "icmp type != echo-request accept",
@@ -175,23 +175,27 @@ fn rule(index: usize, rule: &Rule, bridges: &[String]) -> Vec<String> {
         probe: _,
     } = rule;
     let senders = match from {
-        Source::Any => vec![String::new()],
+        Source::Any => vec![(None, String::new())],
         Source::Of {
             words: _,
             networks,
             containers,
         } => {
-            let networks = by_family(networks).into_iter().map(|(_, from)| format!("{from} "));
+            let networks = by_family(networks).into_iter();
+            let networks = networks.map(|(family, from)| (Some(family), format!("{from} ")));
             let own = bridges.iter().filter(|_| *containers);
-            networks.chain(own.map(|bridge| format!("iifname {bridge} "))).collect()
+            let own = own.map(|bridge| (None, format!("iifname {bridge} ")));
+            networks.chain(own).collect()
         }
     };
     let comment = comment(name);
     let mut lines = Vec::new();
-    for sender in senders {
+    for (only, sender) in senders {
         for traffic in matches(traffic) {
             if let Some(limit) = limit {
-                for (family, key, of) in [(Family::V4, "ip", "ipv4"), (Family::V6, "ip6", "ipv6")] {
+                let families = [(Family::V4, "ip", "ipv4"), (Family::V6, "ip6", "ipv6")].into_iter();
+                // nft refuses a match on the one where addresses of the other are named.
+                for (family, key, of) in families.filter(|(family, ..)| only.is_none_or(|only| only == *family)) {
                     let set = set_name(index, family);
                     let (count, per) = (limit.count, limit.per);
                     lines.push(format!(
@@ -288,7 +292,7 @@ pub fn live(answer: &Answer<'_>) -> Result<LiveFirewall, String> {
     Ok(live)
 }
 
-/// How cdk came in, from the answer to `change`; none where it is on the host itself.
+/// Who came in by SSH, from the answer to `change`; none where nobody did.
 pub fn way(answer: &Answer<'_>) -> Option<Way> {
     let said = answer.body.iter().find_map(|line| line.strip_prefix("=way "))?;
     let words: Vec<&str> = said.split_whitespace().collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diff::field::Difference;
-use crate::model::firewall::{LiveFirewall, Rule, RuleSet, Verdict};
+use crate::model::firewall::{LiveFirewall, Rule, RuleSet, Source, Verdict};
 use crate::model::name::{ClusterName, HostName};
 use crate::render::firewall::Firewalls;
 
@@ -17,6 +17,16 @@ pub fn differences(live: Option<&RuleSet>, wanted: Option<&RuleSet>) -> Vec<Diff
     push(&mut all, ("default", None), default(live), default(wanted));
     push(&mut all, ("admin", None), admin(live), admin(wanted));
     push(&mut all, ("vrrp", None), vrrp(live), vrrp(wanted));
+    if let (Some(live), Some(wanted)) = (live, wanted) {
+        let ports = |set: &RuleSet| Some(list(&set.admin.ports)).filter(|_| !set.admin.from.is_empty());
+        if ports(live).is_some() && ports(wanted).is_some() {
+            push(&mut all, ("admin ports", None), ports(live), ports(wanted));
+        }
+        let bridges = |set: &RuleSet| Some(set.bridges.to_string());
+        push(&mut all, ("containers behind", None), bridges(live), bridges(wanted));
+        let version = |set: &RuleSet| Some(set.version.to_string());
+        push(&mut all, ("written by version", None), version(live), version(wanted));
+    }
     let rules = |set: Option<&'_ RuleSet>| set.map(|set| set.rules.clone()).unwrap_or_default();
     let (old, new) = (rules(live), rules(wanted));
     let names: Vec<&str> = new.iter().chain(&old).map(|rule| rule.name.as_str()).collect();
@@ -34,7 +44,13 @@ pub fn differences(live: Option<&RuleSet>, wanted: Option<&RuleSet>) -> Vec<Diff
         push(&mut all, ("rules", Some(name)), before, after);
     }
     let order = |rules: &[Rule]| rules.iter().map(|rule| rule.name.clone()).collect::<Vec<_>>();
-    if all.is_empty() && order(&old) != order(&new) {
+    // The first rule that fits decides. Where what is new stands behind all else, and what stays is in its order, this need not be told.
+    let stays = |rules: &[Rule], others: &[Rule]| -> Vec<String> {
+        let both = rules.iter().filter(|rule| named(others, &rule.name).is_some());
+        both.map(|rule| rule.name.clone()).collect()
+    };
+    let kept = stays(&new, &old);
+    if !kept.is_empty() && (stays(&old, &new) != kept || !order(&new).starts_with(&kept)) {
         push(
             &mut all,
             ("rules", None),
@@ -56,8 +72,15 @@ fn list<T: ToString>(all: &BTreeSet<T>) -> String {
 /// A rule with the addresses that its words stand for.
 fn whole(rule: &Rule) -> String {
     match &rule.from {
-        crate::model::firewall::Source::Any => rule.to_string(),
-        crate::model::firewall::Source::Of { networks, .. } => format!("{rule} ({})", list(networks)),
+        Source::Any => rule.to_string(),
+        Source::Of {
+            words: _,
+            networks,
+            containers,
+        } => {
+            let own = if *containers { ", its own containers" } else { "" };
+            format!("{rule} ({}{own})", list(networks))
+        }
     }
 }
 

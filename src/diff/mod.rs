@@ -5,6 +5,7 @@ pub mod field;
 pub mod firewall;
 pub mod halted;
 pub mod network;
+pub mod staying;
 
 mod canary;
 mod container;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::execute::outcome::StepEnd;
 use crate::execute::run::{Failure, Run};
 use crate::host::{Host, HostError, Trial};
-use crate::model::firewall::{Phase, Probe, Rule, Way};
+use crate::model::firewall::{Phase, Probe, RuleSet, Way};
 use crate::model::gate::Tried;
 use crate::model::op::{FirewallOp, Op};
 use crate::model::unit::Span;
@@ -49,15 +49,15 @@ impl Run<'_> {
             FirewallOp::Change(change) => {
                 sleep(change.wait.0).await;
                 self.leased(host.name())?;
-                let Trial { pending, way } = firewall.change(change).await?;
+                let Trial { pending, way, anew } = firewall.change(change).await?;
                 let rules = change.rules.as_ref().zip(way);
-                let scant = rules.and_then(|(rules, way)| Some(seldom(way, rules.scant(way)?)));
+                let scant = rules.and_then(|(rules, way)| shut(rules, way, anew));
                 (pending, change.confirm_timeout, change.probes.as_slice(), scant)
             }
-            FirewallOp::Undo { confirm_timeout } => match firewall.undo(*confirm_timeout).await {
-                Err(HostError::NotFound(_)) => return Ok(()),
-                pending => (pending?, *confirm_timeout, [].as_slice(), None),
-            },
+            FirewallOp::Undo { confirm_timeout } => {
+                let pending = firewall.undo(*confirm_timeout).await?;
+                (pending, *confirm_timeout, [].as_slice(), None)
+            }
         };
         let until = Instant::now() + patience(within);
         let unreached = match scant {
@@ -114,13 +114,22 @@ impl Run<'_> {
     }
 }
 
-/// That the confirmation itself could be the last that is let in.
-fn seldom(way: Way, rule: &Rule) -> String {
-    let limit = rule.limit.map(|limit| format!(", at most {limit}")).unwrap_or_default();
-    format!(
-        "the change was not confirmed: {} comes in by SSH only by the rule {}{limit}, and would soon be locked out: add it to `admin`",
-        way.from, rule.name
-    )
+/// Why the confirmation would not tell that cdk comes in again: it would be the last that is let in, or needs no new connection.
+fn shut(rules: &RuleSet, way: Way, anew: bool) -> Option<String> {
+    let from = way.from;
+    if let Some(rule) = rules.scant(way) {
+        let limit = rule.limit.map(|limit| format!(", at most {limit}")).unwrap_or_default();
+        return Some(format!(
+            "the change was not confirmed: {from} comes in by SSH only by the rule {}{limit}, and would soon be locked out: add it to `admin`",
+            rule.name
+        ));
+    }
+    (!anew && !rules.lets_in(way)).then(|| {
+        format!(
+            "the change was not confirmed: cdk runs on the host itself, over SSH from {from}, and the rules let nobody in from there: add it \
+             to `admin`"
+        )
+    })
 }
 
 /// Why a change was not confirmed, and what became of it.

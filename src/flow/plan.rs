@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::diff::depends::{Grounds, hold};
 use crate::diff::firewall::differs;
+use crate::diff::staying::staying;
 use crate::diff::{Diff, diff};
 use crate::flow::asked::Base;
 use crate::flow::failure::Failure;
@@ -20,7 +21,7 @@ use crate::model::scope::Part;
 use crate::observe::Observed;
 use crate::place::asked::Asked;
 use crate::place::live::{Standings, newest_record};
-use crate::place::{Placement, place};
+use crate::place::place;
 use crate::plan::guard::Guard;
 use crate::plan::step::{Note, Plan};
 use crate::plan::{Input, plan};
@@ -63,11 +64,7 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     fits(settings)?;
     let forgets = forget(settings, &desired, &mut observed)?;
     let history = history(settings, &desired, &observed)?;
-    for name in &settings.scope.hosts {
-        if let Some(ObservedHost::Unreachable(why)) = observed.hosts.get(name) {
-            return Err(Failure::Unreachable(format!("{name} is unreachable: {why}")));
-        }
-    }
+    all_named_answer(settings, &observed)?;
     let counts = counts(&desired, &observed);
     let (placement, standing) = place(&desired, &observed, &counts, &settings.asked);
     let mut target = render(&desired, &placement).map_err(rejected)?;
@@ -75,8 +72,6 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     if !clashes.is_empty() && settings.scope.has(Part::Services) {
         return Err(rejected(clashes));
     }
-    let left = walls(settings, &desired, &placement, &observed, &mut target)?;
-    target.addresses = homes(settings, &desired, &placement, &observed)?;
     let last = newest_record(&observed);
     retried(settings, &desired, last)?;
     target.halted = halted(&desired, &observed, last, &settings.asked.taken_up());
@@ -99,14 +94,18 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     let base = settings
         .asked
         .is_alone()
-        .then(|| Base::new(&settings.asked, &desired, &observed, &counts));
-    let base = base.transpose().map_err(rejected)?;
+        .then(|| Base::new(&settings.asked, &desired, &observed, &counts))
+        .transpose()
+        .map_err(rejected)?;
     let grounds = Grounds {
         target: &target,
         placement: &placement,
         observed: &observed,
     };
     let impossible = narrow(settings, base.as_ref(), &mut difference, grounds, &standing);
+    let walls = firewalls(&desired, &placement, &staying(&difference, &standing), &observed);
+    let homes = addresses(&desired, &placement, &observed);
+    let left = put(settings, (walls, homes), &observed, &mut target)?;
     let versions = versions(&desired, &observed, difference.updated());
     let mut plan = plan(Input {
         target: &target,
@@ -135,6 +134,16 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     })
 }
 
+/// That the hosts which are named answer.
+fn all_named_answer(settings: &Settings, observed: &Observed) -> Result<(), Failure> {
+    for name in &settings.scope.hosts {
+        if let Some(ObservedHost::Unreachable(why)) = observed.hosts.get(name) {
+            return Err(Failure::Unreachable(format!("{name} is unreachable: {why}")));
+        }
+    }
+    Ok(())
+}
+
 /// That nothing is asked for of a part that is not planned.
 fn fits(settings: &Settings) -> Result<(), Failure> {
     let asks = !settings.scope.services.is_empty() || !settings.asked.is_nothing();
@@ -146,22 +155,33 @@ fn fits(settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-/// Puts into the target what the firewalls are to be; where they are not planned, says which of them are not as git says.
-fn walls(
+/// Puts into the target what the firewalls are to be, and where the public addresses belong; where firewalls are not planned, says which of
+/// them are not as git says.
+fn put(
     settings: &Settings,
-    desired: &Desired,
-    placement: &Placement,
+    (walls, homes): (Result<Firewalls, Vec<Problem>>, Result<Addresses, Vec<Problem>>),
     observed: &Observed,
     target: &mut Target,
 ) -> Result<Option<Note>, Failure> {
-    let walls = firewalls(desired, placement, observed);
-    if settings.scope.has(Part::Firewall) {
-        target.firewalls = walls.map_err(rejected)?;
-        narrow_firewalls(settings, target);
-        return Ok(None);
+    let (mut problems, mut left) = (Vec::new(), None);
+    match (walls, settings.scope.has(Part::Firewall)) {
+        (Ok(walls), true) => target.firewalls = walls,
+        (Err(wrong), true) => problems.extend(wrong),
+        (Ok(walls), false) => left = left_alone(&walls, target, observed),
+        // What they would be refused for keeps nothing else from being done.
+        (Err(_), false) => {}
     }
-    // What they would be refused for keeps nothing else from being done.
-    Ok(walls.ok().and_then(|walls| left_alone(&walls, target, observed)))
+    match (homes, settings.scope.has(Part::Services)) {
+        (Ok(homes), true) => target.addresses = homes,
+        (Err(wrong), true) => problems.extend(wrong),
+        (_, false) => {}
+    }
+    if !problems.is_empty() {
+        return Err(rejected(problems));
+    }
+    narrow_firewalls(settings, target);
+    target.addresses.narrow(&settings.scope);
+    Ok(left)
 }
 
 /// That firewalls are not as git says, and stay so.
@@ -180,27 +200,13 @@ fn left_alone(walls: &Firewalls, target: &Target, observed: &Observed) -> Option
 fn narrow_firewalls(settings: &Settings, target: &mut Target) {
     let scope = &settings.scope;
     target.firewalls.hosts.retain(|host, _| scope.has_host(host));
+    target.firewalls.unasked.retain(|host| scope.has_host(host));
     target.firewalls.removes &= scope.hosts.is_empty();
     if !scope.services.is_empty() || !scope.hosts.is_empty() || !scope.has(Part::Services) {
         for firewall in target.firewalls.hosts.values_mut() {
             firewall.wanted = firewall.open.clone();
         }
     }
-}
-
-/// Where the public addresses belong, of the hosts and services that the caller names.
-fn homes(
-    settings: &Settings,
-    desired: &Desired,
-    placement: &Placement,
-    observed: &Observed,
-) -> Result<Addresses, Failure> {
-    if !settings.scope.has(Part::Services) {
-        return Ok(Addresses::default());
-    }
-    let mut homes = addresses(desired, placement, observed).map_err(rejected)?;
-    homes.narrow(&settings.scope);
-    Ok(homes)
 }
 
 /// Only what failed can be tried again.

@@ -41,8 +41,10 @@ const FIREWALL: Domain = Domain {
 pub struct Trial {
     /// What waits.
     pub pending: Pending,
-    /// How cdk had come in to change it; none where it is on the host itself.
+    /// How cdk, or who started it on the host itself, had come in by SSH; none where nobody had.
     pub way: Option<Way>,
+    /// Whether the confirmation comes over a connection that is made for it: on the host itself it needs none.
+    pub anew: bool,
 }
 
 /// A host's firewall, of which one table is the cluster's.
@@ -107,8 +109,11 @@ impl Firewall for Script<'_> {
         let command = command(SCRIPT, &words) + " \"$SSH_CONNECTION\"";
         let output = self.root.run(&command, &input, "change the firewall", TRY).await?;
         expect(&output, "tried", &FIREWALL, |answer| {
-            let way = way(answer);
-            Ok(Trial { pending, way })
+            Ok(Trial {
+                pending,
+                way: way(answer),
+                anew: self.root.session.is_some(),
+            })
         })
     }
 

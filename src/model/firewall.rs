@@ -1,5 +1,7 @@
 //! A host's firewall: the rule set that decides what comes in, what stands there, and which rule decides for one packet. No nft.
 
+mod decide;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -14,7 +16,7 @@ use crate::model::traffic::{Rate, Traffic};
 use crate::model::unit::Span;
 
 /// How rule sets are put into nft's words. A newer one makes every host's table anew.
-pub const FIREWALL_VERSION: u32 = 1;
+pub const FIREWALL_VERSION: u32 = 2;
 
 /// Whether something comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
@@ -154,6 +156,14 @@ pub struct Bridges {
     pub except: BTreeSet<String>,
 }
 
+impl fmt::Display for Bridges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("docker0, br-*")?;
+        self.also.iter().try_for_each(|name| write!(f, ", {name}"))?;
+        self.except.iter().try_for_each(|name| write!(f, ", not {name}"))
+    }
+}
+
 /// Who sends a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sender {
@@ -183,57 +193,6 @@ pub enum Decider<'a> {
     Icmp,
     /// `default`.
     Default,
-}
-
-impl RuleSet {
-    /// What becomes of somebody whom no rule names.
-    pub fn strangers(&self, traffic: Traffic) -> Verdict {
-        let mut rules = self.rules.iter().filter(|rule| rule.from == Source::Any);
-        let fits = |rule: &&Rule| rule.traffic.iter().any(|one| one.holds(traffic));
-        rules.find(fits).map_or(self.default, |rule| rule.verdict)
-    }
-
-    /// Whether nothing lets anybody in to this.
-    pub fn names_nobody(&self, traffic: Traffic) -> bool {
-        let admin = self
-            .admin
-            .ports
-            .iter()
-            .filter_map(|port| Traffic::port(Protocol::Tcp, *port));
-        let allows = |rule: &Rule| rule.verdict == Verdict::Allow && rule.traffic.iter().any(|one| one.holds(traffic));
-        self.default == Verdict::Deny && !admin.into_iter().any(|one| one == traffic) && !self.rules.iter().any(allows)
-    }
-
-    /// The rule that lets somebody in this way, but less often than once a minute: who has come in so may find the door shut.
-    pub fn scant(&self, way: Way) -> Option<&Rule> {
-        let sender = Sender {
-            address: way.from,
-            is_own_container: false,
-        };
-        match self.decide(&sender, Traffic::port(Protocol::Tcp, way.port)?) {
-            (Verdict::Allow, Decider::Rule(rule)) => rule.limit.is_some_and(Rate::is_scant).then_some(rule),
-            (_, Decider::Admin | Decider::Rule(_) | Decider::Icmp | Decider::Default) => None,
-        }
-    }
-
-    /// What decides whether the first packet of something comes in, and what that is. A rule's `limit` is not reached.
-    pub fn decide(&self, sender: &Sender, traffic: Traffic) -> (Verdict, Decider<'_>) {
-        let is_admins = self.admin.from.iter().any(|network| network.holds(sender.address))
-            && self
-                .admin
-                .ports
-                .iter()
-                .any(|port| Traffic::port(Protocol::Tcp, *port) == Some(traffic));
-        if is_admins {
-            return (Verdict::Allow, Decider::Admin);
-        }
-        let fits = |rule: &&Rule| rule.from.holds(sender) && rule.traffic.iter().any(|one| one.holds(traffic));
-        match (self.rules.iter().find(fits), traffic) {
-            (Some(rule), _) => (rule.verdict, Decider::Rule(rule)),
-            (None, Traffic::Icmp) => (Verdict::Allow, Decider::Icmp),
-            (None, Traffic::Ports { .. }) => (self.default, Decider::Default),
-        }
-    }
 }
 
 /// A socket that something listens on.

@@ -183,6 +183,7 @@ pub(super) fn changes(input: Input<'_>) -> Vec<AddressDiff> {
 pub(super) fn is_remembered(input: Input<'_>) -> bool {
     let was = newest_record(input.observed).is_some_and(|last| last.memory.addresses);
     let silent = input.observed.hosts.values().any(|host| host.state().is_none());
+    let silent = silent || !input.target.addresses.unread.is_empty();
     let stands = all_found(input).any(|(_, live)| !live.own.is_empty());
     !input.target.addresses.wanted.is_empty() || stands || (was && silent)
 }
@@ -190,7 +191,7 @@ pub(super) fn is_remembered(input: Input<'_>) -> bool {
 /// What hosts keep that are in git no more: they are only asked.
 pub(super) fn notes(input: Input<'_>) -> impl Iterator<Item = Note> {
     let gone = all_found(input).filter(move |(host, _)| input.placement.hosts.get(*host) != Some(&HostAnswer::Answers));
-    gone.flat_map(|(host, live)| {
+    let gone = gone.flat_map(|(host, live)| {
         live.own.iter().map(move |address| Note::Differs {
             host: host.clone(),
             what: format!("public address {address}"),
@@ -198,7 +199,18 @@ pub(super) fn notes(input: Input<'_>) -> impl Iterator<Item = Note> {
                 "it is kept there, and git has no such host: put {host} back without it and apply, or give the host up with --forget {host}"
             ),
         })
-    })
+    });
+    let target = &input.target.addresses;
+    let unasked = target.unasked.iter().map(|host| Note::Differs {
+        host: host.clone(),
+        what: "public addresses".to_owned(),
+        why: "the observation was made where git had none, and does not tell them: observe again with this revision"
+            .to_owned(),
+    });
+    // Where git wants none any more, nobody can say whether some are left.
+    let unread = target.unread.iter().filter(|_| target.wanted.is_empty());
+    let unread = unread.map(|(host, why)| Note::Text(format!("{host}: {why}")));
+    gone.chain(unasked).chain(unread)
 }
 
 impl Builder<'_> {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::firewall::{begins_to_deny, differences, differs, is_as_wanted};
-use crate::model::firewall::{FirewallChange, LiveFirewall, Phase, Replaced, Verdict};
+use crate::model::firewall::{FirewallChange, FirewallSeen, LiveFirewall, Phase, Replaced, Verdict};
+use crate::model::host::ObservedHost;
 use crate::model::name::{HostName, ServiceName};
 use crate::model::op::{ContainerOp, FirewallOp, Op};
 use crate::model::traffic::Traffic;
@@ -89,7 +90,11 @@ pub(super) fn changes(input: Input<'_>) -> Vec<FirewallDiff> {
 /// Whether hosts may have a table of the cluster's after this, so that the next plan looks there though git has no rules any more.
 pub(super) fn is_remembered(input: Input<'_>) -> bool {
     let was = newest_record(input.observed).is_some_and(|last| last.memory.firewall);
-    let silent = input.observed.hosts.values().any(|host| host.state().is_none());
+    let tells = |host: &ObservedHost| {
+        host.state()
+            .is_some_and(|state| !matches!(state.firewall, FirewallSeen::Unknown(_)))
+    };
+    let silent = !input.observed.hosts.values().all(tells);
     let stands = found(input.observed).any(|(_, live)| live.hash.is_some());
     !input.target.firewalls.hosts.is_empty() || stands || (was && silent)
 }
@@ -102,7 +107,11 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         let Some(to) = targets.get(&assignment.host) else {
             continue;
         };
-        for port in assignment.ports.iter().filter(|port| port.address.is_none()) {
+        for port in assignment
+            .ports
+            .iter()
+            .filter(|port| port.address.is_none_or(|address| address.is_unspecified()))
+        {
             let traffic = Traffic::port(port.protocol, port.host);
             if let Some(traffic) = traffic.filter(|traffic| to.wanted.rules.strangers(*traffic) == Verdict::Allow) {
                 open.entry((&slot.service, traffic))
@@ -147,13 +156,20 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
         let all: Vec<&str> = untried.iter().map(String::as_str).collect();
         (!all.is_empty()).then(|| {
             Note::Text(format!(
-                "{}: nobody tries {} before the change is confirmed: of the hosts that could, none answers",
+                "{}: nobody tries {} before the change is confirmed: no other host that they let in answers",
                 work.host,
                 all.join(", ")
             ))
         })
     });
-    published.chain(closed).chain(pending).chain(untried).collect()
+    let unasked = input.target.firewalls.unasked.iter().map(|host| Note::Differs {
+        host: host.clone(),
+        what: "the firewall".to_owned(),
+        why: "the observation was made where git had none, and does not tell it: observe again with this revision"
+            .to_owned(),
+    });
+    let notes = published.chain(closed).chain(pending).chain(untried);
+    notes.chain(unasked).collect()
 }
 
 impl Builder<'_> {

@@ -46,30 +46,9 @@ pub(super) fn made<'a>(verdict: &'a Verdict<'_>) -> Option<&'a Arc<ReplicaSpec>>
     }
 }
 
-/// The containers that go when a replica is worked on; those that do its work until then among them.
-fn going<'s, 'a>(slot: &'s SlotDiff<'a>) -> Vec<&'s Standing<'a>> {
-    let mut all: Vec<&Standing<'a>> = slot.extras.iter().collect();
-    match &slot.verdict {
-        Verdict::Replace { old, drop, .. } => all.extend(old.as_deref().into_iter().chain(drop)),
-        Verdict::Run { gone, .. } => all.extend(gone),
-        Verdict::Restore { new, .. } => all.extend(new.as_deref()),
-        Verdict::Waits { .. }
-        | Verdict::Keep
-        | Verdict::Create { .. }
-        | Verdict::Move { .. }
-        | Verdict::Update { .. }
-        | Verdict::Start { .. }
-        | Verdict::Remove { .. }
-        | Verdict::Doubled
-        | Verdict::Unknown
-        | Verdict::Unplaced => {}
-    }
-    all
-}
-
 /// How much a service loses while a replica is worked on: 0 where nothing of it runs, 1 where it is not well.
 fn group(slot: &SlotDiff<'_>) -> u8 {
-    let mut doing = going(slot);
+    let mut doing = slot.going();
     match &slot.verdict {
         Verdict::Update { here, .. } | Verdict::Start { here } => doing.push(here),
         Verdict::Run { .. }
@@ -115,7 +94,7 @@ pub(super) fn arrange<'s, 'a>(services: Vec<Vec<&'s SlotDiff<'a>>>) -> (Vec<&'s 
     let units: Vec<&SlotDiff<'a>> = services.into_iter().flat_map(by_turns).collect();
     let mut holder: BTreeMap<HostPort<'_>, usize> = BTreeMap::new();
     for (at, unit) in units.iter().enumerate() {
-        holder.extend(going(unit).into_iter().flat_map(held).map(|port| (port, at)));
+        holder.extend(unit.going().into_iter().flat_map(held).map(|port| (port, at)));
     }
     if holder.is_empty() {
         return (units, BTreeSet::new());

@@ -39,6 +39,10 @@ pub struct Addresses {
     pub wanted: BTreeMap<IpAddr, Home>,
     /// The hosts that are changed.
     pub hosts: BTreeSet<HostName>,
+    /// The hosts that are to have some, answer, and were not asked which they have: an observation of before git named any.
+    pub unasked: BTreeSet<HostName>,
+    /// The hosts that were asked, and cannot tell, though no address is wanted there.
+    pub unread: BTreeMap<HostName, String>,
     /// Whether what nobody wants any more goes.
     pub releases: bool,
     /// How long a host waits for the confirmation of a change.
@@ -58,6 +62,7 @@ impl Addresses {
         }
         self.releases &= scope.services.is_empty();
         self.hosts.retain(|host| scope.has_host(host));
+        self.unasked.retain(|host| scope.has_host(host));
     }
 }
 
@@ -67,7 +72,7 @@ impl Addresses {
 /// Where a host that is to have some cannot tell which it has, where no interface leads there, or another cluster has it.
 pub fn addresses(desired: &Desired, placement: &Placement, observed: &Observed) -> Result<Addresses, Vec<Problem>> {
     let mut problems = Vec::new();
-    let mut hosts = BTreeMap::new();
+    let (mut hosts, mut unasked, mut unread) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
     let follows = desired
         .services
         .values()
@@ -83,7 +88,9 @@ pub fn addresses(desired: &Desired, placement: &Placement, observed: &Observed) 
             AddressesSeen::Unknown(why) if follows || has_own => {
                 problems.push(Problem::at(None, format!("{name}: {why}")));
             }
-            AddressesSeen::Unknown(_) | AddressesSeen::NotAsked => {}
+            AddressesSeen::Unknown(why) => drop(unread.insert(name.clone(), why.clone())),
+            AddressesSeen::NotAsked if follows || has_own => drop(unasked.insert(name.clone())),
+            AddressesSeen::NotAsked => {}
         }
     }
     let mut all = Addresses {
@@ -95,6 +102,8 @@ pub fn addresses(desired: &Desired, placement: &Placement, observed: &Observed) 
             .filter(|name| hosts.contains_key(name))
             .cloned()
             .collect(),
+        unasked,
+        unread,
         releases: true,
         confirm_timeout: desired
             .firewall

@@ -14,6 +14,7 @@ use crate::model::traffic::Traffic;
 use crate::model::unit::Span;
 use crate::observe::Observed;
 use crate::place::Placement;
+use crate::place::live::Standing;
 use crate::render::lockout::Around;
 use crate::render::probe::{Probing, probing};
 use crate::resolve::constraint::holds;
@@ -50,6 +51,8 @@ pub struct Firewalls {
     pub removes: bool,
     /// Of each host that answers.
     pub hosts: BTreeMap<HostName, FirewallTarget>,
+    /// The hosts that answer, and that nobody asked for theirs: an observation of before git had rules.
+    pub unasked: BTreeSet<HostName>,
     /// The services whose replicas' places some rule goes by.
     pub follows: BTreeSet<ServiceName>,
     /// How long a host waits for the confirmation of a change.
@@ -75,8 +78,8 @@ impl Places {
         at.extend(ports.filter_map(|port| Traffic::port(port.protocol, port.host)));
     }
 
-    /// By the placement.
-    fn wanted(placement: &Placement) -> Self {
+    /// By the placement, and where some stay that it does not want there.
+    fn wanted(placement: &Placement, staying: &[&Standing<'_>]) -> Self {
         let mut all = Self::default();
         for (slot, assignment) in &placement.slots {
             all.add(
@@ -84,6 +87,9 @@ impl Places {
                 &assignment.host,
                 assignment.ports.iter().chain(assignment.spare.iter().flatten()),
             );
+        }
+        for one in staying {
+            all.add(&one.slot().service, one.host, one.ports.into_iter().flatten());
         }
         all
     }
@@ -110,37 +116,43 @@ impl Places {
     }
 }
 
-/// The rule sets of all hosts that answer.
+/// The rule sets of all hosts that answer. What stays that the placement does not want where it is (a replica that fits nowhere else,
+/// one of an update that was stopped) serves on, and so nothing is closed to it.
 ///
 /// # Errors
 /// Where a host's firewall cannot be read or is another cluster's, and where rules cut off what must not be.
-pub fn firewalls(desired: &Desired, placement: &Placement, observed: &Observed) -> Result<Firewalls, Vec<Problem>> {
+pub fn firewalls(
+    desired: &Desired,
+    placement: &Placement,
+    staying: &[&Standing<'_>],
+    observed: &Observed,
+) -> Result<Firewalls, Vec<Problem>> {
+    let answering = observed.hosts.iter();
+    let answering = answering.filter_map(|(name, seen)| Some((name, seen.state()?, desired.hosts.get(name)?)));
     let Some(firewall) = &desired.firewall else {
-        return Ok(Firewalls {
-            removes: true,
-            confirm_timeout: CONFIRM_TIMEOUT,
-            ..Firewalls::default()
-        });
+        return removed(answering.map(|(name, state, _)| (name, state)));
     };
-    let places = Places::wanted(placement);
+    let mut problems = Vec::new();
+    let places = Places::wanted(placement, staying);
     let moving = places.clone().with_live(observed);
     let mut all = Firewalls {
         removes: false,
         hosts: BTreeMap::new(),
+        unasked: BTreeSet::new(),
         follows: follows(desired, firewall),
         confirm_timeout: firewall.confirm_timeout,
         parallelism: firewall.parallelism,
         delay: firewall.delay,
     };
-    let mut problems = Vec::new();
-    let answering = observed.hosts.iter();
-    let answering = answering.filter_map(|(name, seen)| Some((name, seen.state()?, desired.hosts.get(name)?)));
     for (name, state, host) in answering {
         let live = match &state.firewall {
             FirewallSeen::Found(live) => live,
-            FirewallSeen::NotAsked => continue,
+            FirewallSeen::NotAsked => {
+                all.unasked.insert(name.clone());
+                continue;
+            }
             FirewallSeen::Unknown(why) => {
-                problems.push(Problem::at(None, format!("{name}: {why}")));
+                problems.push(unreadable(name, why));
                 continue;
             }
         };
@@ -186,6 +198,26 @@ pub fn firewalls(desired: &Desired, placement: &Placement, observed: &Observed) 
         all.hosts.insert(name.clone(), target);
     }
     if problems.is_empty() { Ok(all) } else { Err(problems) }
+}
+
+/// What there is without rules in git, on hosts that answer.
+fn removed<'o>(hosts: impl Iterator<Item = (&'o HostName, &'o HostState)>) -> Result<Firewalls, Vec<Problem>> {
+    let unreadable = hosts.filter_map(|(name, state)| match &state.firewall {
+        FirewallSeen::Unknown(why) => Some(unreadable(name, why)),
+        FirewallSeen::NotAsked | FirewallSeen::Found(_) => None,
+    });
+    let problems: Vec<Problem> = unreadable.collect();
+    let all = Firewalls {
+        removes: true,
+        confirm_timeout: CONFIRM_TIMEOUT,
+        ..Firewalls::default()
+    };
+    if problems.is_empty() { Ok(all) } else { Err(problems) }
+}
+
+/// That what stands on a host cannot be read. It is never taken for no rules.
+fn unreadable(host: &HostName, why: &str) -> Problem {
+    Problem::at(None, format!("{host}: {why}"))
 }
 
 /// The services whose replicas' places some rule goes by.

@@ -10,6 +10,7 @@ use crate::model::problem::Problem;
 use crate::model::setting::Protocol;
 use crate::model::traffic::Traffic;
 use crate::render::firewall::{Places, SSH_PORT};
+use crate::render::probe::ways;
 use crate::resolve::desired::Desired;
 
 /// The port of registries that name none.
@@ -50,11 +51,9 @@ impl Around<'_> {
             problems.extend(self.cut(rules, &all, &traffic, (&what, &rule)));
         }
         let behind: BTreeSet<HostName> = self.jumps().collect();
-        let ssh: BTreeSet<Traffic> = rules
-            .admin
-            .ports
-            .iter()
-            .filter_map(|port| Traffic::port(Protocol::Tcp, *port))
+        let port = self.desired.hosts.get(self.name).and_then(|host| host.ssh.port);
+        let ssh: BTreeSet<Traffic> = Traffic::port(Protocol::Tcp, port.unwrap_or(SSH_PORT))
+            .into_iter()
             .collect();
         let rule = "admin: [ADDRESS OF THE JUMP HOST]";
         problems.extend(self.cut(rules, &behind, &ssh, ("the jump host that ssh comes by", rule)));
@@ -69,25 +68,14 @@ impl Around<'_> {
         traffic: &BTreeSet<Traffic>,
         (what, rule): (&str, &str),
     ) -> Option<Problem> {
+        let to = self.desired.hosts.get(self.name)?;
         let others = from.iter().filter(|host| *host != self.name);
-        let hosts = others.filter_map(|name| Some((name, self.desired.hosts.get(name)?)));
-        let mut senders = hosts.flat_map(|(name, host)| host.own_addresses().map(move |address| (name, address)));
-        let (host, one, by) = senders.find_map(|(host, address)| {
-            traffic.iter().find_map(|one| {
-                let sender = Sender {
-                    address,
-                    is_own_container: false,
-                };
-                match rules.decide(&sender, *one) {
-                    (Verdict::Deny, by) => Some((host, one, by)),
-                    (Verdict::Allow, _) => None,
-                }
-            })
+        let mut hosts = others.filter_map(|name| Some((name, self.desired.hosts.get(name)?)));
+        let (host, one, by) = hosts.find_map(|(name, host)| {
+            let ways = ways(host, to);
+            let out = |one: &Traffic| out(rules, &ways, *one);
+            traffic.iter().find_map(|one| Some((name, one, out(one)?)))
         })?;
-        let by = match by {
-            Decider::Rule(rule) => format!("the rule `{}`", rule.name),
-            Decider::Default | Decider::Admin | Decider::Icmp => "`default: deny`".to_owned(),
-        };
         let message = format!("{}: {by} keeps out {what}: {host} does not reach {one}", self.name);
         Some(Problem::at(None, message).hint(format!("write before it: `{rule}`")))
     }
@@ -140,4 +128,24 @@ impl Around<'_> {
         });
         hosts.cloned()
     }
+}
+
+/// What keeps a host out whichever way it comes; of one whose address nobody knows, what keeps out everybody. None where it is let in.
+fn out(rules: &RuleSet, ways: &[(IpAddr, IpAddr)], traffic: Traffic) -> Option<String> {
+    let mut by = None;
+    for (address, _) in ways {
+        let sender = Sender {
+            address: *address,
+            is_own_container: false,
+        };
+        match rules.decide(&sender, traffic) {
+            (Verdict::Allow, _) => return None,
+            (Verdict::Deny, Decider::Rule(rule)) => by = Some(format!("the rule `{}`", rule.name)),
+            (Verdict::Deny, Decider::Default | Decider::Admin | Decider::Icmp) => {
+                by = by.or_else(|| Some("`default: deny`".to_owned()));
+            }
+        }
+    }
+    let nobody = || rules.names_nobody(traffic).then(|| "`default: deny`".to_owned());
+    if ways.is_empty() { nobody() } else { by }
 }

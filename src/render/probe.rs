@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::model::firewall::{Probe, RuleSet, Sender, Verdict};
+use crate::model::firewall::{Probe, Rule, RuleSet, Sender, Source, Verdict};
 use crate::model::name::HostName;
 use crate::model::problem::Problem;
 use crate::model::setting::Protocol;
 use crate::model::traffic::Traffic;
 use crate::observe::Observed;
 use crate::resolve::desired::{Desired, Host};
+use crate::resolve::rules::Peer;
 
 /// What is tried of a host before a change of its firewall is confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Probing {
     /// What is tried, and by whom.
     pub(super) probes: Vec<Probe>,
-    /// What nobody can try now, though a host that does not answer could: `80/tcp (http)`.
+    /// What nobody can try now, though a host that does not answer could, or one that is not let in now: `80/tcp (http)`.
     pub(super) untried: BTreeSet<String>,
     /// What no host could ever try.
     pub(super) problems: Vec<Problem>,
@@ -35,6 +36,11 @@ pub(super) fn probing(desired: &Desired, observed: &Observed, name: &HostName, r
             let mut let_in = others
                 .filter_map(|(other, from)| Some((other, way(rules, from, host, port)?)))
                 .peekable();
+            if let_in.peek().is_none() && follows(desired, rule) {
+                // Where those stand is the placement's, and may be here alone just now.
+                all.untried.insert(format!("{port}/tcp ({})", rule.name));
+                continue;
+            }
             if let_in.peek().is_none() {
                 let message = format!(
                     "{name}: the rule `{}` probes {port}/tcp, and the rules let no other host in to it",
@@ -60,6 +66,16 @@ pub(super) fn probing(desired: &Desired, observed: &Observed, name: &HostName, r
     all
 }
 
+/// Whether it depends on where replicas stand whom a rule lets in.
+fn follows(desired: &Desired, rule: &Rule) -> bool {
+    match &rule.from {
+        Source::Any => false,
+        Source::Of { words, .. } => words.iter().any(|word| {
+            *word == Peer::Ingress.to_string() || desired.services.keys().any(|name| name.as_str() == word)
+        }),
+    }
+}
+
 /// The address at which one host reaches a port of another, as far as the rules go.
 fn way(rules: &RuleSet, from: &Host, to: &Host, port: u16) -> Option<IpAddr> {
     let traffic = Traffic::port(Protocol::Tcp, port)?;
@@ -76,7 +92,7 @@ fn way(rules: &RuleSet, from: &Host, to: &Host, port: u16) -> Option<IpAddr> {
 
 /// From which address to which packets between two hosts go: from a private one to a private one, and else from a public one to a public
 /// one. Only where neither is to be had, any.
-fn ways(from: &Host, to: &Host) -> Vec<(IpAddr, IpAddr)> {
+pub(super) fn ways(from: &Host, to: &Host) -> Vec<(IpAddr, IpAddr)> {
     let is_private = |host: &Host, address: IpAddr| host.private_address == Some(address);
     let pairs = from
         .own_addresses()

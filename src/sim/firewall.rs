@@ -166,7 +166,11 @@ impl Firewall for SimFirewall<'_> {
             .0
             .change(what, FIREWALL, |state| state.filter.change(change))
             .await?;
-        Ok(Trial { pending, way: None })
+        Ok(Trial {
+            pending,
+            way: None,
+            anew: true,
+        })
     }
 
     async fn undo(&self, confirm_timeout: Span) -> Result<Pending, HostError> {

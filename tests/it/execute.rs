@@ -6,9 +6,9 @@ mod address;
 #[path = "execute/failures.rs"]
 mod failures;
 #[path = "execute/firewall.rs"]
-mod firewall;
+pub mod firewall;
 #[path = "execute/fixture.rs"]
-mod fixture;
+pub mod fixture;
 #[path = "execute/gates.rs"]
 mod gates;
 #[path = "execute/hosts.rs"]

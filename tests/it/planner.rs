@@ -38,5 +38,7 @@ mod scenarios;
 pub mod sim;
 #[path = "planner/strangers.rs"]
 mod strangers;
+#[path = "planner/walls.rs"]
+mod walls;
 #[path = "planner/world.rs"]
 pub mod world;

@@ -53,8 +53,16 @@ announcing() {
     done
 }
 
+# One that was found to be somebody else's stands in name only.
+bury() {
+    case $1 in
+    *:*) if ip -o address show dev "$2" dadfailed 2>/dev/null | grep -qF " $1/"; then drop "$1" "$2"; fi ;;
+    esac
+}
+
 # take ADDRESS INTERFACE: as our own, whatever others say. On an interface that is gone there is nothing to take.
 take() {
+    bury "$1" "$2"
     stands "$1" "$2" && return 0
     [ -e "/sys/class/net/$2" ] || return 0
     case $1 in
@@ -86,6 +94,7 @@ take() {
 
 # add ADDRESS INTERFACE: unless somebody has it.
 add() {
+    bury "$1" "$2"
     stands "$1" "$2" && return 0
     case $1 in
     *:*)

@@ -4,7 +4,7 @@
 verb=$1
 dir=/var/lib/cdk/firewall
 
-undone() { rm -rf "$dir/next" "$dir/keeper.new"; }
+undone() { rm -rf "$dir/next.$id" "$dir/keeper.$id"; }
 
 # The table without what comes and goes by itself: counters, and who was counted lately.
 listing() { nft -s list table inet "$table" 2>/dev/null | sed -e '/elements = {.*}/d' -e '/elements = {/,/}/d'; }
@@ -16,28 +16,29 @@ take_back() {
     done
 }
 
-# Arms the way back to $dir/next/now, then puts the table of $dir/next in force.
+# Arms the way back to $dir/next.$id/now, then puts the table of $dir/next.$id in force.
 try() {
-    printf 'table inet %s\ndelete table inet %s\n' "$table" "$table" >"$dir/next/none.nft" || unwritten
+    printf 'table inet %s\ndelete table inet %s\n' "$table" "$table" >"$dir/next.$id/none.nft" || unwritten
     # What cdk wrote comes back as cdk wrote it: nft does not list its own lists as it read them.
-    if [ -s "$dir/next/now" ] && [ -e "$dir/current/rules.nft" ] && cmp -s "$dir/next/now" "$dir/current/listing"; then
-        cp "$dir/current/rules.nft" "$dir/next/back.nft" || unwritten
+    if [ -s "$dir/next.$id/now" ] && [ -e "$dir/current/rules.nft" ] && cmp -s "$dir/next.$id/now" "$dir/current/listing"; then
+        cp "$dir/current/rules.nft" "$dir/next.$id/back.nft" || unwritten
     else
-        cat "$dir/next/none.nft" "$dir/next/now" >"$dir/next/back.nft" || unwritten
+        cat "$dir/next.$id/none.nft" "$dir/next.$id/now" >"$dir/next.$id/back.nft" || unwritten
     fi
     for file in rules back; do
-        nft -c -f "$dir/next/$file.nft" 2>"$dir/next/said" && continue
+        nft -c -f "$dir/next.$id/$file.nft" 2>"$dir/next.$id/said" && continue
         say "refused $file"
-        lines "$dir/next/said"
-        rm -rf "$dir/next"
+        lines "$dir/next.$id/said"
+        rm -rf "$dir/next.$id"
         exit 0
     done
-    sync "$dir"/next/* 2>/dev/null || sync
-    mv -T "$dir/next" "$dir/pending.$id" || unwritten
+    sync "$dir/next.$id"/* 2>/dev/null || sync
+    mv -T "$dir/next.$id" "$dir/pending.$id" || unwritten
     exec 3<"$dir/pending.$id/back.nft"
     if ! systemd-run --quiet --collect --unit="cdk-firewall-back-$id" --on-active="${seconds}s" \
         --timer-property=AccuracySec=100ms --property=Restart=on-failure sh "$dir/keeper" back "$id" 2>"$dir/said"; then
-        rm -rf "$dir/pending.$id"
+        # All of it at once: half of it would be taken for a change that is in force.
+        mv -T "$dir/pending.$id" "$dir/gone.$id" && rm -rf "$dir/gone.$id"
         say "unarmed"
         lines "$dir/said"
         exit 0
@@ -48,13 +49,19 @@ try() {
         lines "$dir/said"
         exit 0
     fi
-    if ! listing >"$dir/pending.$id/listing"; then
+    if ! stand "$dir/pending.$id"; then
         # The host was faster than nft, and has taken back what was not in force yet; or the disk is full.
         sh "$dir/keeper" back "$id"
         nft -f - <&3
         fail "late"
     fi
-    say "tried $(hash_of "$dir/pending.$id/listing")"
+    say "tried"
+}
+
+# Notes that a change is in force, and how nft lists what cdk wrote. What it goes back to was listed when cdk wrote it: what was changed by
+# hand since is seen beside that.
+stand() {
+    listing >"$1/stands.new" && { [ -e "$1/listing" ] || cp "$1/stands.new" "$1/listing"; } && mv -T "$1/stands.new" "$1/stands"
 }
 
 command -v nft >/dev/null || fail "missing nftables"
@@ -63,6 +70,17 @@ table=${2-}
 case $verb in
 read)
     said=$(nft list tables inet 2>&1) || fail "unread $said"
+    new=$(mktemp) && listing >"$new" || fail "unread there is no room in ${TMPDIR-/tmp}"
+    if printf '%s\n' "$said" | grep -qxF "table inet $table" && [ ! -s "$new" ]; then
+        fail "unread $(nft list table inet "$table" 2>&1 | head -n 1)"
+    fi
+    # A change that nobody confirmed is no change: what is told is what comes back.
+    for change in "$dir"/pending.*; do
+        if [ "$(head -n 1 "$change/none.nft" 2>/dev/null)" = "table inet $table" ]; then
+            cp "$change/now" "$new" 2>/dev/null || [ ! -e "$change" ] || fail "unread there is no room in ${TMPDIR-/tmp}"
+            if [ -e "$change/stands" ]; then pending=${change##*/pending.}; fi
+        fi
+    done
     say "read"
     set -- $3
     echo "=ssh ${4-0}"
@@ -70,15 +88,7 @@ read)
     for bridge in /sys/class/net/br-*; do
         if [ -e "$bridge/bridge" ]; then echo "=bridge ${bridge##*/}"; fi
     done
-    new=$(mktemp)
-    listing >"$new"
-    # A change that nobody confirmed is no change: what is told is what comes back.
-    for change in "$dir"/pending.*; do
-        if [ "$(head -n 1 "$change/none.nft" 2>/dev/null)" = "table inet $table" ]; then
-            echo "=pending ${change##*/pending.}"
-            cat "$change/now" >"$new"
-        fi
-    done
+    if [ -n "${pending-}" ]; then echo "=pending $pending"; fi
     echo "=hash $(hash_of "$new")"
     if [ -e "$dir/current/rules.json" ]; then
         printf '=rules '
@@ -105,14 +115,14 @@ change)
     umask 077
     mkdir -p "$dir" || fail "unwritten $dir"
     take_back
-    rm -rf "$dir/next"
-    mkdir "$dir/next" || unwritten
+    # Of those that were killed long ago.
+    find "$dir" -maxdepth 1 -mmin +60 \( -name 'next.*' -o -name 'keeper.*' \) -exec rm -rf {} +
+    mkdir "$dir/next.$id" || unwritten
     IFS= read -r json
-    if [ -n "$json" ]; then printf '%s\n' "$json" >"$dir/next/rules.json" || unwritten; fi
-    rm -f "$dir/keeper.new"
-    while IFS= read -r line && [ "$line" != "--" ]; do printf '%s\n' "$line" >>"$dir/keeper.new" || unwritten; done
-    cat >"$dir/next/rules.nft" || unwritten
-    if cmp -s "$dir/keeper.new" "$dir/keeper"; then rm -f "$dir/keeper.new"; else mv "$dir/keeper.new" "$dir/keeper" || unwritten; fi
+    if [ -n "$json" ]; then printf '%s\n' "$json" >"$dir/next.$id/rules.json" || unwritten; fi
+    while IFS= read -r line && [ "$line" != "--" ]; do printf '%s\n' "$line" >>"$dir/keeper.$id" || unwritten; done
+    cat >"$dir/next.$id/rules.nft" || unwritten
+    if cmp -s "$dir/keeper.$id" "$dir/keeper"; then rm -f "$dir/keeper.$id"; else mv "$dir/keeper.$id" "$dir/keeper" || unwritten; fi
     install_unit cdk-firewall.service <<UNIT
 [Unit]
 Description=cdk: the firewall as git has it
@@ -133,8 +143,8 @@ ExecReload=/bin/sh $dir/keeper boot
 [Install]
 WantedBy=sysinit.target nftables.service
 UNIT
-    listing >"$dir/next/now" || unwritten
-    case $expected in any | "$(hash_of "$dir/next/now")") ;; *) rm -rf "$dir/next"; fail "moved" ;; esac
+    listing >"$dir/next.$id/now" || unwritten
+    case $expected in any | "$(hash_of "$dir/next.$id/now")") ;; *) rm -rf "$dir/next.$id"; fail "moved" ;; esac
     try
     echo "=way $6"
     ;;
@@ -143,9 +153,8 @@ undo)
     umask 077
     take_back
     [ -e "$dir/before/rules.nft" ] || fail "nothing"
-    rm -rf "$dir/next"
-    cp -r "$dir/before" "$dir/next" || unwritten
-    listing >"$dir/next/now" || unwritten
+    cp -r "$dir/before" "$dir/next.$id" || unwritten
+    listing >"$dir/next.$id/now" || unwritten
     try
     ;;
 back)

@@ -25,11 +25,14 @@ fn free(last: u8) -> [IpAddr; 2] {
     ]
 }
 
-/// Whether an address stands on a host.
+/// Whether an address stands on a host, and not in name only.
 fn stands(host: &str, address: IpAddr) -> bool {
     let said = on(host, "ip -o address show dev eth0");
-    said.split_whitespace()
-        .any(|word| word.split('/').next() == Some(&address.to_string()))
+    let mut own = said.lines().filter(|line| !line.contains("dadfailed"));
+    own.any(|line| {
+        line.split_whitespace()
+            .any(|word| word.split('/').next() == Some(&address.to_string()))
+    })
 }
 
 #[track_caller]
@@ -274,6 +277,13 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
     scene.something_to_do().says("taken off by hand");
     scene.apply();
     stand_on("h6", &addresses);
+
+    // The other one tried to have it too, and found that somebody has: it stands there in name only.
+    on("h5", &format!("ip address add {six}/128 dev eth0"));
+    let in_name_only = format!("ip -o address show dev eth0 dadfailed | grep -cF ' {six}/'");
+    lab::until("it is found to be taken", LONG, || {
+        on("h5", &in_name_only).trim() == "1"
+    });
 
     // Its host is gone: it goes with the replica to the other one, and does not come back with the host.
     lab::lab(&["fault", "power-cut", "h6"]);

@@ -90,10 +90,11 @@ const RULES: &str = "firewall:
   rules:
     - {name: none, deny: [9105/tcp, 9205/tcp], from: hosts}
     - {name: all, allow: [9100/tcp, 9200/tcp, 9105/tcp, 9205/tcp], from: any}
-    - {name: hosts, allow: [9101/tcp, 9201/tcp], from: hosts}
-    - {name: one, allow: [9102/tcp, 9202/tcp], from: [CONTROLLER, \"SIX\"]}
+    - {name: hosts, allow: [9101/tcp, 9201/tcp], from: hosts, limit: 6000/minute}
+    - {name: one, allow: [9102/tcp, 9202/tcp], from: [CONTROLLER, \"SIX\"], limit: 6000/minute}
+    - {name: asked, allow: 9301/udp, from: any}
     - {name: elsewhere, on: node.hostname == h8, allow: 9103/tcp, from: any}
-    - {name: service, service: web, from: hosts}
+    - {name: service, service: web, from: hosts, limit: 6000/minute}
 ";
 
 fn rules() -> String {
@@ -137,6 +138,42 @@ fn explained(rules: &RuleSet, source: &str, to: &str, port: u16) -> bool {
         is_own_container: source == "its own container",
     };
     rules.decide(&sender, Traffic::port(Protocol::Tcp, port).unwrap()).0 == Verdict::Allow
+}
+
+/// A host that routes IPv6 answers to the first address of its network too, which is as closed as its own.
+fn no_way_around() {
+    let router = "/proc/sys/net/ipv6/conf/all/forwarding";
+    let was = on(WALLED, &format!("cat {router}; echo 1 >{router}"));
+    let six = address(WALLED, "6");
+    let (network, _) = six.split_once("::").unwrap();
+    // This machine routes there too, and might answer first.
+    let mac = on(WALLED, "cat /sys/class/net/eth0/address");
+    on(
+        BESIDE,
+        &format!(
+            "ip neigh replace {network}:: lladdr {} dev eth0 nud permanent",
+            mac.trim()
+        ),
+    );
+    for (to, port, says) in [
+        (six.clone(), 9300, "silence"),
+        (format!("{network}::"), 9300, "silence"),
+        (six.clone(), 9301, "an answer"),
+        (format!("{network}::"), 9301, "an answer"),
+    ] {
+        // That nobody listens there is an answer.
+        let ask = format!("exec 3<>/dev/udp/{to}/{port}; for _ in 1 2 3 4 5; do echo x >&3 || exit; sleep 0.2; done");
+        let said = lab::lab(&[
+            "exec",
+            BESIDE,
+            "bash",
+            "-c",
+            &format!("({ask}; echo silence) 2>/dev/null || echo an answer"),
+        ]);
+        assert!(said.ends_with(says), "{to} {port}: {said}");
+    }
+    on(WALLED, &format!("echo {} >{router}", was.trim()));
+    on(BESIDE, &format!("ip neigh delete {network}:: dev eth0"));
 }
 
 #[track_caller]
@@ -257,6 +294,8 @@ fn what_the_rules_say_is_what_connects() {
     let four = address(WALLED, "4");
     let targets = [(four, web.ports[0]), (inner.clone(), 8080)];
     as_the_rules_say(&scene, &targets);
+
+    no_way_around();
 
     // Nobody's restart opens anything.
     on(WALLED, "systemctl start nftables && systemctl reload nftables");

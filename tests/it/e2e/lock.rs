@@ -410,7 +410,7 @@ fn a_signal_gives_the_lock_back_and_says_what_is_left() {
 }
 
 /// Puts the built cdk and the scene's repository on a host of the lab, from where it reaches the others.
-fn move_to(scene: &Scene, host: &str) {
+pub fn move_to(scene: &Scene, host: &str) {
     let state = lab::state();
     let stripped = scene.beside("cdk");
     let strip = Command::new("strip")
@@ -445,7 +445,7 @@ fn a_holder_whose_network_is_cut_is_followed_within_20_s_and_never_comes_back() 
     scene.edit("services/web.yaml", "run: nobody", "run: ann");
     scene.commit("ann");
     move_to(&scene, "h7");
-    apply_away("h7");
+    apply_away("h7", "");
     events.until_inside("ann");
     for host in ["h5", "h6"] {
         lab::lab(&["fault", "partition", "h7", host]);
@@ -466,7 +466,7 @@ fn a_holder_whose_network_is_cut_is_followed_within_20_s_and_never_comes_back() 
 }
 
 /// Waits until the run on a lab's host has ended; its exit code and what it said.
-fn ended_away(host: &str) -> (String, String) {
+pub fn ended_away(host: &str) -> (String, String) {
     let read = |name: &str| {
         lab::lab(&[
             "exec",
@@ -481,9 +481,10 @@ fn ended_away(host: &str) -> (String, String) {
 }
 
 /// Begins an apply on a lab's host, where [`move_to`] has put all that it takes.
-fn apply_away(host: &str) {
-    let away =
-        "cd /root/away/away && CI=1 USER=ann HOME=/root ../cdk apply --yes --dirty >../out 2>&1; echo $? >../code";
+pub fn apply_away(host: &str, with: &str) {
+    let away = format!(
+        "cd /root/away/away && {with} CI=1 USER=ann HOME=/root ../cdk apply --yes --dirty >../out 2>&1; echo $? >../code"
+    );
     let begin = format!("rm -f /root/away/code; setsid sh -c '{away}' >/dev/null 2>&1 </dev/null &");
     lab::lab(&["exec", host, "sh", "-c", &begin]);
 }
@@ -498,7 +499,7 @@ fn a_run_on_the_host_itself_and_one_over_ssh_exclude_each_other() {
     scene.edit("hosts.yaml", "address: h7", "address: local");
     scene.commit("ann");
     move_to(&scene, "h7");
-    apply_away("h7");
+    apply_away("h7", "");
     events.until_inside("ann");
     scene.edit("hosts.yaml", "address: local", "address: h7");
     another(&scene, "ann", "ben");
@@ -516,7 +517,7 @@ fn a_run_on_the_host_itself_and_one_over_ssh_exclude_each_other() {
     scene.commit("eve");
     let holder = scene.start_with(&[("USER", "eve")], &["apply", "--yes"]);
     events.until_inside("eve");
-    apply_away("h7");
+    apply_away("h7", "");
     let (code, said) = ended_away("h7");
     assert!(code == "7" && said.contains("is locked by eve@"), "{code}: {said}");
     holder.signal("TERM");

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cdk::diff::diff;
+use cdk::diff::staying::staying;
 use cdk::model::endpoint::{Address, Ssh};
 use cdk::model::name::{HostName, NetworkName, ServiceName, Slot, VolumeName};
 use cdk::model::network::{Attachment, NetworkSpec, Networking};
@@ -228,12 +229,12 @@ pub fn planned(desired: &Desired, observed: &Observed) -> Plan {
 pub fn planned_as(desired: &Desired, observed: &Observed, asked: &Asked) -> Plan {
     let (placement, standing) = place(desired, observed, &counts(desired, observed), asked);
     let mut target = render(desired, &placement).unwrap();
-    target.firewalls = firewalls(desired, &placement, observed).unwrap();
     target.addresses = addresses(desired, &placement, observed).unwrap();
     let last = newest_record(observed);
     target.halted = halted(desired, observed, last, &asked.taken_up());
     target.take_up(asked, last);
     let diff = diff(&target, &placement, observed, &standing);
+    target.firewalls = firewalls(desired, &placement, &staying(&diff, &standing), observed).unwrap();
     let mut plan = plan(Input {
         target: &target,
         versions: &versions(desired, observed, diff.updated()),

@@ -161,6 +161,13 @@ fn what_happens_to_firewalls_is_told_rule_by_rule() {
     let mut order = base();
     order.swap(0, 1);
     shown("only the order", &git(order), &live(&before));
+    let mut more = base();
+    more.swap(0, 1);
+    more.push(allow("https", "443/tcp", Peer::Any));
+    shown("the order, and a rule more", &git(more), &live(&before));
+    let mut first = base();
+    first.insert(0, allow("https", "443/tcp", Peer::Any));
+    shown("a rule before the others", &git(first), &live(&before));
 
     let mut elsewhere = git(base());
     let h2 = elsewhere.hosts.get_mut(&host("h2")).unwrap();

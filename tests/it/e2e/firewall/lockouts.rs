@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::super::lab;
+use super::super::lock::{apply_away, ended_away, move_to};
 use super::super::scene::{Run, Running, Scene};
 use super::cases::{Blow, CASES, Case, End};
 use super::strike::{Moment, Obstacle, Strike};
@@ -258,7 +259,15 @@ fn where_one_host_fails_the_others_go_back_and_none_is_begun() {
     run.says("only by the rule seldom, at most 1/hour").says("taken back");
     assert_eq!(tables(), before);
 
-    // The second host does not come in: the first, done already, goes back with it.
+    // What never came into force, since what changed it there was killed, is no change that anybody can confirm.
+    let keeper = "cd /var/lib/cdk/firewall && cp -r current pending.1-1 && rm -f pending.1-1/stands && sh keeper confirm 1-1; rm -rf pending.1-1";
+    assert_eq!(on(WALLED, keeper).trim(), "cdk-answer late");
+
+    // The second host does not come in: the first, done already, goes back with it. What was changed there by hand comes back too, and is
+    // told as that.
+    on(WALLED, "nft insert rule inet cdk-locked incoming tcp dport 6666 accept");
+    let before = tables();
+    assert!(before[0].contains("6666"), "{before:?}");
     scene.write("firewall.yaml", &open.replace("9101", "9102"));
     scene.commit("both");
     let strike = Strike::on(BESIDE);
@@ -266,5 +275,33 @@ fn where_one_host_fails_the_others_go_back_and_none_is_begun() {
     let run = scene.cdk(&["apply", "--yes"]).ended(4);
     run.says("arms no way back");
     assert_eq!(tables(), before);
+    scene.something_to_do().says("changed by hand: + tcp dport 6666 accept");
     assert!(can_get_in(WALLED) && !address(WALLED, "4").is_empty());
+}
+
+/// On the host itself nothing need come in to confirm: then it is asked whether who started cdk there could.
+#[test]
+fn who_changes_a_host_from_within_can_come_back_too() {
+    let _hosts = lab::faulty(&HOSTS);
+    let _walls = Bare::new(&HOSTS);
+    let rules = "firewall:\n  default: deny\n  admin: [192.0.2.0/24]\n";
+    let scene = scene("within", &[WALLED], rules);
+    scene.edit("cdk.yaml", "services/*.yaml, ", "");
+    scene.edit("hosts.yaml", &format!("address: {WALLED}"), "address: local");
+    scene.commit("from within");
+    move_to(&scene, WALLED);
+    let table = || on(WALLED, "nft list table inet cdk-within");
+    let connection = |from: &str| format!("SSH_CONNECTION=\"{from} 50000 10.77.0.1 22\"");
+    apply_away(WALLED, &connection("203.0.113.9"));
+    let (code, said) = ended_away(WALLED);
+    assert!(
+        code == "4" && said.contains("over SSH from 203.0.113.9"),
+        "{code}: {said}"
+    );
+    assert_eq!(table(), "");
+    apply_away(WALLED, &connection("192.0.2.9"));
+    let (code, said) = ended_away(WALLED);
+    assert_eq!(code, "0", "{said}");
+    assert!(table().contains("192.0.2.0/24"));
+    on(WALLED, "rm -rf /root/away");
 }

@@ -77,7 +77,7 @@ type Place = (&'static str, &'static str);
 impl Moment {
     fn place(self) -> Place {
         match self {
-            Self::Unarmed => ("before", "nft -c -f */next/rules.nft"),
+            Self::Unarmed => ("before", "nft -c -f */next.*/rules.nft"),
             Self::Noted => ("before", "systemd-run *"),
             Self::Armed => ("before", "nft -f */pending.*/rules.nft"),
             Self::InForce => ("after", "nft -f */pending.*/rules.nft"),
@@ -94,7 +94,7 @@ impl Obstacle {
     fn snippet(self) -> (Place, &'static str) {
         const REFUSES: &str = "echo 'Error: syntax error, unexpected newline' >&2; exit 1";
         match self {
-            Self::RefusedAtCheck => (("before", "nft -c -f */next/rules.nft"), REFUSES),
+            Self::RefusedAtCheck => (("before", "nft -c -f */next.*/rules.nft"), REFUSES),
             Self::RefusedAtLoad => (Moment::Armed.place(), REFUSES),
             Self::LoadIsKilled => (Moment::Armed.place(), "kill -9 $$"),
             Self::LoadsAndFails => (Moment::InForce.place(), "exit 1"),
@@ -103,7 +103,7 @@ impl Obstacle {
                 "cp \"$2\" /run/strike/read; while [ -e \"${2%/*}\" ] || ls -d /var/lib/cdk/firewall/back.* >/run/strike/left 2>&1; do \
                  sleep 0.05; done; nft -f /run/strike/read; exit",
             ),
-            Self::BackIsRefused => (("before", "nft -c -f */next/back.nft"), REFUSES),
+            Self::BackIsRefused => (("before", "nft -c -f */next.*/back.nft"), REFUSES),
             Self::BackFailsAtFirst => (
                 ("before", "nft -f */back.*/*.nft"),
                 "echo >>/run/strike/failed; [ $(wc -l </run/strike/failed) -gt 2 ] || exit 1",
