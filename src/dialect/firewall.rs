@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use crate::dialect::answer::Answer;
 use crate::model::firewall::{Admin, Bridges, Listener, LiveFirewall, Rule, RuleSet, Source, Verdict, Way};
@@ -292,15 +293,14 @@ pub fn live(answer: &Answer<'_>) -> Result<LiveFirewall, String> {
     Ok(live)
 }
 
-/// Who came in by SSH, from the answer to `change`; none where nobody did.
+/// Who came in by SSH, from the answer to `change`; none where nobody did, or from the host itself, which no rule keeps out.
 pub fn way(answer: &Answer<'_>) -> Option<Way> {
     let said = answer.body.iter().find_map(|line| line.strip_prefix("=way "))?;
     let words: Vec<&str> = said.split_whitespace().collect();
-    let from = words.first()?.split('%').next()?;
-    Some(Way {
-        from: from.parse().ok()?,
-        port: words.get(3)?.parse().ok()?,
-    })
+    let from: IpAddr = words.first()?.split('%').next()?.parse().ok()?;
+    let is_own = from.is_loopback() || words.get(2) == words.first();
+    let port = words.get(3)?.parse().ok()?;
+    (!is_own).then_some(Way { from, port })
 }
 
 fn hash(text: &str) -> Option<String> {
@@ -349,8 +349,36 @@ fn listener(line: &str) -> Option<Listener> {
         address: address
             .parse()
             .ok()
-            .filter(|address: &std::net::IpAddr| !address.is_unspecified()),
+            .filter(|address: &IpAddr| !address.is_unspecified()),
         port: port.parse().ok()?,
         program: program.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::answer::answer;
+
+    #[test]
+    fn who_came_in_from_elsewhere_is_known() {
+        let said = |connection: &str| {
+            let text = format!("cdk-answer tried\n=way {connection}\n");
+            answer(&text)
+                .and_then(|answer| way(&answer))
+                .map(|way| (way.from.to_string(), way.port))
+        };
+        assert_eq!(
+            said("203.0.113.9 50000 10.0.0.1 22"),
+            Some(("203.0.113.9".to_owned(), 22))
+        );
+        assert_eq!(
+            said("fe80::1%eth0 50000 fe80::2%eth0 2222"),
+            Some(("fe80::1".to_owned(), 2222))
+        );
+        // On the host itself, and by a tunnel that ends there.
+        for own in ["", "127.0.0.1 50000 127.0.0.1 22", "10.0.0.1 50000 10.0.0.1 22"] {
+            assert_eq!(said(own), None, "{own}");
+        }
+    }
 }

@@ -55,7 +55,7 @@ pub fn staying<'s, 'a>(diff: &Diff<'a>, standing: &'s Standings<'a>) -> Vec<&'s 
     let back: BTreeSet<_> = back.collect();
     let stays = |one: &&Standing<'a>| {
         let name = named(one);
-        back.contains(&name) || (one.container.state.is_running() && !going.contains(&name))
+        back.contains(&name) || (one.is_live() && !going.contains(&name))
     };
     standing.all().iter().filter(stays).collect()
 }

@@ -89,7 +89,9 @@ pub fn addresses(desired: &Desired, placement: &Placement, observed: &Observed) 
                 problems.push(Problem::at(None, format!("{name}: {why}")));
             }
             AddressesSeen::Unknown(why) => drop(unread.insert(name.clone(), why.clone())),
-            AddressesSeen::NotAsked if follows || has_own => drop(unasked.insert(name.clone())),
+            AddressesSeen::NotAsked if desired.hosts.contains_key(name) && (follows || has_own) => {
+                unasked.insert(name.clone());
+            }
             AddressesSeen::NotAsked => {}
         }
     }

@@ -98,7 +98,7 @@ impl Places {
     fn with_live(mut self, observed: &Observed) -> Self {
         for (host, seen) in &observed.hosts {
             let containers = seen.state().into_iter().flat_map(|state| &state.containers);
-            for one in containers.filter(|one| one.state.is_running()) {
+            for one in containers.filter(|one| one.state.is_live()) {
                 let ports = one.spec.iter().flat_map(|spec| &spec.ports);
                 self.add(&one.owner.slot.service, host, ports);
             }

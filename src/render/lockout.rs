@@ -11,7 +11,7 @@ use crate::model::setting::Protocol;
 use crate::model::traffic::Traffic;
 use crate::render::firewall::{Places, SSH_PORT};
 use crate::render::probe::ways;
-use crate::resolve::desired::Desired;
+use crate::resolve::desired::{Desired, Host};
 
 /// The port of registries that name none.
 const REGISTRY_PORT: u16 = 443;
@@ -41,14 +41,14 @@ impl Around<'_> {
             let traffic: BTreeSet<Traffic> = services.flat_map(|service| places.ports(service, self.name)).collect();
             let what = format!("its ingress `{}`", ingress.name);
             let rule = "{name: NAME, service: SERVICE, from: [ingress]}";
-            problems.extend(self.cut(rules, &ingress.hosts, &traffic, (&what, rule)));
+            problems.extend(self.cut(rules, &ingress.hosts, (None, &traffic), (&what, rule)));
         }
         let all: BTreeSet<HostName> = self.desired.hosts.keys().cloned().collect();
-        for (registry, port) in self.registries() {
+        for (registry, (at, port)) in self.registries() {
             let traffic: BTreeSet<Traffic> = Traffic::port(Protocol::Tcp, port).into_iter().collect();
             let rule = format!("{{name: registry, allow: {port}/tcp, from: [hosts]}}");
             let what = format!("hosts that pull from the registry {registry}");
-            problems.extend(self.cut(rules, &all, &traffic, (&what, &rule)));
+            problems.extend(self.cut(rules, &all, (at, &traffic), (&what, &rule)));
         }
         let behind: BTreeSet<HostName> = self.jumps().collect();
         let port = self.desired.hosts.get(self.name).and_then(|host| host.ssh.port);
@@ -56,23 +56,28 @@ impl Around<'_> {
             .into_iter()
             .collect();
         let rule = "admin: [ADDRESS OF THE JUMP HOST]";
-        problems.extend(self.cut(rules, &behind, &ssh, ("the jump host that ssh comes by", rule)));
+        let at = self
+            .desired
+            .hosts
+            .get(self.name)
+            .and_then(|host| host.address.literal());
+        problems.extend(self.cut(rules, &behind, (at, &ssh), ("the jump host that ssh comes by", rule)));
         problems
     }
 
-    /// That these hosts are kept from something on this one.
+    /// That these hosts are kept from something on this one, which they know by an address where one is given.
     fn cut(
         &self,
         rules: &RuleSet,
         from: &BTreeSet<HostName>,
-        traffic: &BTreeSet<Traffic>,
+        (at, traffic): (Option<IpAddr>, &BTreeSet<Traffic>),
         (what, rule): (&str, &str),
     ) -> Option<Problem> {
         let to = self.desired.hosts.get(self.name)?;
         let others = from.iter().filter(|host| *host != self.name);
         let mut hosts = others.filter_map(|name| Some((name, self.desired.hosts.get(name)?)));
         let (host, one, by) = hosts.find_map(|(name, host)| {
-            let ways = ways(host, to);
+            let ways = ways_to(at, host, to);
             let out = |one: &Traffic| out(rules, &ways, *one);
             traffic.iter().find_map(|one| Some((name, one, out(one)?)))
         })?;
@@ -88,14 +93,14 @@ impl Around<'_> {
             Address::Ssh(address) => address == host,
             Address::Local => false,
         };
-        let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+        let address = literal(host);
         named
             || self.name.as_str() == host
             || address.is_some_and(|address| own.own_addresses().any(|one| one == address))
     }
 
     /// The registries that services' images come from and that are on this host.
-    fn registries(&self) -> BTreeMap<String, u16> {
+    fn registries(&self) -> BTreeMap<String, (Option<IpAddr>, u16)> {
         let images = self
             .desired
             .services
@@ -107,7 +112,8 @@ impl Around<'_> {
             None => (name, name, REGISTRY_PORT),
         });
         let here = parts.filter(|(_, host, _)| self.is_this(host));
-        here.map(|(name, _, port)| (name.to_owned(), port)).collect()
+        here.map(|(name, host, port)| (name.to_owned(), (literal(host), port)))
+            .collect()
     }
 
     /// The hosts of the cluster over which ssh comes here.
@@ -130,15 +136,28 @@ impl Around<'_> {
     }
 }
 
+/// The address that a host is named by; none where it is a name.
+fn literal(host: &str) -> Option<IpAddr> {
+    host.trim_matches(['[', ']']).parse().ok()
+}
+
+/// The ways from one host to another; where it is known by which address, only to that.
+fn ways_to(at: Option<IpAddr>, from: &Host, to: &Host) -> Vec<(IpAddr, IpAddr)> {
+    let all = ways(from, to);
+    let Some(at) = at else { return all };
+    let there: Vec<(IpAddr, IpAddr)> = all.into_iter().filter(|(_, to)| *to == at).collect();
+    if !there.is_empty() {
+        return there;
+    }
+    let senders = from.own_addresses().filter(|one| one.is_ipv4() == at.is_ipv4());
+    senders.map(|one| (one, at)).collect()
+}
+
 /// What keeps a host out whichever way it comes; of one whose address nobody knows, what keeps out everybody. None where it is let in.
 fn out(rules: &RuleSet, ways: &[(IpAddr, IpAddr)], traffic: Traffic) -> Option<String> {
     let mut by = None;
     for (address, _) in ways {
-        let sender = Sender {
-            address: *address,
-            is_own_container: false,
-        };
-        match rules.decide(&sender, traffic) {
+        match rules.decide(&Sender::at(*address), traffic) {
             (Verdict::Allow, _) => return None,
             (Verdict::Deny, Decider::Rule(rule)) => by = Some(format!("the rule `{}`", rule.name)),
             (Verdict::Deny, Decider::Default | Decider::Admin | Decider::Icmp) => {

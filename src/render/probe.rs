@@ -36,7 +36,13 @@ pub(super) fn probing(desired: &Desired, observed: &Observed, name: &HostName, r
             let mut let_in = others
                 .filter_map(|(other, from)| Some((other, way(rules, from, host, port)?)))
                 .peekable();
-            if let_in.peek().is_none() && follows(desired, rule) {
+            let is_meant = |other: &Host| {
+                ways(other, host)
+                    .iter()
+                    .any(|(from, _)| rule.from.holds(&Sender::at(*from)))
+            };
+            let mut others = desired.hosts.iter().filter(|(other, _)| *other != name);
+            if let_in.peek().is_none() && follows(desired, rule) && !others.any(|(_, other)| is_meant(other)) {
                 // Where those stand is the placement's, and may be here alone just now.
                 all.untried.insert(format!("{port}/tcp ({})", rule.name));
                 continue;
@@ -80,13 +86,7 @@ fn follows(desired: &Desired, rule: &Rule) -> bool {
 fn way(rules: &RuleSet, from: &Host, to: &Host, port: u16) -> Option<IpAddr> {
     let traffic = Traffic::port(Protocol::Tcp, port)?;
     let ways = ways(from, to).into_iter();
-    let mut open = ways.filter(|(address, _)| {
-        let sender = Sender {
-            address: *address,
-            is_own_container: false,
-        };
-        rules.decide(&sender, traffic).0 == Verdict::Allow
-    });
+    let mut open = ways.filter(|(address, _)| rules.decide(&Sender::at(*address), traffic).0 == Verdict::Allow);
     open.next().map(|(_, to)| to)
 }
 

@@ -29,7 +29,7 @@ finish() {
 load_back() {
     [ ! -e "$1/none.nft" ] || nft -f "$1/back.nft" || nft -f "$1/none.nft" || return 1
     # All of it goes at once: what is left by a kill must not be taken for another change.
-    mv -T "$1" "$dir/gone.${1##*.}"
+    mv -T "$1" "$dir/gone.${1##*.}" || return 1
     rm -rf "$dir"/gone.*
 }
 

@@ -1,5 +1,7 @@
 //! What a rule set decides: for one packet, for everybody whom no rule names, for who comes in by SSH. No types of its own.
 
+use std::net::IpAddr;
+
 use crate::model::firewall::{Decider, Rule, RuleSet, Sender, Source, Verdict, Way};
 use crate::model::setting::Protocol;
 use crate::model::traffic::{Rate, Traffic};
@@ -46,7 +48,7 @@ impl RuleSet {
 
     /// The rule that lets somebody in this way, but less often than once a minute: who has come in so may find the door shut.
     pub fn scant(&self, way: Way) -> Option<&Rule> {
-        match self.decide(&way.sender(), Traffic::port(Protocol::Tcp, way.port)?) {
+        match self.decide(&Sender::at(way.from), Traffic::port(Protocol::Tcp, way.port)?) {
             (Verdict::Allow, Decider::Rule(rule)) => rule.limit.is_some_and(Rate::is_scant).then_some(rule),
             (_, Decider::Admin | Decider::Rule(_) | Decider::Icmp | Decider::Default) => None,
         }
@@ -55,7 +57,7 @@ impl RuleSet {
     /// Whether somebody who came in this way could do so again.
     pub fn lets_in(&self, way: Way) -> bool {
         Traffic::port(Protocol::Tcp, way.port)
-            .is_some_and(|traffic| self.decide(&way.sender(), traffic).0 == Verdict::Allow)
+            .is_some_and(|traffic| self.decide(&Sender::at(way.from), traffic).0 == Verdict::Allow)
     }
 
     /// What decides whether the first packet of something comes in, and what that is. A rule's `limit` is not reached.
@@ -78,10 +80,11 @@ impl RuleSet {
     }
 }
 
-impl Way {
-    fn sender(self) -> Sender {
-        Sender {
-            address: self.from,
+impl Sender {
+    /// Somebody elsewhere.
+    pub fn at(address: IpAddr) -> Self {
+        Self {
+            address,
             is_own_container: false,
         }
     }

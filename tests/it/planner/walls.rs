@@ -1,5 +1,6 @@
 //! Firewalls as the planner sees them: nothing is closed to what stays, what nobody read is never taken for no rules, lints refuse what cuts off and nothing else.
 
+use cdk::model::endpoint::Address;
 use cdk::model::firewall::{FirewallSeen, Verdict};
 use cdk::model::host::{HostState, ObservedHost};
 use cdk::model::problem::Problem;
@@ -107,6 +108,18 @@ fn a_registry_on_a_host_is_cut_off_only_where_no_way_leads_there() {
     let said = refused(&with_registry("10.0.0.2:5000", vec![]));
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].starts_with("h2: `default: deny` keeps out hosts that pull from the registry 10.0.0.2:5000"));
+    // Where it is known by its public one, that is the way.
+    let public = |rules: Vec<FirewallRule>| {
+        let mut desired = with_registry("203.0.113.2:5000", rules);
+        for (number, host) in desired.hosts.values_mut().enumerate() {
+            host.public_addresses.clear();
+            host.address = Address::Ssh(format!("203.0.113.{}", number + 1));
+        }
+        desired
+    };
+    assert_eq!(refused(&public(vec![private.clone()])).len(), 1);
+    let allowed = from("registry", "5000/tcp", &["203.0.113.0/24"]);
+    assert_eq!(refused(&public(vec![allowed])), [""; 0]);
     // Where nobody knows from where they come, somebody must be let in.
     let nameless = |rules: Vec<FirewallRule>| {
         let mut desired = with_registry("h2:5000", rules);
@@ -177,4 +190,14 @@ fn a_port_that_only_replicas_beside_it_may_reach_is_untried_and_nothing_is_refus
         .iter()
         .any(|note| note.starts_with("h2: nobody tries") && note.contains("(web)"));
     assert!(told, "{notes:#?}");
+    // Where it is a rule before it that keeps them out, that is refused.
+    let denied = FirewallRule {
+        verdict: Verdict::Deny,
+        ..rule("nobody", About::Service("web".parse().unwrap()), Peer::Hosts)
+    };
+    let elsewhere = desired.services.get_mut(&"api".parse().unwrap()).unwrap();
+    elsewhere.constraints = vec![label("only", false, "here")];
+    assert_eq!(refused(&desired), [""; 0]);
+    desired.firewall.as_mut().unwrap().rules.insert(0, denied);
+    assert_eq!(refused(&desired).len(), 1);
 }
