@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::lab::{self, FAULTY, SHARED};
 use super::prober::{Prober, fewest};
-use super::rolling::{events, now};
+use super::rolling::{Listener, Told};
 use super::scene::{Run, Scene};
 
 /// So many moments, from the first step to the last.
@@ -110,10 +110,9 @@ impl Round {
         assert_eq!(networks, [format!("{}.{}", scene.cluster, self.other)].into());
     }
 
-    /// The job was started once since then.
+    /// The job was started once, as the engines told it.
     #[track_caller]
-    fn ran_once(&self, scene: &Scene, since: &str) {
-        let told = events(scene, since);
+    fn ran_once(&self, scene: &Scene, told: &[Told]) {
         let name = format!("{}.migrate.1", scene.cluster);
         let runs = told
             .iter()
@@ -156,7 +155,7 @@ fn killed_at_many_moments_the_same_again_converges_and_the_service_is_there() {
     for number in 1..=rounds {
         let round = Round::new(number);
         round.write(&scene);
-        let since = now();
+        let listener = Listener::start(&scene);
         let prober = Prober::start(&scene, "web", WEB);
         let run = at(&scene, (number - 1, rounds), |running| running.signal("KILL"));
         killed += usize::from(run.code.is_none());
@@ -164,7 +163,7 @@ fn killed_at_many_moments_the_same_again_converges_and_the_service_is_there() {
         let fewest = prober.end();
         assert!(fewest >= round.least(), "round {number}: {fewest} answered");
         round.is_reached(&scene);
-        round.ran_once(&scene, &since);
+        round.ran_once(&scene, &listener.end());
     }
     // At the very end it may be faster than the signal.
     assert!(killed + 1 >= rounds, "{killed} of {rounds}");
@@ -181,7 +180,7 @@ fn cut_off_from_a_host_the_same_again_converges_and_the_service_is_there() {
         let round = Round::new(number);
         let before: BTreeMap<String, String> = scene.containers().into_iter().map(|one| (one.id, one.name)).collect();
         round.write(&scene);
-        let since = now();
+        let listener = Listener::start(&scene);
         let host = scene.hosts[(number / 2) % 4];
         let run = at(&scene, (2 * number - 1, 2 * rounds), |_| {
             lab::lab(&["fault", "cut", host]);
@@ -189,12 +188,13 @@ fn cut_off_from_a_host_the_same_again_converges_and_the_service_is_there() {
         lab::lab(&["fault", "heal", host]);
         assert_ne!(run.code, None, "{run:#?}");
         scene.apply();
-        let fewest = fewest(&before, &events(&scene, &since), &format!("{}.web.", scene.cluster));
+        let told = listener.end();
+        let fewest = fewest(&before, &told, &format!("{}.web.", scene.cluster));
         assert!(
             fewest >= round.least(),
             "round {number}, {host}: {fewest} ran\n{run:#?}"
         );
         round.is_reached(&scene);
-        round.ran_once(&scene, &since);
+        round.ran_once(&scene, &told);
     }
 }

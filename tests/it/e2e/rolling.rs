@@ -1,6 +1,9 @@
 //! Replacement as `update_config` says it: parallelism, delay, order; and an update that fails. Told by the engines' own events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::lab::{self, SHARED};
@@ -22,8 +25,12 @@ pub struct Told {
 }
 
 /// What the engines tell of a cluster's containers since a moment, in order.
-pub fn events(scene: &Scene, since: &str) -> Vec<Told> {
-    let mut all = lab::everywhere(&scene.hosts, |host| {
+fn events(scene: &Scene, since: &str) -> Vec<Told> {
+    told(&scene.hosts, &scene.cluster, since)
+}
+
+fn told(hosts: &[&str], cluster: &str, since: &str) -> Vec<Told> {
+    let mut all = lab::everywhere(hosts, |host| {
         let path = format!("http://engine/v1.41/events?since={since}&until={}", now());
         let told = lab::lab(&["exec", host, "curl", "-sS", "--unix-socket", "/run/docker.sock", &path]);
         let told = told
@@ -41,7 +48,7 @@ pub fn events(scene: &Scene, since: &str) -> Vec<Told> {
                     id: text(&event["Actor"]["ID"]),
                 }
             });
-        told.filter(|one| one.name.starts_with(&format!("{}.", scene.cluster)))
+        told.filter(|one| one.name.starts_with(&format!("{cluster}.")))
             .collect::<Vec<_>>()
     })
     .concat();
@@ -49,8 +56,50 @@ pub fn events(scene: &Scene, since: &str) -> Vec<Told> {
     all
 }
 
+/// Hears what engines tell of a cluster's containers, from its start to its end: they remember the last 256 things that happened, to whomever,
+/// and health checks are among them.
+pub struct Listener {
+    ended: Arc<AtomicBool>,
+    heard: Option<JoinHandle<BTreeSet<Told>>>,
+}
+
+impl Listener {
+    pub fn start(scene: &Scene) -> Self {
+        let (hosts, cluster, since) = (scene.hosts.clone(), scene.cluster.clone(), now());
+        let ended = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&ended);
+        let heard = std::thread::spawn(move || {
+            let mut all = BTreeSet::new();
+            loop {
+                let is_last = stop.load(Ordering::SeqCst);
+                all.extend(told(&hosts, &cluster, &since));
+                if is_last {
+                    return all;
+                }
+                std::thread::park_timeout(Duration::from_secs(2));
+            }
+        });
+        let heard = Some(heard);
+        Self { ended, heard }
+    }
+
+    /// All that was told, in order.
+    pub fn end(mut self) -> Vec<Told> {
+        self.ended.store(true, Ordering::SeqCst);
+        let heard = self.heard.take().unwrap();
+        heard.thread().unpark();
+        heard.join().unwrap().into_iter().collect()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+    }
+}
+
 /// The hosts are containers of this machine, so there is one clock. In seconds since the epoch, as the engine's API takes it.
-pub fn now() -> String {
+fn now() -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
