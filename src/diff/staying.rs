@@ -37,20 +37,11 @@ fn named<'x>(one: &'x Standing<'_>) -> (&'x HostName, &'x str) {
 pub fn staying<'s, 'a>(diff: &Diff<'a>, standing: &'s Standings<'a>) -> Vec<&'s Standing<'a>> {
     let slots = || diff.services.values().flat_map(|service| &service.slots);
     let going: BTreeSet<_> = slots().flat_map(SlotDiff::going).map(named).collect();
-    let back = slots().filter_map(|slot| match &slot.verdict {
-        Verdict::Restore { old, .. } => Some(named(old)),
-        Verdict::Keep
-        | Verdict::Create { .. }
-        | Verdict::Update { .. }
-        | Verdict::Start { .. }
-        | Verdict::Replace { .. }
-        | Verdict::Move { .. }
-        | Verdict::Run { .. }
-        | Verdict::Remove { .. }
-        | Verdict::Doubled
-        | Verdict::Unknown
-        | Verdict::Unplaced
-        | Verdict::Waits { .. } => None,
+    let back = slots().filter_map(|slot| {
+        let Verdict::Restore { old, .. } = &slot.verdict else {
+            return None;
+        };
+        Some(named(old))
     });
     let back: BTreeSet<_> = back.collect();
     let stays = |one: &&Standing<'a>| {

@@ -103,7 +103,9 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
         observed: &observed,
     };
     let impossible = narrow(settings, base.as_ref(), &mut difference, grounds, &standing);
-    let walls = firewalls(&desired, &placement, &staying(&difference, &standing), &observed);
+    // Only rules go by it.
+    let staying = desired.firewall.as_ref().map(|_| staying(&difference, &standing));
+    let walls = firewalls(&desired, &placement, &staying.unwrap_or_default(), &observed);
     let homes = addresses(&desired, &placement, &observed);
     let left = put(settings, (walls, homes), &observed, &mut target)?;
     let versions = versions(&desired, &observed, difference.updated());

@@ -51,16 +51,13 @@ impl Around<'_> {
             problems.extend(self.cut(rules, &all, (at, &traffic), (&what, &rule)));
         }
         let behind: BTreeSet<HostName> = self.jumps().collect();
-        let port = self.desired.hosts.get(self.name).and_then(|host| host.ssh.port);
+        let own = self.desired.hosts.get(self.name);
+        let port = own.and_then(|host| host.ssh.port);
         let ssh: BTreeSet<Traffic> = Traffic::port(Protocol::Tcp, port.unwrap_or(SSH_PORT))
             .into_iter()
             .collect();
         let rule = "admin: [ADDRESS OF THE JUMP HOST]";
-        let at = self
-            .desired
-            .hosts
-            .get(self.name)
-            .and_then(|host| host.address.literal());
+        let at = own.and_then(|host| host.address.literal());
         problems.extend(self.cut(rules, &behind, (at, &ssh), ("the jump host that ssh comes by", rule)));
         problems
     }
