@@ -206,7 +206,7 @@ impl Session {
         let desired = check(settings)?;
         let planned = self.connections.plan(settings, desired, Some(wish)).await?;
         let before = std::mem::replace(&mut self.planned, planned);
-        Ok(is_same(&before.plan, &self.planned.plan))
+        Ok(stale::is_same(&before.plan, &self.planned.plan))
     }
 
     /// Does something while the lock is kept, where it is ours.
@@ -232,7 +232,7 @@ impl Session {
     /// Whether a saved plan is still what would be done.
     ///
     /// # Errors
-    /// Where a step differs; the words show how the plans differ.
+    /// Where a step differs, but for a pull that was done meanwhile; the words show how the plans differ.
     pub fn expect_same(&self, saved: &Plan) -> Result<(), Failure> {
         expect_same(&self.planned.plan, saved)
     }
@@ -269,18 +269,13 @@ impl Session {
 /// Whether a saved plan is still what would be done now.
 ///
 /// # Errors
-/// Where a step differs; the words show how the plans differ.
+/// Where a step differs, but for a pull that was done meanwhile; the words show how the plans differ.
 pub fn expect_same(now: &Plan, saved: &Plan) -> Result<(), Failure> {
-    if is_same(saved, now) {
+    if stale::is_same(saved, now) {
         return Ok(());
     }
     let difference = stale::difference(saved, now);
     Err(Failure::Stale(format!(
         "the saved plan is stale, the repository or the hosts have moved since: plan again\n{difference}"
     )))
-}
-
-/// Whether two plans come to the same.
-fn is_same(one: &Plan, other: &Plan) -> bool {
-    one.steps == other.steps && one.rollouts == other.rollouts && one.forgets == other.forgets
 }

@@ -18,7 +18,7 @@ mod inert;
 mod job;
 mod keep;
 mod network;
-mod number;
+pub mod number;
 mod ops;
 mod order;
 mod ready;

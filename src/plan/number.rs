@@ -1,10 +1,10 @@
-//! Numbers a plan's steps so that each comes after all that it waits for. No steps are made here.
+//! Numbers a plan's steps so that each comes after all that it waits for, anew where some are left out. No steps are made here.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::plan::rollout::{Rollout, Unit};
-use crate::plan::step::{Step, StepId};
+use crate::plan::step::{Plan, Step, StepId};
 
 /// Numbers the steps so that each comes after all that it waits for, and otherwise as they were made.
 pub(super) fn renumber(steps: &mut [Step], rollouts: &mut [Rollout]) {
@@ -51,17 +51,28 @@ fn reorder(steps: &mut [Step], rollouts: &mut [Rollout]) {
             }
         }
     }
-    let renamed = |id: &mut StepId| {
-        if let Some(number) = number.get(at(*id)) {
-            *id = StepId(*number);
-        }
-    };
-    for step in steps.iter_mut() {
-        renamed(&mut step.id);
-        step.after.iter_mut().for_each(renamed);
-        step.settled.iter_mut().for_each(renamed);
-    }
+    let renamed = |id: StepId| number.get(at(id)).copied().map(StepId);
+    rename(steps, rollouts, renamed);
     steps.sort_by_key(|step| step.id);
+}
+
+/// A plan's work without some of its steps, numbered anew: as if whatever they do had been there.
+pub fn without(plan: &Plan, gone: impl Fn(&Step) -> bool) -> (Vec<Step>, Vec<Rollout>) {
+    let mut steps: Vec<Step> = plan.steps.iter().filter(|step| !gone(step)).cloned().collect();
+    let mut rollouts = plan.rollouts.clone();
+    let numbers: BTreeMap<StepId, StepId> = steps.iter().map(|step| step.id).zip((0..).map(StepId)).collect();
+    rename(&mut steps, &mut rollouts, |id| numbers.get(&id).copied());
+    (steps, rollouts)
+}
+
+/// Gives every step its new number, wherever it is named; one that has none is named nowhere any more.
+fn rename(steps: &mut [Step], rollouts: &mut [Rollout], number: impl Fn(StepId) -> Option<StepId>) {
+    let renamed = |id: &mut StepId| number(*id).map(|new| *id = new).is_some();
+    for step in steps {
+        renamed(&mut step.id);
+        step.after.retain(renamed);
+        step.settled.retain_mut(renamed);
+    }
     for rollout in rollouts {
         let Rollout {
             service: _,
@@ -73,14 +84,19 @@ fn reorder(steps: &mut [Step], rollouts: &mut [Rollout]) {
             canary: _,
             on_failure: _,
         } = rollout;
-        stops.iter_mut().for_each(renamed);
+        stops.retain_mut(renamed);
+        cleanup.retain_mut(renamed);
         for Unit {
-            steps, watch, resumes, ..
+            slot: _,
+            steps,
+            watch,
+            resumes,
+            zone: _,
         } in units
         {
-            steps.iter_mut().for_each(renamed);
-            watch.iter_mut().chain(resumes).for_each(renamed);
+            steps.retain(renamed);
+            *watch = watch.and_then(&number);
+            *resumes = resumes.and_then(&number);
         }
-        cleanup.iter_mut().for_each(renamed);
     }
 }

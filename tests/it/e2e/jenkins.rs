@@ -45,7 +45,8 @@ fn run(scene: &Scene, folder: &Path, first: &str, line: &str) -> Run {
 
 #[test]
 fn its_lines_check_plan_and_apply_and_an_aborted_build_is_made_good() {
-    let scene = Scene::new("jenkins", &["h3", "h4"]);
+    // One host: among several, what other tests put there between plan and apply would change the placement, and the plan is stale.
+    let scene = Scene::new("jenkins", &["h3"]);
     let deploy = "replicas: 4, update_config: {parallelism: 1, monitor: 1s}";
     scene.write(
         "services/web.yaml",
@@ -61,7 +62,7 @@ fn its_lines_check_plan_and_apply_and_an_aborted_build_is_made_good() {
     for line in lines("Plan") {
         run(&scene, &main, "", &line)
             .ended(2)
-            .says(" \"web 1\" · 2 hosts · observed in ")
+            .says(" \"web 1\" · 1 host · observed in ")
             .says("cluster jenkins · ");
     }
     // The stage's `post` is its last line: the observation.

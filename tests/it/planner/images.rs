@@ -172,3 +172,41 @@ fn the_journal_keeps_what_images_stood_for_in_earlier_versions() {
         .collect();
     assert_eq!(revisions, ["commit of web:2", "commit of web:1"]);
 }
+
+#[test]
+fn a_pull_that_was_done_meanwhile_makes_no_plan_stale_and_one_that_is_needed_anew_does() {
+    let two = desired(
+        &["h1", "h2"],
+        vec![("web", service("web:1", 4)), ("api", service("api:1", 1))],
+    );
+    let mut seen = live(&two, TWO);
+    let mut wanted = two;
+    wanted
+        .services
+        .values_mut()
+        .for_each(|one| one.image = format!("{}.1", one.image).parse().unwrap());
+    resolve(&mut seen, "web:1.1", Resolution::Digest(digest('b')));
+    resolve(&mut seen, "api:1.1", Resolution::Digest(digest('c')));
+    let saved = planned(&wanted, &seen);
+    let pulls: Vec<_> = saved
+        .steps
+        .iter()
+        .filter(|step| step.op.to_string().starts_with("pull"))
+        .cloned()
+        .collect();
+    assert_eq!(pulls.len(), 3);
+    for pull in &pulls {
+        super::sim::perform(&mut seen, pull).unwrap();
+        let now = planned(&wanted, &seen);
+        assert!(now.steps.len() < saved.steps.len());
+        cdk::flow::expect_same(&now, &saved).unwrap();
+        // The other way round it would do what nobody saw.
+        cdk::flow::expect_same(&saved, &now).unwrap_err();
+    }
+    let mut fewer = planned(&wanted, &seen);
+    fewer.steps.pop();
+    cdk::flow::expect_same(&fewer, &saved).unwrap_err();
+    // Another image by the same name is another plan.
+    resolve(&mut seen, "web:1.1", Resolution::Digest(digest('d')));
+    cdk::flow::expect_same(&planned(&wanted, &seen), &saved).unwrap_err();
+}

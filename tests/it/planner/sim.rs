@@ -94,7 +94,7 @@ pub fn state<'o>(observed: &'o mut Observed, host: &HostName) -> Result<&'o mut 
     }
 }
 
-fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
+pub fn perform(observed: &mut Observed, step: &Step) -> Result<(), String> {
     let images = observed.images.clone();
     let fresh = format!("c{}-{}", step.id, observed_generation(observed));
     if let Op::Container(ContainerOp::Create { owner, name, .. }) = &step.op
