@@ -109,12 +109,15 @@ pub fn is_as_wanted(live: &LiveFirewall, wanted: &RuleSet) -> bool {
 pub fn differs(firewalls: &Firewalls, cluster: &ClusterName, host: &HostName, live: &LiveFirewall) -> bool {
     match firewalls.hosts.get(host) {
         Some(to) => !is_as_wanted(live, &to.wanted.rules) || !is_as_wanted(live, &to.open.rules),
-        None => firewalls.removes && live.hash.is_some() && live.owners.contains(cluster),
+        None => firewalls.removes && live.owned_by().contains(cluster),
     }
 }
 
-/// Whether rules begin to deny what none denied before.
+/// Whether rules begin to deny what none denied before: by one of them, or by their default.
 pub fn begins_to_deny(live: &LiveFirewall, wanted: &RuleSet) -> bool {
-    let denies = live.hash.is_some() && live.rules.as_ref().is_some_and(|rules| rules.default == Verdict::Deny);
-    wanted.default == Verdict::Deny && !denies
+    let by_default = |rules: &RuleSet| rules.default == Verdict::Deny;
+    let by_rule = |rules: &RuleSet| rules.rules.iter().any(|rule| rule.verdict == Verdict::Deny);
+    let live = live.rules.as_ref().filter(|_| live.hash.is_some());
+    let begins = |denies: &dyn Fn(&RuleSet) -> bool| denies(wanted) && !live.is_some_and(denies);
+    begins(&by_default) || begins(&|rules| by_default(rules) || by_rule(rules))
 }

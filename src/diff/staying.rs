@@ -1,10 +1,35 @@
-//! Which containers a difference leaves where they are, and which go. Pure.
+//! Which containers a difference leaves where they are, which go, and which are made. Pure.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::diff::{Diff, SlotDiff, Verdict};
 use crate::model::name::HostName;
+use crate::model::replica::ReplicaSpec;
 use crate::place::live::{Standing, Standings};
+use crate::render::firewall::Ends;
+
+impl Verdict<'_> {
+    /// The container that is made for it.
+    pub fn made(&self) -> Option<&Arc<ReplicaSpec>> {
+        match self {
+            Self::Create { spec }
+            | Self::Replace { spec, .. }
+            | Self::Move { spec }
+            | Self::Run { spec, here: None, .. } => Some(spec),
+            Self::Run { here: Some(_), .. }
+            | Self::Waits { .. }
+            | Self::Keep
+            | Self::Update { .. }
+            | Self::Start { .. }
+            | Self::Restore { .. }
+            | Self::Remove { .. }
+            | Self::Doubled
+            | Self::Unknown
+            | Self::Unplaced => None,
+        }
+    }
+}
 
 impl<'a> SlotDiff<'a> {
     /// The containers that go when the replica is worked on; those that do its work until then among them.
@@ -33,8 +58,9 @@ fn named<'x>(one: &'x Standing<'_>) -> (&'x HostName, &'x str) {
     (one.host, &one.name)
 }
 
-/// Those that serve and are left alone, and those that come back to serve.
-pub fn staying<'s, 'a>(diff: &Diff<'a>, standing: &'s Standings<'a>) -> Vec<&'s Standing<'a>> {
+/// What a difference leaves where it is, and what it makes. What is stopped stays too: it may be what an update goes back to, or a job that
+/// has run.
+pub fn ends<'s, 'a>(diff: &'s Diff<'a>, standing: &'s Standings<'a>) -> Ends<'s, 'a> {
     let slots = || diff.services.values().flat_map(|service| &service.slots);
     let going: BTreeSet<_> = slots().flat_map(SlotDiff::going).map(named).collect();
     let back = slots().filter_map(|slot| {
@@ -44,9 +70,10 @@ pub fn staying<'s, 'a>(diff: &Diff<'a>, standing: &'s Standings<'a>) -> Vec<&'s 
         Some(named(old))
     });
     let back: BTreeSet<_> = back.collect();
-    let stays = |one: &&Standing<'a>| {
-        let name = named(one);
-        back.contains(&name) || (one.is_live() && !going.contains(&name))
-    };
-    standing.all().iter().filter(stays).collect()
+    let stays = |one: &&Standing<'a>| back.contains(&named(one)) || !going.contains(&named(one));
+    let made = slots().filter_map(|slot| Some((&slot.slot, slot.verdict.made()?.ports().cloned().collect())));
+    Ends {
+        staying: standing.all().iter().filter(stays).collect(),
+        made: made.collect(),
+    }
 }

@@ -47,8 +47,6 @@ impl Run<'_> {
         let firewall = host.firewall(&self.plan.cluster);
         let (pending, within, probes, scant) = match op {
             FirewallOp::Change(change) => {
-                sleep(change.wait.0).await;
-                self.leased(host.name())?;
                 let Trial { pending, way, anew } = firewall.change(change).await?;
                 let rules = change.rules.as_ref().zip(way);
                 let scant = rules.and_then(|(rules, way)| shut(rules, way, anew));
@@ -145,6 +143,21 @@ pub(super) fn unconfirmed(why: &str, retracted: Result<(), HostError>, within: S
 /// That no new connection confirmed a change.
 pub(super) fn not_anew(error: &HostError) -> String {
     format!("the change was not confirmed over a new connection ({error})")
+}
+
+/// What is waited for before a step begins: the delay between two batches of hosts.
+pub(super) fn delay(op: &Op) -> Option<Duration> {
+    match op {
+        Op::Firewall(FirewallOp::Change(change)) => Some(change.wait.0).filter(|wait| !wait.is_zero()),
+        Op::Firewall(FirewallOp::Undo { .. })
+        | Op::Image(_)
+        | Op::Volume(_)
+        | Op::File(_)
+        | Op::Network(_)
+        | Op::Container(_)
+        | Op::Address(_)
+        | Op::Gate(_) => None,
+    }
 }
 
 fn phase(op: &Op) -> Option<Phase> {

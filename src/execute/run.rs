@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use crate::execute::board::{Board, Cause, Verdict};
 use crate::execute::gate::Seen;
 use crate::execute::outcome::{Event, ServiceEnd, StepEnd};
-use crate::execute::stop::Stop;
-use crate::execute::{Lease, Options};
+use crate::execute::stop::{Stop, Urgency};
+use crate::execute::{Lease, Options, firewall};
 use crate::host::{Credentials, Host, HostError};
 use crate::model::blob::Opened;
 use crate::model::name::{HostName, ServiceName};
@@ -167,6 +167,13 @@ impl<'a> Run<'a> {
         }
         if let Some(cause) = self.ready(step).await {
             return self.skip(id, cause);
+        }
+        if let Some(wait) = firewall::delay(&step.op) {
+            tokio::select! {
+                biased;
+                () = self.stop.reached(Urgency::Finish) => return self.skip(id, Cause::Stop),
+                () = tokio::time::sleep(wait) => {}
+            }
         }
         let _permits = self.permits(&step.host, &step.op).await;
         if !in_hand && self.stop.is_asked() {

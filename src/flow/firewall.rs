@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, stream};
 use crate::flow::apply::Connections;
 use crate::flow::{Failure, Settings, check};
 use crate::host::{Firewall, Pending};
-use crate::model::firewall::{Confirmations, Confirmed, InForce, LiveFirewall, Sender};
+use crate::model::firewall::{Confirmations, Confirmed, InForce, LiveFirewall, Place, Sender};
 use crate::model::name::HostName;
 use crate::model::question::{Origin, Question};
 use crate::resolve::desired::Desired;
@@ -106,11 +106,12 @@ pub async fn explain(settings: &Settings, question: &Question) -> Result<(LiveFi
         let unknown = || Failure::Usage(format!("git has no host {name}"));
         desired.hosts.get(name).ok_or_else(unknown)
     };
-    host(&question.host)?;
-    let is_own_container = match &question.from {
-        Origin::OwnContainer => true,
-        Origin::Host(name) => *name == question.host,
-        Origin::Address(_) => false,
+    let asked = host(&question.host)?;
+    let place = match &question.from {
+        Origin::OwnContainer => Place::Container,
+        Origin::Host(name) if *name == question.host => Place::Here,
+        Origin::Address(address) if asked.own_addresses().any(|own| own == *address) => Place::Here,
+        Origin::Host(_) | Origin::Address(_) => Place::Elsewhere,
     };
     let address = match &question.from {
         Origin::Address(address) => *address,
@@ -124,13 +125,7 @@ pub async fn explain(settings: &Settings, question: &Question) -> Result<(LiveFi
     narrowed.scope.hosts = [question.host.clone()].into();
     let mut all = in_force(&narrowed).await?;
     match all.hosts.remove(&question.host) {
-        Some(Ok(live)) => Ok((
-            live,
-            Sender {
-                address,
-                is_own_container,
-            },
-        )),
+        Some(Ok(live)) => Ok((live, Sender { address, place })),
         Some(Err(why)) => Err(Failure::Unreachable(format!("{}: {why}", question.host))),
         None => Err(Failure::Usage(format!(
             "{} is down by hosts.yaml: it is not asked",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::diff::depends::{Grounds, hold};
 use crate::diff::firewall::differs;
-use crate::diff::staying::staying;
+use crate::diff::staying::ends;
 use crate::diff::{Diff, diff};
 use crate::flow::asked::Base;
 use crate::flow::failure::Failure;
@@ -104,10 +104,10 @@ pub fn plan_from(settings: &Settings, seen: Seen, missing: &BTreeMap<String, Str
     };
     let impossible = narrow(settings, base.as_ref(), &mut difference, grounds, &standing);
     // Only rules go by it.
-    let staying = desired.firewall.as_ref().map(|_| staying(&difference, &standing));
-    let walls = firewalls(&desired, &placement, &staying.unwrap_or_default(), &observed);
+    let ends = desired.firewall.as_ref().map(|_| ends(&difference, &standing));
+    let walls = firewalls(&desired, &placement, &ends.unwrap_or_default(), &observed);
     let homes = addresses(&desired, &placement, &observed);
-    let left = put(settings, (walls, homes), &observed, &mut target)?;
+    let left = put(settings, (walls, homes), (&difference, &observed), &mut target)?;
     let versions = versions(&desired, &observed, difference.updated());
     let mut plan = plan(Input {
         target: &target,
@@ -157,12 +157,22 @@ fn fits(settings: &Settings) -> Result<(), Failure> {
     }
 }
 
+/// The services that are worked on and nothing beside them, where that is so: those that are named, or those of which something is moved.
+fn alone(settings: &Settings, difference: &Diff<'_>) -> Option<BTreeSet<ServiceName>> {
+    let named = &settings.scope.services;
+    if !named.is_empty() {
+        return Some(named.clone());
+    }
+    let moved = || difference.services.keys().cloned().collect();
+    settings.asked.is_alone().then(moved)
+}
+
 /// Puts into the target what the firewalls are to be, and where the public addresses belong; where firewalls are not planned, says which of
 /// them are not as git says.
 fn put(
     settings: &Settings,
     (walls, homes): (Result<Firewalls, Vec<Problem>>, Result<Addresses, Vec<Problem>>),
-    observed: &Observed,
+    (difference, observed): (&Diff<'_>, &Observed),
     target: &mut Target,
 ) -> Result<Option<Note>, Failure> {
     let (mut problems, mut left) = (Vec::new(), None);
@@ -171,7 +181,7 @@ fn put(
         (Err(wrong), true) => problems.extend(wrong),
         (Ok(walls), false) => left = left_alone(&walls, target, observed),
         // What they would be refused for keeps nothing else from being done.
-        (Err(_), false) => {}
+        (Err(wrong), false) => left = wrong.first().map(refused_anyway),
     }
     match (homes, settings.scope.has(Part::Services)) {
         (Ok(homes), true) => target.addresses = homes,
@@ -182,8 +192,20 @@ fn put(
         return Err(rejected(problems));
     }
     narrow_firewalls(settings, target);
-    target.addresses.narrow(&settings.scope);
+    let alone = alone(settings, difference);
+    if let Some(alone) = &alone {
+        target.firewalls.follow_only(alone, observed);
+    }
+    target.addresses.narrow(&settings.scope, alone.as_ref());
     Ok(left)
+}
+
+/// That firewalls are not planned, and what keeps them from it.
+fn refused_anyway(problem: &Problem) -> Note {
+    let message = &problem.message;
+    Note::Text(format!(
+        "firewalls stay as they are: --only says nothing of them. With them this would be refused: {message}"
+    ))
 }
 
 /// That firewalls are not as git says, and stay so.
@@ -198,13 +220,13 @@ fn left_alone(walls: &Firewalls, target: &Target, observed: &Observed) -> Option
     })
 }
 
-/// Where only some hosts, services or parts are applied, the others' replicas stay where they are: nothing is closed to them.
+/// Where only some hosts or parts are applied, the others' replicas stay where they are: nothing is closed to them.
 fn narrow_firewalls(settings: &Settings, target: &mut Target) {
     let scope = &settings.scope;
     target.firewalls.hosts.retain(|host, _| scope.has_host(host));
     target.firewalls.unasked.retain(|host| scope.has_host(host));
     target.firewalls.removes &= scope.hosts.is_empty();
-    if !scope.services.is_empty() || !scope.hosts.is_empty() || !scope.has(Part::Services) {
+    if !scope.hosts.is_empty() || !scope.has(Part::Services) {
         for firewall in target.firewalls.hosts.values_mut() {
             firewall.wanted = firewall.open.clone();
         }

@@ -65,7 +65,8 @@ impl Source {
                 networks,
                 containers,
             } => {
-                networks.iter().any(|network| network.holds(sender.address)) || (*containers && sender.is_own_container)
+                networks.iter().any(|network| network.holds(sender.address))
+                    || (*containers && sender.place == Place::Container)
             }
         }
     }
@@ -169,8 +170,19 @@ impl fmt::Display for Bridges {
 pub struct Sender {
     /// Its address.
     pub address: IpAddr,
-    /// Whether it is a container of the host that it sends to.
-    pub is_own_container: bool,
+    /// Where it is, as the host sees it that it sends to.
+    pub place: Place,
+}
+
+/// Where a sender is, seen from the host that it sends to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Somewhere else.
+    Elsewhere,
+    /// In one of the host's containers.
+    Container,
+    /// On the host itself.
+    Here,
 }
 
 /// How somebody came in by SSH.
@@ -185,6 +197,8 @@ pub struct Way {
 /// What decides for a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decider<'a> {
+    /// What the host says to itself always comes in.
+    Itself,
     /// `admin`.
     Admin,
     /// A rule.
@@ -243,6 +257,16 @@ pub struct LiveFirewall {
     /// What listens there, where no rules deny anything yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<Listener>,
+}
+
+impl LiveFirewall {
+    /// The clusters whose rules stand there, or will after the next boot though nothing of them stands now.
+    pub fn owned_by(&self) -> BTreeSet<&ClusterName> {
+        self.owners
+            .iter()
+            .chain(self.rules.iter().map(|rules| &rules.cluster))
+            .collect()
+    }
 }
 
 /// The firewalls of a cluster's hosts.

@@ -172,7 +172,16 @@ impl Default for NetworkSpec {
     }
 }
 
+/// The bridge driver's option that names the host's interface.
+pub const INTERFACE: &str = "com.docker.network.bridge.name";
+
 impl NetworkSpec {
+    /// The interface of a host that leads to it, where that has a name of its own.
+    pub fn interface(&self) -> Option<&str> {
+        let named = self.options.get(INTERFACE).filter(|_| self.driver == BRIDGE);
+        named.map(String::as_str).filter(|name| !name.is_empty())
+    }
+
     /// Its subnets.
     pub fn subnets(&self) -> impl Iterator<Item = Subnet> {
         self.pools.iter().map(|pool| pool.subnet)

@@ -22,7 +22,7 @@ use crate::place::live::Standing;
 use crate::plan::change::NetworkChange;
 use crate::plan::network::Networks;
 use crate::plan::number::renumber;
-use crate::plan::order::{arrange, held, made, wanted};
+use crate::plan::order::{arrange, held, wanted};
 use crate::plan::ready::Ready;
 use crate::plan::roll::Removed;
 use crate::plan::rollout::Rollout;
@@ -160,7 +160,7 @@ impl<'i> Builder<'i> {
         let services = &self.input.diff.services;
         self.renew_networks();
         for slot in services.values().flat_map(|service| &service.slots) {
-            if let (Some(spec), Some(host)) = (made(&slot.verdict), &slot.host) {
+            if let (Some(spec), Some(host)) = (slot.verdict.made(), &slot.host) {
                 self.prepare(host, &slot.slot, spec);
             }
         }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::firewall::{begins_to_deny, differences, differs, is_as_wanted};
-use crate::model::firewall::{FirewallChange, FirewallSeen, LiveFirewall, Phase, Replaced, Verdict};
+use crate::model::firewall::{FirewallChange, FirewallSeen, Listener, LiveFirewall, Phase, Replaced, Verdict};
 use crate::model::host::ObservedHost;
 use crate::model::name::{HostName, ServiceName};
 use crate::model::op::{ContainerOp, FirewallOp, Op};
+use crate::model::setting::Protocol;
 use crate::model::traffic::Traffic;
 use crate::place::live::newest_record;
 use crate::plan::Input;
@@ -95,7 +96,7 @@ pub(super) fn is_remembered(input: Input<'_>) -> bool {
             .is_some_and(|state| !matches!(state.firewall, FirewallSeen::Unknown(_)))
     };
     let silent = !input.observed.hosts.values().all(tells);
-    let stands = found(input.observed).any(|(_, live)| live.hash.is_some());
+    let stands = found(input.observed).any(|(_, live)| live.owned_by().contains(&input.target.cluster));
     !input.target.firewalls.hosts.is_empty() || stands || (was && silent)
 }
 
@@ -129,9 +130,9 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     });
     let closed = found(input.observed).filter_map(|(host, live)| {
         let to = &targets.get(host)?.wanted.rules;
-        let closes = |one: &&crate::model::firewall::Listener| {
+        let closes = |one: &&Listener| {
             let traffic = Traffic::port(one.protocol, one.port);
-            let is_outside = one.address.is_none_or(|address| !address.is_loopback());
+            let is_outside = one.address.is_none_or(|address| !address.is_loopback()) && !hears_dhcp(one);
             is_outside && traffic.is_some_and(|traffic| to.names_nobody(traffic))
         };
         let listeners = live.listeners.iter().filter(closes);
@@ -170,6 +171,11 @@ pub(super) fn notes(input: Input<'_>) -> Vec<Note> {
     });
     let notes = published.chain(closed).chain(pending).chain(untried);
     notes.chain(unasked).collect()
+}
+
+/// Whether this hears the answers of DHCP, which always come in.
+fn hears_dhcp(one: &Listener) -> bool {
+    one.protocol == Protocol::Udp && matches!(one.port, 68 | 546)
 }
 
 impl Builder<'_> {
@@ -221,7 +227,7 @@ impl Builder<'_> {
         let steps = steps.filter(|step| {
             step.slot
                 .as_ref()
-                .is_some_and(|slot| target.follows.contains(&slot.service))
+                .is_some_and(|slot| target.follows_service(&slot.service))
         });
         steps.map(|step| step.id).collect()
     }

@@ -1,11 +1,9 @@
 //! In which order a service's replicas are worked through, and which of them wait for another's port. No steps.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::diff::{SlotDiff, Verdict};
 use crate::model::name::{HostName, Slot};
-use crate::model::replica::ReplicaSpec;
 use crate::model::setting::Protocol;
 use crate::place::live::Standing;
 
@@ -20,30 +18,10 @@ pub(super) fn held<'a>(standing: &Standing<'a>) -> Vec<HostPort<'a>> {
 
 /// The ports of the container that is made for a replica.
 pub(super) fn wanted<'a>(slot: &'a SlotDiff<'_>) -> Vec<HostPort<'a>> {
-    let (Some(spec), Some(host)) = (made(&slot.verdict), &slot.host) else {
+    let (Some(spec), Some(host)) = (slot.verdict.made(), &slot.host) else {
         return Vec::new();
     };
     spec.ports().map(|port| (host, port.protocol, port.host)).collect()
-}
-
-/// The spec of the container that is made, where one is.
-pub(super) fn made<'a>(verdict: &'a Verdict<'_>) -> Option<&'a Arc<ReplicaSpec>> {
-    match verdict {
-        Verdict::Create { spec }
-        | Verdict::Replace { spec, .. }
-        | Verdict::Move { spec }
-        | Verdict::Run { spec, here: None, .. } => Some(spec),
-        Verdict::Run { here: Some(_), .. }
-        | Verdict::Waits { .. }
-        | Verdict::Keep
-        | Verdict::Update { .. }
-        | Verdict::Start { .. }
-        | Verdict::Restore { .. }
-        | Verdict::Remove { .. }
-        | Verdict::Doubled
-        | Verdict::Unknown
-        | Verdict::Unplaced => None,
-    }
 }
 
 /// How much a service loses while a replica is worked on: 0 where nothing of it runs, 1 where it is not well.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::model::address::{AddressesSeen, LiveAddresses};
-use crate::model::name::{HostName, Slot, SlotKey};
+use crate::model::name::{HostName, ServiceName, Slot, SlotKey};
 use crate::model::problem::Problem;
 use crate::model::scope::Scope;
 use crate::model::unit::Span;
@@ -50,17 +50,20 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Leaves alone what does not belong to the hosts and services that are meant.
-    pub fn narrow(&mut self, scope: &Scope) {
+    /// Leaves alone what does not belong to the hosts and services that are meant; without services all are.
+    pub fn narrow(&mut self, scope: &Scope, services: Option<&BTreeSet<ServiceName>>) {
         let is_meant = |home: &Home| {
-            let by_service = |slot: &Slot| scope.services.contains(&slot.service);
-            let is_services = scope.services.is_empty() || home.slot.as_ref().is_some_and(by_service);
+            let goes_with = |services: &BTreeSet<ServiceName>| {
+                let slot = home.slot.as_ref();
+                slot.is_some_and(|slot| services.contains(&slot.service))
+            };
+            let is_services = services.is_none_or(goes_with);
             is_services && home.at.as_ref().is_some_and(|at| scope.has_host(&at.host))
         };
         for home in self.wanted.values_mut().filter(|home| !is_meant(home)) {
             home.at = None;
         }
-        self.releases &= scope.services.is_empty();
+        self.releases &= services.is_none();
         self.hosts.retain(|host| scope.has_host(host));
         self.unasked.retain(|host| scope.has_host(host));
     }

@@ -6,7 +6,7 @@ use crate::model::firewall::{
     Admin, Bridges, FIREWALL_VERSION, FirewallSeen, LiveFirewall, Probe, Rule, RuleSet, Source, Verdict,
 };
 use crate::model::host::{HostState, ObservedHost};
-use crate::model::name::{HostName, ServiceName};
+use crate::model::name::{ClusterName, HostName, ServiceName, Slot};
 use crate::model::network::Subnet;
 use crate::model::problem::Problem;
 use crate::model::setting::PortBinding;
@@ -53,14 +53,30 @@ pub struct Firewalls {
     pub hosts: BTreeMap<HostName, FirewallTarget>,
     /// The hosts that answer, and that nobody asked for theirs: an observation of before git had rules.
     pub unasked: BTreeSet<HostName>,
-    /// The services whose replicas' places some rule goes by.
-    pub follows: BTreeSet<ServiceName>,
+    /// The services by whose replicas' places a rule goes, by its name.
+    pub follows: BTreeMap<String, BTreeSet<ServiceName>>,
     /// How long a host waits for the confirmation of a change.
     pub confirm_timeout: Span,
     /// How many hosts get a change at once; 0 for all.
     pub parallelism: u32,
     /// From one batch of hosts to the next.
     pub delay: Span,
+}
+
+impl Firewalls {
+    /// Whether some rule goes by where a service's replicas are.
+    pub fn follows_service(&self, service: &ServiceName) -> bool {
+        self.follows.values().any(|services| services.contains(service))
+    }
+}
+
+/// What a plan leaves where it is, and what it makes.
+#[derive(Debug, Clone, Default)]
+pub struct Ends<'s, 'a> {
+    /// The containers that stay, and those that come back.
+    pub staying: Vec<&'s Standing<'a>>,
+    /// The ports of those that are made: where one comes beside its predecessor, they are not those of the placement.
+    pub made: BTreeMap<&'s Slot, Vec<PortBinding>>,
 }
 
 /// Where the replicas of services stand, and at which of their hosts' ports.
@@ -79,16 +95,13 @@ impl Places {
     }
 
     /// By the placement, and where some stay that it does not want there.
-    fn wanted(placement: &Placement, staying: &[&Standing<'_>]) -> Self {
+    fn wanted(placement: &Placement, ends: &Ends<'_, '_>) -> Self {
         let mut all = Self::default();
         for (slot, assignment) in &placement.slots {
-            all.add(
-                &slot.service,
-                &assignment.host,
-                assignment.ports.iter().chain(assignment.spare.iter().flatten()),
-            );
+            let ports = ends.made.get(slot).unwrap_or(&assignment.ports);
+            all.add(&slot.service, &assignment.host, ports.iter());
         }
-        for one in staying {
+        for one in &ends.staying {
             all.add(&one.slot().service, one.host, one.ports.into_iter().flatten());
         }
         all
@@ -97,8 +110,7 @@ impl Places {
     /// And where there are some now.
     fn with_live(mut self, observed: &Observed) -> Self {
         for (host, seen) in &observed.hosts {
-            let containers = seen.state().into_iter().flat_map(|state| &state.containers);
-            for one in containers.filter(|one| one.state.is_live()) {
+            for one in seen.state().into_iter().flat_map(|state| &state.containers) {
                 let ports = one.spec.iter().flat_map(|spec| &spec.ports);
                 self.add(&one.owner.slot.service, host, ports);
             }
@@ -124,7 +136,7 @@ impl Places {
 pub fn firewalls(
     desired: &Desired,
     placement: &Placement,
-    staying: &[&Standing<'_>],
+    ends: &Ends<'_, '_>,
     observed: &Observed,
 ) -> Result<Firewalls, Vec<Problem>> {
     let answering = observed.hosts.iter();
@@ -133,7 +145,7 @@ pub fn firewalls(
         return removed(answering.map(|(name, state, _)| (name, state)));
     };
     let mut problems = Vec::new();
-    let places = Places::wanted(placement, staying);
+    let places = Places::wanted(placement, ends);
     let moving = places.clone().with_live(observed);
     let mut all = Firewalls {
         removes: false,
@@ -156,12 +168,9 @@ pub fn firewalls(
                 continue;
             }
         };
-        let others: Vec<&str> = live
-            .owners
-            .iter()
-            .filter(|owner| **owner != desired.cluster.name)
-            .map(|owner| owner.as_str())
-            .collect();
+        let owners = live.owned_by().into_iter();
+        let others = owners.filter(|owner| **owner != desired.cluster.name);
+        let others: Vec<&str> = others.map(ClusterName::as_str).collect();
         if !others.is_empty() {
             let message = format!("{name}: the cluster {} owns its firewall", others.join(", "));
             let hint = "leave the section `firewall` to one of the clusters, or remove the table of one that is gone: `nft delete table \
@@ -220,9 +229,9 @@ fn unreadable(host: &HostName, why: &str) -> Problem {
     Problem::at(None, format!("{host}: {why}"))
 }
 
-/// The services whose replicas' places some rule goes by.
-fn follows(desired: &Desired, firewall: &Firewall) -> BTreeSet<ServiceName> {
-    let named = firewall.rules.iter().flat_map(|rule| {
+/// The services by whose replicas' places a rule goes, by its name.
+fn follows(desired: &Desired, firewall: &Firewall) -> BTreeMap<String, BTreeSet<ServiceName>> {
+    let named = firewall.rules.iter().map(|rule| {
         let peers = rule.from.iter().filter_map(|peer| match peer {
             Peer::Service(name) => Some(name),
             Peer::Any | Peer::Hosts | Peer::Ingress | Peer::Network(_) => None,
@@ -231,10 +240,16 @@ fn follows(desired: &Desired, firewall: &Firewall) -> BTreeSet<ServiceName> {
             About::Service(name) => Some(name),
             About::Traffic(_) => None,
         };
-        peers.chain(about)
+        (rule.name.clone(), peers.chain(about).cloned().collect())
     });
-    let routed = desired.ingresses.iter().flat_map(|ingress| &ingress.services);
-    named.chain(routed).cloned().collect()
+    let routed = desired.ingresses.iter();
+    let routed = routed.map(|ingress| (wired_name(ingress), ingress.services.iter().cloned().collect()));
+    named.chain(routed).collect()
+}
+
+/// The name of the rule that an ingress reaches its services by.
+fn wired_name(ingress: &Ingress) -> String {
+    format!("ingress {}", ingress.name)
 }
 
 struct Setting<'a> {
@@ -268,7 +283,7 @@ impl Setting<'_> {
             },
             rules: rules.chain(wired).collect(),
             vrrp: vrrp.flat_map(|ingress| self.addresses(ingress.hosts.iter())).collect(),
-            bridges: bridges(state, live),
+            bridges: bridges(self.desired, state, live),
         }
     }
 
@@ -305,7 +320,7 @@ impl Setting<'_> {
         let networks = self.addresses(ingress.hosts.iter());
         let containers = ingress.hosts.contains(host);
         (!traffic.is_empty() && (!networks.is_empty() || containers)).then(|| Rule {
-            name: format!("ingress {}", ingress.name),
+            name: wired_name(ingress),
             verdict: Verdict::Allow,
             traffic,
             from: Source::Of {
@@ -345,8 +360,8 @@ impl Setting<'_> {
     }
 }
 
-/// Which interfaces lead to a host's containers, where their names alone do not say so.
-fn bridges(state: &HostState, live: &LiveFirewall) -> Bridges {
+/// Which interfaces lead to a host's containers, where their names alone do not say so: those that are there, and those that git names.
+fn bridges(desired: &Desired, state: &HostState, live: &LiveFirewall) -> Bridges {
     let own: BTreeSet<&str> = state
         .networks
         .values()
@@ -357,13 +372,17 @@ fn bridges(state: &HostState, live: &LiveFirewall) -> Bridges {
         name.strip_prefix("br-")
             .is_some_and(|id| id.len() == 12 && id.chars().all(|c| c.is_ascii_hexdigit()))
     };
+    let named = desired.networks.values().filter(|network| !network.external);
+    let named = named.filter_map(|network| network.spec.interface());
     let also = own
         .iter()
-        .filter(|name| **name != "docker0" && !name.starts_with("br-"));
+        .copied()
+        .chain(named)
+        .filter(|name| *name != "docker0" && !name.starts_with("br-"));
     let except = live.bridges.iter();
     let except = except.filter(|name| !own.contains(name.as_str()) && !is_dockers(name));
     Bridges {
-        also: also.map(|name| (*name).to_owned()).collect(),
+        also: also.map(str::to_owned).collect(),
         except: except.cloned().collect(),
     }
 }

@@ -157,7 +157,7 @@ fn out(rules: &RuleSet, ways: &[(IpAddr, IpAddr)], traffic: Traffic) -> Option<S
         match rules.decide(&Sender::at(*address), traffic) {
             (Verdict::Allow, _) => return None,
             (Verdict::Deny, Decider::Rule(rule)) => by = Some(format!("the rule `{}`", rule.name)),
-            (Verdict::Deny, Decider::Default | Decider::Admin | Decider::Icmp) => {
+            (Verdict::Deny, Decider::Default | Decider::Itself | Decider::Admin | Decider::Icmp) => {
                 by = by.or_else(|| Some("`default: deny`".to_owned()));
             }
         }

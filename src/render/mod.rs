@@ -6,6 +6,7 @@ pub mod network;
 
 mod container;
 mod lockout;
+mod part;
 mod probe;
 
 use std::collections::{BTreeMap, BTreeSet};

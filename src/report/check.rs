@@ -7,6 +7,7 @@ use crate::report::summary::among;
 use crate::report::words::{clean, count};
 use crate::resolve::accepted::SameKey;
 use crate::resolve::desired::Desired;
+use crate::resolve::rules::Peer;
 
 /// A repository that is right, in a sentence; and what of it has no effect yet, a line for each key, with its first place.
 pub fn text(desired: &Desired) -> String {
@@ -18,6 +19,9 @@ pub fn text(desired: &Desired) -> String {
         count(desired.services.len(), "service"),
         count(desired.hosts.len(), "host"),
     );
+    for wide in wide(desired) {
+        text.push_str(&format!("  {}\n", clean(&wide)));
+    }
     let keys = desired.not_in_force_by_key();
     if keys.is_empty() {
         return text;
@@ -44,6 +48,19 @@ pub fn text(desired: &Desired) -> String {
     text
 }
 
+/// What firewall rules mean that name services as senders: more than the service itself.
+fn wide(desired: &Desired) -> impl Iterator<Item = String> {
+    let rules = desired.firewall.iter().flat_map(|firewall| &firewall.rules);
+    let peers = rules.flat_map(|rule| rule.from.iter().map(move |peer| (rule, peer)));
+    peers.filter_map(|(rule, peer)| match peer {
+        Peer::Service(service) => Some(format!(
+            "firewall rule {}: `from: {service}` names the hosts that {service} is on, and with them all that runs there",
+            rule.name
+        )),
+        Peer::Any | Peer::Hosts | Peer::Ingress | Peer::Network(_) => None,
+    })
+}
+
 /// The answer of `check -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Checked {
@@ -53,6 +70,8 @@ pub struct Checked {
     pub problems: Vec<Found>,
     /// What is right, and has no effect yet in this version of cdk; by path.
     pub not_in_force: Vec<Told>,
+    /// What is right, and may mean more than its words say.
+    pub notes: Vec<String>,
 }
 
 /// One such key as data.
@@ -110,7 +129,9 @@ pub fn document(checked: Result<&[Desired], &Rejected>) -> Checked {
         line: one.place.line,
         column: one.place.column,
     });
+    let notes = checked.ok().into_iter().flatten().flat_map(wide);
     Checked {
+        notes: notes.collect(),
         ok: checked.is_ok(),
         problems: found.collect(),
         not_in_force: told.collect(),

@@ -197,6 +197,7 @@ pub fn explanation(question: &Question, live: &LiveFirewall, sender: &Sender) ->
     let (verdict, by, rule) = match stands(live) {
         None => (Verdict::Allow, "none", None),
         Some(rules) => match rules.decide(sender, question.traffic) {
+            (verdict, Decider::Itself) => (verdict, "itself", None),
             (verdict, Decider::Admin) => (verdict, "admin", None),
             (verdict, Decider::Rule(rule)) => (verdict, "rule", Some(rule)),
             (verdict, Decider::Icmp) => (verdict, "icmp", None),
@@ -220,6 +221,7 @@ pub fn answer(question: &Question, live: &LiveFirewall, sender: &Sender) -> Stri
     let why = match (told.by.as_str(), &told.rule, &told.words) {
         ("admin", ..) => "`firewall.admin` keeps SSH open from there".to_owned(),
         (_, Some(rule), Some(words)) => format!("by the rule {}: {}", clean(rule), clean(words)),
+        ("itself", ..) => "what the host says to itself always comes in".to_owned(),
         ("icmp", ..) => "no rule denies ICMP".to_owned(),
         ("none", ..) => "it has no rules of this cluster".to_owned(),
         _ => format!("no rule fits, and `default` is {}", told.verdict),

@@ -93,6 +93,7 @@ impl Filter {
             return Err(HostError::Refused(why.to_owned()));
         }
         let mut owners = live.owners.clone();
+        owners.retain(|owner| live.rules.as_ref().is_none_or(|rules| rules.cluster != *owner));
         owners.extend(change.rules.as_ref().map(|rules| rules.cluster.clone()));
         let new = LiveFirewall {
             rules: change.rules.clone(),

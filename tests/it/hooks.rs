@@ -172,11 +172,9 @@ async fn none_is_nothing_and_one_that_does_not_listen_is_well() {
 #[tokio::test]
 async fn one_that_hangs_goes_at_its_deadline_with_all_that_it_started() {
     let line = "sleep 1000 & echo $! >child; echo $$ >own; trap \"\" TERM; echo waits >&2; while :; do sleep 1; done";
-    let folder = Folder::new(&format!(
-        "{{before_apply: {{run: [sh, -c, '{line}'], timeout: 500ms}}}}"
-    ));
+    let folder = Folder::new(&format!("{{before_apply: {{run: [sh, -c, '{line}'], timeout: 3s}}}}"));
     let (ended, _) = folder.before_apply().await;
-    let words = "the hook before_apply: not done within 500ms, and killed\n    | waits\nnothing was touched";
+    let words = "the hook before_apply: not done within 3s, and killed\n    | waits\nnothing was touched";
     assert_eq!(refused(ended), words);
     gone(&folder.read("child")).await;
     gone(&folder.read("own")).await;

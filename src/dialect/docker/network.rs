@@ -10,15 +10,12 @@ use bollard::models::{
 use crate::dialect::docker::label::{self, AskedNetworking};
 use crate::model::name::ClusterName;
 use crate::model::network::{
-    Attachment, BRIDGE, HOST, LiveNetwork, NetworkSpec, Networking, Pool, Subnet, exposed, is_predefined,
+    Attachment, BRIDGE, HOST, INTERFACE, LiveNetwork, NetworkSpec, Networking, Pool, Subnet, exposed, is_predefined,
 };
 use crate::model::setting::PortBinding;
 
 /// How many letters of an engine's id name a container or a network for short.
 const SHORT: usize = 12;
-
-/// The driver's option that names the host's interface.
-const INTERFACE: &str = "com.docker.network.bridge.name";
 
 /// A network of the cluster, to be made.
 pub fn created(name: &str, spec: &NetworkSpec, cluster: &ClusterName) -> NetworkCreateRequest {

@@ -60,6 +60,9 @@ bury() {
     esac
 }
 
+# An IPv6 address is bound as one that nothing new is sent from (`preferred_lft 0`): the kernel would take it for the host's own sender
+# address, since its prefix is the longest. Whom others let in as this host comes from the host's own one.
+
 # take ADDRESS INTERFACE: as our own, whatever others say. On an interface that is gone there is nothing to take.
 take() {
     bury "$1" "$2"
@@ -72,7 +75,7 @@ take() {
         # Not probed for, the address is told to the network as soon as it is bound.
         echo 0 >"$conf/dad_transmits"
         echo 1 >"$conf/ndisc_notify"
-        ip address add "$1/128" dev "$2"
+        ip address add "$1/128" dev "$2" preferred_lft 0
         code=$?
         for _ in 1 2 3 4 5 6 7 8 9 10; do
             ip -o address show dev "$2" tentative | grep -qF " $1/" || break
@@ -84,7 +87,7 @@ take() {
         # Who had it may have spoken at that moment.
         if ip -o address show dev "$2" tentative | grep -qF " $1/"; then
             ip address delete "$1/128" dev "$2"
-            ip address add "$1/128" dev "$2" nodad || return 1
+            ip address add "$1/128" dev "$2" preferred_lft 0 nodad || return 1
         fi
         ;;
     *) ip address add "$1/32" dev "$2" || return 1 ;;
@@ -101,7 +104,7 @@ add() {
         conf=/proc/sys/net/ipv6/conf/$2 notify=$(cat "/proc/sys/net/ipv6/conf/$2/ndisc_notify")
         # Probed for, it is told to the network.
         echo 1 >"$conf/ndisc_notify"
-        ip address add "$1/128" dev "$2" || return 1
+        ip address add "$1/128" dev "$2" preferred_lft 0 || return 1
         left=60
         while [ "$left" -gt 0 ] && ip -o address show dev "$2" tentative | grep -F " $1/" | grep -vqF dadfailed; do
             sleep 0.1

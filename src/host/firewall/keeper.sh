@@ -22,7 +22,8 @@ finish() {
     if [ -e "$dir/current" ]; then mv -T "$dir/current" "$dir/current.old"; fi
     if [ -s "$1/rules.json" ]; then mv -T "$1" "$dir/current"; fi
     rm -rf "$dir/current.old" "$1"
-    sync
+    # Not all of the machine's disks: a busy one would take longer than cdk waits for its confirmation.
+    sync "$dir" "$dir"/current "$dir"/current/* 2>/dev/null || sync
 }
 
 # Puts back what stood before a change. Where even that is refused, an open host is better than a lost one.

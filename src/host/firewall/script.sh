@@ -10,6 +10,16 @@ undone() { rm -rf "$dir/next.$id" "$dir/keeper.$id"; }
 listing() { nft -s list table inet "$table" 2>/dev/null | sed -e '/elements = {.*}/d' -e '/elements = {/,/}/d'; }
 hash_of() { if [ -s "$1" ]; then sha256sum <"$1" | cut -c 1-64; else echo none; fi; }
 
+# came_in WHAT: how who runs this came in by SSH. `sudo` and `su` take that out of the environment: then by the nearest ancestor that knows it.
+came_in() {
+    found=$1 pid=$$
+    while [ -z "$found" ] && [ "${pid:-1}" -gt 1 ]; do
+        found=$(tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | sed -n 's/^SSH_CONNECTION=//p' | head -n 1)
+        pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
+    done
+    echo "$found"
+}
+
 take_back() {
     for change in "$dir"/pending.* "$dir"/back.*; do
         if [ -e "$change" ]; then sh "$dir/keeper" back "${change##*.}"; fi
@@ -82,7 +92,7 @@ read)
         fi
     done
     say "read"
-    set -- $3
+    set -- $(came_in "$3")
     echo "=ssh ${4-0}"
     printf '%s\n' "$said" | sed -n 's/^table inet \(cdk-.*\)$/=table \1/p'
     for bridge in /sys/class/net/br-*; do
@@ -146,7 +156,7 @@ UNIT
     listing >"$dir/next.$id/now" || unwritten
     case $expected in any | "$(hash_of "$dir/next.$id/now")") ;; *) rm -rf "$dir/next.$id"; fail "moved" ;; esac
     try
-    echo "=way $6"
+    echo "=way $(came_in "$6")"
     ;;
 undo)
     id=$3 seconds=$4

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::firewall::{Decider, Rule, RuleSet, Sender, Source, Verdict, Way};
+use crate::model::firewall::{Decider, Place, Rule, RuleSet, Sender, Source, Verdict, Way};
 use crate::model::setting::Protocol;
 use crate::model::traffic::{Rate, Traffic};
 
@@ -50,7 +50,7 @@ impl RuleSet {
     pub fn scant(&self, way: Way) -> Option<&Rule> {
         match self.decide(&Sender::at(way.from), Traffic::port(Protocol::Tcp, way.port)?) {
             (Verdict::Allow, Decider::Rule(rule)) => rule.limit.is_some_and(Rate::is_scant).then_some(rule),
-            (_, Decider::Admin | Decider::Rule(_) | Decider::Icmp | Decider::Default) => None,
+            (_, Decider::Itself | Decider::Admin | Decider::Rule(_) | Decider::Icmp | Decider::Default) => None,
         }
     }
 
@@ -62,6 +62,9 @@ impl RuleSet {
 
     /// What decides whether the first packet of something comes in, and what that is. A rule's `limit` is not reached.
     pub fn decide(&self, sender: &Sender, traffic: Traffic) -> (Verdict, Decider<'_>) {
+        if sender.place == Place::Here {
+            return (Verdict::Allow, Decider::Itself);
+        }
         let is_admins = self.admin.from.iter().any(|network| network.holds(sender.address))
             && self
                 .admin
@@ -85,7 +88,7 @@ impl Sender {
     pub fn at(address: IpAddr) -> Self {
         Self {
             address,
-            is_own_container: false,
+            place: Place::Elsewhere,
         }
     }
 }

@@ -134,6 +134,7 @@ fn what_has_no_effect_yet_is_told_and_changes_nothing() {
     let whole = desired(&WHOLE);
     let expected = "\
 shop: 3 services, 2 hosts, no problem found
+  firewall rule web: `from: cache` names the hosts that cache is on, and with them all that runs there
 Not in force yet in this version of cdk:
   deploy.autoscale (cache, web)              services/data.yaml:2:38
   deploy.update_config.canary.abort (web)    services/web.yaml:13:69
@@ -175,4 +176,25 @@ fn many_services_are_counted() {
     assert_eq!(json["not_in_force"].as_array().unwrap().len(), 5);
     assert_eq!(json["not_in_force"][4]["path"], "services.mail.deploy.autoscale");
     assert_eq!(json["not_in_force"][4]["line"], 6);
+}
+
+#[test]
+fn a_rule_that_names_a_service_as_sender_says_how_much_that_is() {
+    let firewall = "firewall:
+  default: deny
+  admin: [192.0.2.0/24]
+  rules: [{name: db, allow: 5432/tcp, from: [web, 10.0.0.0/8]}]
+";
+    let [config, hosts, services] = PLAIN;
+    let config = (
+        config.0,
+        config.1.replace("services.yaml]", "services.yaml, firewall.yaml]"),
+    );
+    let walled = desired(&[(config.0, &config.1), hosts, services, ("firewall.yaml", firewall)]);
+    let expected = "\
+shop: 3 services, 2 hosts, no problem found
+  firewall rule db: `from: web` names the hosts that web is on, and with them all that runs there
+";
+    assert_eq!(check::text(&walled), expected);
+    assert_eq!(check::document(Ok(&[walled])).notes.len(), 1);
 }

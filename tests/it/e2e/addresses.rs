@@ -215,6 +215,10 @@ fn a_public_address_moves_with_its_replica_under_traffic() {
     scene.apply();
     scene.nothing_to_do();
     stand_on("h5", &addresses);
+    // It is no sender's: others know this host by its own.
+    let way = on("h5", &format!("ip -6 route get {}", address("h6", "6")));
+    let own = address("h5", "6");
+    assert!(way.contains(&format!(" src {own} ")), "{way}");
     scene
         .cdk(&["ps"])
         .ended(0)
@@ -332,7 +336,7 @@ fn an_address_that_somebody_has_is_refused_and_one_that_is_needed_comes_back() {
     let _bare = Bare::new(&HOSTS);
     let scene = scene("needed");
     scene.edit("cdk.yaml", "services/*.yaml]", "firewall.yaml]");
-    scene.write("firewall.yaml", "firewall: {confirm_timeout: 8s}\n");
+    scene.write("firewall.yaml", "firewall: {confirm_timeout: 60s}\n");
     let [taken, _] = free(1);
     let [own, _] = free(202);
     // This machine has that one.
@@ -371,6 +375,7 @@ fn an_address_that_somebody_has_is_refused_and_one_that_is_needed_comes_back() {
     let path = scene.path();
     let old = format!("config: {}/ssh_config", lab::state().display());
     scene.edit("cdk.yaml", &old, &format!("config: {}/ssh_config", path.display()));
+    scene.edit("firewall.yaml", "60s", "8s");
     scene.commit("the branch that it sits on");
     // Whether it is the old connection or the new one that is missed first.
     scene.cdk(&["apply", "--yes"]).ended(4).says("1 failed");

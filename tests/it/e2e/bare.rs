@@ -2,6 +2,9 @@
 
 use super::lab;
 
+/// What cdk says of a change that was not confirmed. Where the host is slow it was faster than cdk, which asks it for that too late.
+pub const TAKEN_BACK: [&str; 2] = ["taken back", "nothing waits there any more"];
+
 /// Hosts whose firewalls and public addresses are taken off, now and at its end.
 pub struct Bare(&'static [&'static str]);
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use cdk::model::firewall::{RuleSet, Sender, Verdict};
+use cdk::model::firewall::{Place, RuleSet, Sender, Verdict};
 use cdk::model::setting::Protocol;
 use cdk::model::traffic::Traffic;
 
@@ -48,6 +48,25 @@ fn scene(cluster: &str, hosts: &[&'static str], firewall: &str) -> Scene {
     scene.write("hosts.yaml", &format!("hosts:\n{}", lines.collect::<String>()));
     scene.write("firewall.yaml", firewall);
     scene
+}
+
+/// Which of these addresses and ports somebody connects to, and could not only because this machine had no time for it: what is expected to be
+/// open and was not is tried again.
+fn reaches_again(
+    shell: impl Fn(&str) -> String,
+    targets: &[(String, u16)],
+    is_open: impl Fn(&(String, u16)) -> bool,
+) -> BTreeMap<(String, u16), bool> {
+    let mut all = reaches(&shell, targets);
+    for _ in 0..3 {
+        let missed = |one: &&(String, u16)| !all[*one] && is_open(one);
+        let missed: Vec<(String, u16)> = targets.iter().filter(missed).cloned().collect();
+        if missed.is_empty() {
+            break;
+        }
+        all.extend(reaches(&shell, &missed));
+    }
+    all
 }
 
 /// Which of these addresses and ports somebody connects to: `shell` runs what it gets where that somebody is.
@@ -135,7 +154,10 @@ fn explained(rules: &RuleSet, source: &str, to: &str, port: u16) -> bool {
     };
     let sender = Sender {
         address: address.parse().unwrap(),
-        is_own_container: source == "its own container",
+        place: match source {
+            "its own container" => Place::Container,
+            _ => Place::Elsewhere,
+        },
     };
     rules.decide(&sender, Traffic::port(Protocol::Tcp, port).unwrap()).0 == Verdict::Allow
 }
@@ -186,19 +208,20 @@ fn as_the_rules_say(scene: &Scene, web: &[(String, u16)]) {
         .flat_map(|to| ports().map(move |port| (to.clone(), port)))
         .collect();
     let only_four: Vec<(String, u16)> = ports().map(|port| (four.clone(), port)).collect();
+    let open_to = |source: &'static str| move |(_, port): &(String, u16)| admitted(source, port % 100);
+    let beside = |shell: &str| lab::lab(&["exec", BESIDE, "bash", "-c", shell]);
+    let near = |shell: &str| within(BESIDE, "byhand.near", shell);
+    let own = |shell: &str| within(WALLED, "byhand.own", shell);
     let seen = [
-        ("here", reaches(here, &both)),
-        (
-            "beside",
-            reaches(|shell| lab::lab(&["exec", BESIDE, "bash", "-c", shell]), &both),
-        ),
+        ("here", reaches_again(here, &both, open_to("here"))),
+        ("beside", reaches_again(beside, &both, open_to("beside"))),
         (
             "a container beside",
-            reaches(|shell| within(BESIDE, "byhand.near", shell), &only_four),
+            reaches_again(near, &only_four, open_to("a container beside")),
         ),
         (
             "its own container",
-            reaches(|shell| within(WALLED, "byhand.own", shell), &only_four),
+            reaches_again(own, &only_four, open_to("its own container")),
         ),
     ];
     let mut cases = 0;
@@ -219,7 +242,7 @@ fn as_the_rules_say(scene: &Scene, web: &[(String, u16)]) {
         let seen = match source {
             // Nothing leads from here to a container's address but what might answer for anybody.
             "here" => reaches(here, &web[..1]),
-            _ => reaches(|shell| lab::lab(&["exec", BESIDE, "bash", "-c", shell]), web),
+            _ => reaches_again(beside, web, |(_, port)| *port != 8080),
         };
         for ((to, port), seen) in seen {
             cases += 1;
@@ -283,6 +306,14 @@ fn what_the_rules_say_is_what_connects() {
         WALLED,
         "/usr/sbin/sshd -o PidFile=/run/walled.pid -p 9200 -p 9201 -p 9202 -p 9203 -p 9205 -p 9206",
     );
+    // What a host says to itself always comes in.
+    asked("h7:9203 → h7").says("allow: 9203/tcp to h7, what the host says to itself");
+    let own = reaches_again(
+        |shell| lab::lab(&["exec", WALLED, "bash", "-c", shell]),
+        &[(address(WALLED, "4"), 9203)],
+        |_| true,
+    );
+    assert!(own.values().all(|open| *open), "{own:?}");
     by_hand(WALLED, "byhand.own", &[9100, 9101, 9102, 9103, 9105, 9106]);
     by_hand(BESIDE, "byhand.near", &[]);
     let web = scene.containers().into_iter().find(|one| one.host == WALLED).unwrap();

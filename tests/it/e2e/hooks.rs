@@ -143,12 +143,12 @@ fn what_fails_afterwards_is_told_and_changes_nothing() {
     let hang = "sleep 1000 & echo $! >../child; sleep 1000";
     hooks(
         &scene,
-        &format!("after_service: 'false', after_apply: {{run: [sh, -c, '{hang}'], timeout: 1s}}"),
+        &format!("after_service: 'false', after_apply: {{run: [sh, -c, '{hang}'], timeout: 5s}}"),
     );
     scene.commit("web 1");
     let run = scene.cdk(&["apply", "--yes"]).ended(0);
     run.says("the hook after_service failed: it ended with 1")
-        .says("the hook after_apply failed: not done within 1s, and killed");
+        .says("the hook after_apply failed: not done within 5s, and killed");
     let child = std::fs::read_to_string(scene.beside("child")).unwrap();
     until("the hook's child is gone", Duration::from_secs(30), || {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();

@@ -16,7 +16,7 @@ fn cut_off(scene: &Scene, signal: &str) -> Run {
     scene.commit("web 2");
     let running = scene.start(&["apply", "--yes"]);
     let begun = || scene.containers().iter().any(|one| !before.contains(&one.id));
-    lab::until("a replica is being replaced", Duration::from_secs(30), begun);
+    lab::until("a replica is being replaced", Duration::from_secs(120), begun);
     running.signal(signal);
     running.end()
 }

@@ -115,7 +115,7 @@ fn its_lines_check_plan_and_apply_and_an_aborted_build_is_made_good() {
         .spawn()
         .unwrap();
     let begun = || scene.containers().iter().any(|one| !before.contains(&one.id));
-    lab::until("a replica is being replaced", Duration::from_secs(30), begun);
+    lab::until("a replica is being replaced", Duration::from_secs(120), begun);
     let group = format!("kill -TERM -{}", build.id());
     assert!(Command::new("sh").args(["-c", &group]).status().unwrap().success());
     let ended = Run::new(build.wait_with_output().unwrap(), &scene.heard);

@@ -90,7 +90,7 @@ fn all_keys_at_once_are_what_the_engines_then_report() {
             lab::engine(host, "POST", &format!("containers/{}/restart?t=1", one.id), None);
         }
     });
-    lab::until("all run", std::time::Duration::from_secs(20), || {
+    lab::until("all run", std::time::Duration::from_secs(120), || {
         scene.containers().iter().all(|one| one.state == "running")
     });
     scene.nothing_to_do();

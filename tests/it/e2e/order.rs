@@ -109,7 +109,8 @@ fn killed_while_a_job_runs_the_same_again_waits_for_it() {
     let scene = Scene::new("orderkill", &HOSTS);
     scene.write(
         "services/shop.yaml",
-        &shop(1).replace("APP_EXIT_AFTER: \"2\"", "APP_EXIT_AFTER: \"6\""),
+        // It ends when it is told to.
+        &shop(1).replace("APP_EXIT_AFTER: \"2\"", "APP_EXIT_AFTER: \"3600\""),
     );
     scene.commit("version 1");
     let running = scene.start(&["apply", "--yes"]);
@@ -119,12 +120,28 @@ fn killed_while_a_job_runs_the_same_again_waits_for_it() {
             .iter()
             .any(|one| one.name == "orderkill.migrate.1" && one.state == "running")
     };
-    lab::until("the job runs", Duration::from_secs(30), runs);
+    lab::until("the job runs", Duration::from_secs(120), runs);
     running.signal("KILL");
     running.end();
     let run = ids(&scene, "migrate");
     scene.something_to_do().says("it runs: its end is waited for");
-    scene.apply();
+    let words = scene.beside("words");
+    let waiting = scene.start_writing(&words, &["apply", "--yes", "-v"]);
+    lab::until("it is waited for", Duration::from_secs(120), || {
+        std::fs::read_to_string(&words).is_ok_and(|words| words.contains("orderkill.migrate.1"))
+    });
+    let job = scene
+        .containers()
+        .into_iter()
+        .find(|one| one.name == "orderkill.migrate.1")
+        .unwrap();
+    lab::engine(
+        &job.host,
+        "POST",
+        &format!("containers/{}/kill?signal=TERM", job.id),
+        None,
+    );
+    waiting.end().ended(0);
     assert_eq!(ids(&scene, "migrate"), run);
     assert!(told(&scene, "migrate.1", "State.FinishedAt") < told(&scene, "web.1", "State.StartedAt"));
     scene.nothing_to_do();

@@ -68,7 +68,7 @@ fn asked(hosts: &[String], ports: RangeInclusive<u16>) -> BTreeSet<String> {
 fn ask(address: &str) -> Option<String> {
     let (address, patience): (SocketAddr, _) = (address.parse().unwrap(), Duration::from_secs(1));
     let mut stream = TcpStream::connect_timeout(&address, patience).ok()?;
-    stream.set_read_timeout(Some(patience)).ok()?;
+    stream.set_read_timeout(Some(patience * 5)).ok()?;
     stream
         .write_all(b"GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n")
         .ok()?;

@@ -191,31 +191,40 @@ fn a_config_that_is_reloaded_changes_in_place() {
     let scene = scene("reload");
     scene.apply();
     let before = ids(&scene);
-    let since = lab::lab(&["exec", "h1", "date", "+%s"]);
+    let since = date();
     scene.edit("services/web.yaml", "content: \"one\"", "content: \"two\"");
     scene.commit("two");
     scene.something_to_do().says("reload (SIGHUP)").says("one → two");
     scene.apply();
+    let for_commit = hangups(&since);
     scene.nothing_to_do();
     for slot in ["web.1", "web.2"] {
         assert_eq!(inside(&scene, slot, "/etc/live/live.txt"), "two");
     }
+    // In another second, so that none is counted twice.
+    let since = date();
+    lab::until("a new second", std::time::Duration::from_secs(10), || date() > since);
+    let since = date();
     by_hand(&scene, "h1", "echo three | tee live.*/live.txt");
     scene.something_to_do().says("altered on the host");
     scene.apply();
+    let by_hand = hangups(&since);
     scene.nothing_to_do();
     assert_eq!(inside(&scene, "web.1", "/etc/live/live.txt"), "two");
     assert_eq!(ids(&scene), before);
+    assert_eq!((for_commit, by_hand), (2, 1));
+}
+
+/// When it is there, in seconds since the epoch.
+fn date() -> String {
+    lab::lab(&["exec", "h1", "date", "+%s"])
+}
+
+/// How many replicas of `reload` were told to read their files again since then. An engine remembers its last 256 events: ask soon.
+fn hangups(since: &str) -> usize {
     let url = format!("http://engine/events?since={since}&until=$(date +%s)&filters={{%22event%22:[%22kill%22]}}");
     let shell =
         format!("curl -sg --unix-socket /run/docker.sock \"{url}\" | grep -c '\"reload.web.[12]\".*\"signal\":\"1\"'");
-    let kills: usize = ["h1", "h2"]
-        .map(|host| {
-            lab::lab(&["exec", host, "sh", "-c", &format!("{shell} || true")])
-                .parse::<usize>()
-                .unwrap()
-        })
-        .iter()
-        .sum();
-    assert_eq!(kills, 3, "two replicas for the commit, one for what was done by hand");
+    let of = |host: &str| lab::lab(&["exec", host, "sh", "-c", &format!("{shell} || true")]);
+    ["h1", "h2"].map(|host| of(host).parse::<usize>().unwrap()).iter().sum()
 }

@@ -41,11 +41,7 @@ fn root_the_docker_group_and_sudo_all_apply_the_same() {
         "hosts.yaml",
         "hosts:\n  h1: {address: h1}\n  h2: {address: h2, ssh: {user: root, become: none}}\n",
     );
-    scene.edit(
-        "cdk.yaml",
-        "connect_timeout: 10s",
-        "connect_timeout: 10s, user: sudoer, become: sudo",
-    );
+    scene.edit("cdk.yaml", "ssh: {config", "ssh: {user: sudoer, become: sudo, config");
     scene.nothing_to_do();
 }
 
@@ -105,6 +101,9 @@ impl NarrowSshd {
             "/usr/sbin/sshd -p 2222 -o AllowStreamLocalForwarding=no -o MaxSessions=2 -o PidFile=/run/sshd-2222.pid";
         drop(Self);
         lab::lab(&["exec", "h1", "sh", "-c", script]);
+        lab::until("it listens", std::time::Duration::from_secs(60), || {
+            lab::lab(&["exec", "h1", "ss", "-Hltn", "sport = :2222"]).contains("2222")
+        });
         Self
     }
 }

@@ -1,6 +1,6 @@
 //! Firewalls on simulated hosts: batch after batch, taken back where one does not confirm, open before replicas come and closed after.
 
-use cdk::execute::stop::Stop;
+use cdk::execute::stop::{Stop, Stopper};
 use cdk::host::Host;
 use cdk::model::firewall::{FirewallSeen, LiveFirewall, Verdict};
 use cdk::model::host::ObservedHost;
@@ -268,7 +268,13 @@ async fn who_does_not_answer_tries_nothing_and_where_nobody_ever_could_is_refuse
     };
     for rules in [vec![deny, only_h1("10.0.0.0/24")], vec![only_h1("10.0.0.1/32")]] {
         let desired = with(rules);
-        let refused = firewalls(&desired, &placed(&desired, &observed), &[], &observed).unwrap_err();
+        let refused = firewalls(
+            &desired,
+            &placed(&desired, &observed),
+            &cdk::render::firewall::Ends::default(),
+            &observed,
+        )
+        .unwrap_err();
         let said: Vec<&str> = refused.iter().map(|problem| problem.message.as_str()).collect();
         assert_eq!(
             said,
@@ -310,4 +316,23 @@ async fn a_change_that_waits_is_told_and_planned_as_if_it_had_been_taken_back() 
     assert_eq!(live(&lab, "h1").pending, None);
     assert!(sim.firewall(&cluster).confirm(&pending, secs(1)).await.is_err());
     assert!(plan(&lab, &after).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_ends_the_delay_between_two_batches_and_the_next_is_left_alone() {
+    let lab = lab();
+    let mut desired = walled(1, vec![rule("http", port("80/tcp"), Peer::Any)]);
+    desired.firewall.as_mut().unwrap().delay = Span::seconds(300);
+    let (stopper, stop) = Stopper::new();
+    let plan = plan(&lab, &desired);
+    let signal = async {
+        tokio::time::sleep(secs(100)).await;
+        stopper.signal();
+    };
+    let (outcome, ()) = tokio::join!(lab.run(&plan, &stop), signal);
+    assert!(outcome.interrupted);
+    assert_eq!(rules(&lab, "h1"), ["http"]);
+    assert_eq!(rules(&lab, "h2"), [""; 0]);
+    let last = lab.events.borrow().last().map(|(at, _)| *at).unwrap();
+    assert!(last < secs(110), "{last:?}");
 }

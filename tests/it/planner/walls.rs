@@ -1,20 +1,25 @@
 //! Firewalls as the planner sees them: nothing is closed to what stays, what nobody read is never taken for no rules, lints refuse what cuts off and nothing else.
 
 use cdk::model::endpoint::Address;
-use cdk::model::firewall::{FirewallSeen, Verdict};
+use cdk::model::firewall::{FirewallSeen, Listener, LiveFirewall, RuleSet, Verdict};
 use cdk::model::host::{HostState, ObservedHost};
+use cdk::model::name::HostName;
+use cdk::model::network::NetworkSpec;
+use cdk::model::policy::{Order, Strategy};
 use cdk::model::problem::Problem;
+use cdk::model::setting::{Protocol, Restart};
 use cdk::observe::Observed;
 use cdk::place::asked::Asked;
 use cdk::plan::step::Plan;
-use cdk::render::firewall::{Firewalls, firewalls};
-use cdk::resolve::desired::{Desired, HostPort};
+use cdk::render::firewall::{Ends, Firewalls, firewalls, found as found_on};
+use cdk::resolve::desired::{Desired, HostPort, Mode};
 use cdk::resolve::rules::{About, FirewallRule, Peer};
 
-use super::world::{assigned, desired, label, placed, planned, planned_as, published, service, texts};
+use super::world::{assigned, desired, label, network, placed, planned, planned_as, published, service, texts};
 use crate::execute::firewall::{observed, port, rule, wall, walled};
 use crate::execute::fixture::Lab;
 use cdk::execute::stop::Stop;
+use cdk::sim::world::Behaviour;
 
 const HOSTS: [&str; 3] = ["h1", "h2", "h3"];
 
@@ -39,7 +44,7 @@ fn found() -> Observed {
 
 fn rendered(desired: &Desired) -> Result<Firewalls, Vec<Problem>> {
     let observed = found();
-    firewalls(desired, &placed(desired, &observed), &[], &observed)
+    firewalls(desired, &placed(desired, &observed), &Ends::default(), &observed)
 }
 
 /// What is refused, each problem by its message.
@@ -87,7 +92,7 @@ fn what_nobody_read_is_not_taken_for_no_rules() {
         ..walled
     };
     let unknown = seen(&FirewallSeen::Unknown("its firewall needs root".to_owned()));
-    let refused = firewalls(&none, &placed(&none, &unknown), &[], &unknown).unwrap_err();
+    let refused = firewalls(&none, &placed(&none, &unknown), &Ends::default(), &unknown).unwrap_err();
     assert_eq!(refused.len(), HOSTS.len());
     assert_eq!(refused[0].message, "h1: its firewall needs root");
 }
@@ -200,4 +205,229 @@ fn a_port_that_only_replicas_beside_it_may_reach_is_untried_and_nothing_is_refus
     assert_eq!(refused(&desired), [""; 0]);
     desired.firewall.as_mut().unwrap().rules.insert(0, denied);
     assert_eq!(refused(&desired).len(), 1);
+}
+
+/// The words and ports of a host's rules that are in force.
+fn in_force(observed: &Observed, host: &str) -> Vec<String> {
+    let host: HostName = host.parse().unwrap();
+    let (_, live) = found_on(observed).find(|(name, _)| **name == host).unwrap();
+    let rules = live.rules.iter().flat_map(|rules| &rules.rules);
+    rules.map(ToString::to_string).collect()
+}
+
+/// Changes and comes again: then nothing is to be done, and the rules are these on the host of `web.1`.
+async fn settles(lab: &Lab, desired: &Desired, ports: &[&str]) {
+    let outcome = lab.run(&planned(desired, &observed(lab)), &Stop::never()).await;
+    assert!(!outcome.failed(), "{:#?}", lab.log());
+    let after = planned(desired, &observed(lab));
+    assert!(after.is_empty(), "{:#?}", after.steps);
+    let open: Vec<String> = HOSTS.iter().flat_map(|host| in_force(&observed(lab), host)).collect();
+    let wanted: Vec<String> = ports.iter().map(|port| format!("allow {port} from hosts")).collect();
+    assert_eq!(open, wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_opens_the_port_that_a_replica_has_and_not_the_one_that_is_kept_for_its_successor() {
+    let lab = Lab::new(&[("h1", &[]), ("h2", &[]), ("h3", &[])]);
+    let follow = || vec![rule("web", About::Service("web".parse().unwrap()), Peer::Hosts)];
+    let mut desired = walled(0, follow());
+    let web = desired.services.get_mut(&"web".parse().unwrap()).unwrap();
+    web.mode = Mode::Replicated(1);
+    web.update.order = Order::StartFirst;
+    settles(&lab, &desired, &["20000/tcp"]).await;
+    for (image, port) in [("web:2", "20001/tcp"), ("web:3", "20000/tcp")] {
+        let web = desired.services.get_mut(&"web".parse().unwrap()).unwrap();
+        web.image = image.parse().unwrap();
+        settles(&lab, &desired, &[port]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_update_may_go_back_to_keeps_its_port() {
+    let lab = Lab::new(&[("h1", &[]), ("h2", &[]), ("h3", &[])]);
+    let follow = vec![rule("web", About::Service("web".parse().unwrap()), Peer::Hosts)];
+    let mut desired = walled(0, follow);
+    let web = desired.services.get_mut(&"web".parse().unwrap()).unwrap();
+    web.mode = Mode::Replicated(2);
+    web.update.order = Order::StartFirst;
+    web.update.strategy = Strategy::Canary(1);
+    lab.run(&planned(&desired, &observed(&lab)), &Stop::never()).await;
+    let web = desired.services.get_mut(&"web".parse().unwrap()).unwrap();
+    web.image = "web:2".parse().unwrap();
+    lab.run(&planned(&desired, &observed(&lab)), &Stop::never()).await;
+    let waits = planned(&desired, &observed(&lab));
+    assert!(waits.is_waiting() && waits.is_empty(), "{:#?}", waits.steps);
+    // The old container of the canary is stopped, and comes back if its other replicas fail.
+    let open = |host: &str| in_force(&observed(&lab), host);
+    assert_eq!(open("h1"), ["allow 20000/tcp, 20001/tcp from hosts"]);
+    let promoted = Asked {
+        promote: ["web".parse().unwrap()].into(),
+        ..Asked::default()
+    };
+    lab.run(&planned_as(&desired, &observed(&lab), &promoted), &Stop::never())
+        .await;
+    assert_eq!(open("h1"), ["allow 20001/tcp from hosts"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_come_from_a_job_may_do_so_once_that_has_run() {
+    let lab = Lab::new(&[("h1", &[]), ("h2", &[]), ("h3", &[])]);
+    let mut desired = walled(
+        0,
+        vec![rule("db", port("5432/tcp"), Peer::Service("migrate".parse().unwrap()))],
+    );
+    let mut migrate = service("migrate:1", 1);
+    migrate.mode = Mode::ReplicatedJob(1);
+    migrate.restart = Restart::No;
+    desired.services.insert("migrate".parse().unwrap(), migrate);
+    lab.behave(
+        "migrate:1",
+        Behaviour {
+            exits: Some((std::time::Duration::from_secs(1), 0)),
+            ..Behaviour::default()
+        },
+    );
+    let outcome = lab.run(&planned(&desired, &observed(&lab)), &Stop::never()).await;
+    assert!(!outcome.failed(), "{:#?}", lab.log());
+    assert!(
+        lab.log().iter().any(|call| call.contains("migrate.1")),
+        "{:#?}",
+        lab.log()
+    );
+    let after = planned(&desired, &observed(&lab));
+    assert!(after.is_empty(), "{:#?}", after.firewalls);
+    assert_eq!(in_force(&observed(&lab), "h1"), ["allow 5432/tcp from migrate"]);
+}
+
+#[test]
+fn rules_that_are_not_loaded_just_now_are_somebodys_all_the_same() {
+    let desired = walled(0, vec![rule("http", port("80/tcp"), Peer::Any)]);
+    let rules = rendered(&desired)
+        .unwrap()
+        .hosts
+        .into_values()
+        .next()
+        .unwrap()
+        .wanted
+        .rules;
+    let unloaded = |cluster: &str| {
+        let live = LiveFirewall {
+            rules: Some(RuleSet {
+                cluster: cluster.parse().unwrap(),
+                ..rules.clone()
+            }),
+            ..LiveFirewall::default()
+        };
+        seen(&FirewallSeen::Found(Box::new(live)))
+    };
+    // They would come back at the next boot.
+    let none = Desired {
+        firewall: None,
+        ..walled(0, Vec::new())
+    };
+    let plan = planned(&none, &unloaded("shop"));
+    assert_eq!(plan.firewalls.len(), 3);
+    let others = unloaded("other");
+    let refused = firewalls(&desired, &placed(&desired, &others), &Ends::default(), &others).unwrap_err();
+    assert_eq!(refused[0].message, "h1: the cluster other owns its firewall");
+}
+
+#[test]
+fn a_network_is_behind_the_wall_before_it_is_made() {
+    let mut desired = walled(0, Vec::new());
+    let spec = NetworkSpec {
+        options: [("com.docker.network.bridge.name".to_owned(), "shop0".to_owned())].into(),
+        ..NetworkSpec::default()
+    };
+    desired.networks.extend([network("inner", spec)]);
+    let walls = rendered(&desired).unwrap();
+    assert!(
+        walls
+            .hosts
+            .values()
+            .all(|host| host.wanted.rules.bridges.also.contains("shop0"))
+    );
+}
+
+#[test]
+fn the_first_rule_that_denies_tells_what_it_closes_and_dhcp_stays() {
+    let listener = |protocol: Protocol, port: u16| Listener {
+        protocol,
+        address: None,
+        port,
+        program: "some".to_owned(),
+    };
+    let live = LiveFirewall {
+        listeners: vec![
+            listener(Protocol::Tcp, 5432),
+            listener(Protocol::Udp, 68),
+            listener(Protocol::Udp, 546),
+        ],
+        ..LiveFirewall::default()
+    };
+    let seen = seen(&FirewallSeen::Found(Box::new(live)));
+    let told = |rules: Vec<FirewallRule>, default: Verdict| {
+        let mut desired = walled(0, rules);
+        desired.firewall.as_mut().unwrap().default = default;
+        let notes = texts(&planned(&desired, &seen)).into_iter();
+        notes
+            .filter(|note| note.contains("lets anybody in"))
+            .collect::<Vec<_>>()
+    };
+    let deny = FirewallRule {
+        verdict: Verdict::Deny,
+        ..rule("db", port("5432/tcp"), Peer::Any)
+    };
+    let said = "h1: no rule lets anybody in to what listens there: 5432/tcp (some)";
+    assert_eq!(told(vec![deny], Verdict::Allow)[0], said);
+    assert_eq!(told(vec![], Verdict::Deny)[0], said);
+    assert_eq!(told(vec![], Verdict::Allow), [""; 0]);
+}
+
+#[test]
+fn for_some_services_alone_only_the_rules_that_follow_them_change() {
+    let http = |ports: &str| rule("http", port(ports), Peer::Any);
+    let follow = |name: &str| rule(name, About::Service(name.parse().unwrap()), Peer::Hosts);
+    let of = |rules: Vec<FirewallRule>| {
+        let mut desired = walled(0, rules);
+        let mut api = service("api:1", 2);
+        api.ports.insert(assigned(9090));
+        desired.services.insert("api".parse().unwrap(), api);
+        desired
+    };
+    let before = rendered(&of(vec![http("80/tcp"), follow("api")])).unwrap();
+    let live = LiveFirewall {
+        hash: Some("of its table".to_owned()),
+        rules: Some(before.hosts[&"h1".parse().unwrap()].wanted.rules.clone()),
+        ..LiveFirewall::default()
+    };
+    let seen = seen(&FirewallSeen::Found(Box::new(live.clone())));
+    // Git has other rules by now, and one more that follows `web`.
+    let desired = of(vec![http("443/tcp"), follow("web"), follow("api")]);
+    let narrowed = |service: &str, seen: &Observed| {
+        let mut walls = firewalls(&desired, &placed(&desired, seen), &Ends::default(), seen).unwrap();
+        walls.follow_only(&[service.parse().unwrap()].into(), seen);
+        walls
+    };
+    let walls = narrowed("web", &seen);
+    let words: Vec<String> = walls.hosts[&"h1".parse().unwrap()]
+        .wanted
+        .rules
+        .rules
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(words[0], "allow 80/tcp from any");
+    assert!(words[1].ends_with("/tcp from hosts") && words.len() == 3, "{words:?}");
+    assert_eq!(walls.hosts[&"h1".parse().unwrap()].wanted.rules.rules[1].name, "web");
+    assert!(narrowed("other", &seen).hosts.is_empty());
+    // Where no rules are in force, none come by the way; and none go where git has none.
+    assert!(narrowed("web", &found()).hosts.is_empty());
+    let none = Desired {
+        firewall: None,
+        ..of(Vec::new())
+    };
+    let mut walls = firewalls(&none, &placed(&none, &seen), &Ends::default(), &seen).unwrap();
+    walls.follow_only(&["web".parse().unwrap()].into(), &seen);
+    assert!(!walls.removes);
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cdk::diff::diff;
-use cdk::diff::staying::staying;
+use cdk::diff::staying::ends;
 use cdk::model::endpoint::{Address, Ssh};
 use cdk::model::name::{HostName, NetworkName, ServiceName, Slot, VolumeName};
 use cdk::model::network::{Attachment, NetworkSpec, Networking};
@@ -234,7 +234,7 @@ pub fn planned_as(desired: &Desired, observed: &Observed, asked: &Asked) -> Plan
     target.halted = halted(desired, observed, last, &asked.taken_up());
     target.take_up(asked, last);
     let diff = diff(&target, &placement, observed, &standing);
-    target.firewalls = firewalls(desired, &placement, &staying(&diff, &standing), observed).unwrap();
+    target.firewalls = firewalls(desired, &placement, &ends(&diff, &standing), observed).unwrap();
     let mut plan = plan(Input {
         target: &target,
         versions: &versions(desired, observed, diff.updated()),

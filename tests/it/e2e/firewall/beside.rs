@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::lab;
 use super::super::scene::{Scene, service};
-use super::{Bare, address, by_hand, controller, here, on, reaches, remove, scene};
+use super::{Bare, address, by_hand, controller, here, on, reaches, reaches_again, remove, scene};
 
 /// One of each Debian; each is walled in, and beside the other.
 const PAIR: [&str; 2] = ["h5", "h6"];
@@ -157,9 +157,11 @@ fn as_ever(scene: &Scene, what: &str) {
         let far = [to(9100), to(9103), to(9200), to(9203), to(*web)];
         let near = [&far[..], &[(inner.clone(), 8080)]].concat();
         on(beside, &format!("ip route replace {inner}/32 via {four}"));
+        let (open_beside, open_here) = (BTreeSet::from([9100, 9200, *web]), BTreeSet::from([9100, 9200]));
+        let shell = |shell: &str| lab::lab(&["exec", beside, "bash", "-c", shell]);
         let (from_beside, from_here) = std::thread::scope(|scope| {
-            let near = scope.spawn(|| reaches(|shell| lab::lab(&["exec", beside, "bash", "-c", shell]), &near));
-            let from_here = reaches(here, &far);
+            let near = scope.spawn(|| reaches_again(shell, &near, |(_, port)| open_beside.contains(port)));
+            let from_here = reaches_again(here, &far, |(_, port)| open_here.contains(port));
             (near.join().unwrap(), from_here)
         });
         on(beside, &format!("ip route delete {inner}/32"));
@@ -170,7 +172,7 @@ fn as_ever(scene: &Scene, what: &str) {
                 .collect()
         };
         let (from_beside, from_here): (BTreeSet<u16>, BTreeSet<u16>) = (open(&from_beside), open(&from_here));
-        (from_beside != BTreeSet::from([9100, 9200, *web]) || from_here != BTreeSet::from([9100, 9200]))
+        (from_beside != open_beside || from_here != open_here)
             .then(|| format!("{walled}: reached from beside {from_beside:?}, from here {from_here:?}"))
     });
     let wrong: Vec<String> = wrong.into_iter().flatten().collect();
