@@ -151,8 +151,7 @@ async fn agreed(
 ) -> Result<bool, Ended> {
     if let Some(saved) = &how.saved {
         // A saved plan has its secrets masked, which makes no difference.
-        let saved = mask::unmask(saved.clone(), &session.planned().plan);
-        session.expect_same(&saved)?;
+        flow::expect_same(&mask::plan(&session.planned().plan), saved)?;
     }
     session.guard(how.allowed)?;
     show(context, session, how)?;

@@ -33,7 +33,7 @@ pub(super) fn rehearse(context: &Context, args: RehearseArgs) -> Result<ExitCode
         let planned = signals.unless(flow::plan(&settings, args.live.as_deref())).await?;
         flow::possible(&planned.plan)?;
         if let Some(saved) = saved {
-            flow::expect_same(&planned.plan, &mask::unmask(saved, &planned.plan))?;
+            flow::expect_same(&mask::plan(&planned.plan), &saved)?;
         }
         let parallel = settings.parallel;
         let played = tokio::task::spawn_blocking(move || flow::rehearse(&planned, faults, parallel));

@@ -71,7 +71,12 @@ pub fn ends<'s, 'a>(diff: &'s Diff<'a>, standing: &'s Standings<'a>) -> Ends<'s,
     });
     let back: BTreeSet<_> = back.collect();
     let stays = |one: &&Standing<'a>| back.contains(&named(one)) || !going.contains(&named(one));
-    let made = slots().filter_map(|slot| Some((&slot.slot, slot.verdict.made()?.ports().cloned().collect())));
+    let made = slots().filter_map(|slot| match (&slot.verdict, slot.verdict.made()) {
+        (_, Some(spec)) => Some((&slot.slot, spec.ports().cloned().collect())),
+        // What the placement says of it is the one that goes.
+        (Verdict::Restore { .. }, None) => Some((&slot.slot, Vec::new())),
+        (_, None) => None,
+    });
     Ends {
         staying: standing.all().iter().filter(stays).collect(),
         made: made.collect(),

@@ -229,14 +229,6 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a saved plan is still what would be done.
-    ///
-    /// # Errors
-    /// Where a step differs, but for a pull that was done meanwhile; the words show how the plans differ.
-    pub fn expect_same(&self, saved: &Plan) -> Result<(), Failure> {
-        expect_same(&self.planned.plan, saved)
-    }
-
     /// Does the plan, within [`Session::holding`]. How it went, the failures of steps too, is in the outcome.
     pub async fn apply(&self, stop: &Stop, events: &mut dyn FnMut(Event)) -> Outcome {
         let hosts: BTreeMap<HostName, Rc<dyn Host>> = self
@@ -266,7 +258,7 @@ impl Session {
     }
 }
 
-/// Whether a saved plan is still what would be done now.
+/// Whether a saved plan is still what would be done now; both with their secrets masked, as a saved one has them.
 ///
 /// # Errors
 /// Where a step differs, but for a pull that was done meanwhile; the words show how the plans differ.

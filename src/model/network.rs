@@ -172,14 +172,19 @@ impl Default for NetworkSpec {
     }
 }
 
+/// The longest name of an interface, in bytes: Linux has 16 with the zero at the end (`IFNAMSIZ`).
+const LONGEST_NAME: usize = 15;
+
 /// The bridge driver's option that names the host's interface.
 pub const INTERFACE: &str = "com.docker.network.bridge.name";
 
 impl NetworkSpec {
-    /// The interface of a host that leads to it, where that has a name of its own.
+    /// The interface of a host that leads to it, where that has a name of its own, and one that an interface can have.
     pub fn interface(&self) -> Option<&str> {
         let named = self.options.get(INTERFACE).filter(|_| self.driver == BRIDGE);
-        named.map(String::as_str).filter(|name| !name.is_empty())
+        named
+            .map(String::as_str)
+            .filter(|name| (1..=LONGEST_NAME).contains(&name.len()))
     }
 
     /// Its subnets.

@@ -108,7 +108,7 @@ impl Places {
     }
 
     /// And where there are some now.
-    fn with_live(mut self, observed: &Observed) -> Self {
+    pub(super) fn with_live(mut self, observed: &Observed) -> Self {
         for (host, seen) in &observed.hosts {
             for one in seen.state().into_iter().flat_map(|state| &state.containers) {
                 let ports = one.spec.iter().flat_map(|spec| &spec.ports);

@@ -21,17 +21,6 @@ pub fn plan(plan: &Plan) -> Plan {
     plan
 }
 
-/// A saved plan with the secrets back in each step that is `fresh`'s own but for its masks.
-#[must_use]
-pub fn unmask(mut saved: Plan, fresh: &Plan) -> Plan {
-    for (saved, (masked, fresh)) in saved.steps.iter_mut().zip(plan(fresh).steps.iter().zip(&fresh.steps)) {
-        if saved == masked {
-            saved.clone_from(fresh);
-        }
-    }
-    saved
-}
-
 /// What was seen, with its secrets masked; containers that had some say so, and are compared without them.
 #[must_use]
 pub fn observed(mut observed: Observed) -> Observed {

@@ -23,7 +23,9 @@ finish() {
     if [ -s "$1/rules.json" ]; then mv -T "$1" "$dir/current"; fi
     rm -rf "$dir/current.old" "$1"
     # Not all of the machine's disks: a busy one would take longer than cdk waits for its confirmation.
-    sync "$dir" "$dir"/current "$dir"/current/* 2>/dev/null || sync
+    set -- "$dir"
+    for kept in "$dir"/before "$dir"/before/* "$dir"/current "$dir"/current/*; do [ ! -e "$kept" ] || set -- "$@" "$kept"; done
+    sync "$@" 2>/dev/null || sync
 }
 
 # Puts back what stood before a change. Where even that is refused, an open host is better than a lost one.

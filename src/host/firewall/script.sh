@@ -162,7 +162,7 @@ undo)
     id=$3 seconds=$4
     umask 077
     take_back
-    [ -e "$dir/before/rules.nft" ] || fail "nothing"
+    [ -s "$dir/before/rules.nft" ] || fail "nothing"
     cp -r "$dir/before" "$dir/next.$id" || unwritten
     listing >"$dir/next.$id/now" || unwritten
     try

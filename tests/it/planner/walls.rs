@@ -260,6 +260,22 @@ async fn what_an_update_may_go_back_to_keeps_its_port() {
     // The old container of the canary is stopped, and comes back if its other replicas fail.
     let open = |host: &str| in_force(&observed(&lab), host);
     assert_eq!(open("h1"), ["allow 20000/tcp, 20001/tcp from hosts"]);
+    let aborted = Asked {
+        abort: ["web".parse().unwrap()].into(),
+        ..Asked::default()
+    };
+    lab.run(&planned_as(&desired, &observed(&lab), &aborted), &Stop::never())
+        .await;
+    assert_eq!(open("h1"), ["allow 20000/tcp from hosts"]);
+    let held = planned(&desired, &observed(&lab));
+    assert!(held.is_empty(), "{:#?}", held.steps);
+    let again = Asked {
+        retry: ["web".parse().unwrap()].into(),
+        ..Asked::default()
+    };
+    lab.run(&planned_as(&desired, &observed(&lab), &again), &Stop::never())
+        .await;
+    assert_eq!(open("h1"), ["allow 20000/tcp, 20001/tcp from hosts"]);
     let promoted = Asked {
         promote: ["web".parse().unwrap()].into(),
         ..Asked::default()
@@ -384,50 +400,98 @@ fn the_first_rule_that_denies_tells_what_it_closes_and_dhcp_stays() {
     assert_eq!(told(vec![], Verdict::Allow), [""; 0]);
 }
 
-#[test]
-fn for_some_services_alone_only_the_rules_that_follow_them_change() {
-    let http = |ports: &str| rule("http", port(ports), Peer::Any);
-    let follow = |name: &str| rule(name, About::Service(name.parse().unwrap()), Peer::Hosts);
-    let of = |rules: Vec<FirewallRule>| {
-        let mut desired = walled(0, rules);
-        let mut api = service("api:1", 2);
-        api.ports.insert(assigned(9090));
-        desired.services.insert("api".parse().unwrap(), api);
+/// What git has by now, what is in force on h1, and what of it changes there for `web` alone; in words.
+fn for_web_alone(live: &[FirewallRule], new: &[FirewallRule], default: Verdict) -> Option<Vec<String>> {
+    let of = |rules: &[FirewallRule]| {
+        let mut desired = walled(0, rules.to_vec());
+        for name in ["api", "db"] {
+            let mut other = service("other:1", 3);
+            other.ports.insert(assigned(9090));
+            desired.services.insert(name.parse().unwrap(), other);
+        }
+        desired.services.get_mut(&"web".parse().unwrap()).unwrap().mode = Mode::Replicated(3);
         desired
     };
-    let before = rendered(&of(vec![http("80/tcp"), follow("api")])).unwrap();
+    let before = rendered(&of(live)).unwrap();
     let live = LiveFirewall {
         hash: Some("of its table".to_owned()),
         rules: Some(before.hosts[&"h1".parse().unwrap()].wanted.rules.clone()),
         ..LiveFirewall::default()
     };
-    let seen = seen(&FirewallSeen::Found(Box::new(live.clone())));
-    // Git has other rules by now, and one more that follows `web`.
-    let desired = of(vec![http("443/tcp"), follow("web"), follow("api")]);
-    let narrowed = |service: &str, seen: &Observed| {
-        let mut walls = firewalls(&desired, &placed(&desired, seen), &Ends::default(), seen).unwrap();
-        walls.follow_only(&[service.parse().unwrap()].into(), seen);
-        walls
+    let seen = seen(&FirewallSeen::Found(Box::new(live)));
+    let mut desired = of(new);
+    desired.firewall.as_mut().unwrap().default = default;
+    let mut walls = firewalls(&desired, &placed(&desired, &seen), &Ends::default(), &seen).unwrap();
+    walls.follow_only(&["web".parse().unwrap()].into(), &seen);
+    let rules = |wall: &RuleSet| wall.rules.iter().map(ToString::to_string).collect();
+    walls
+        .hosts
+        .get(&"h1".parse().unwrap())
+        .map(|wall| rules(&wall.wanted.rules))
+}
+
+#[test]
+fn for_some_services_alone_only_the_rules_that_follow_them_change() {
+    let http = |ports: &str| rule("http", port(ports), Peer::Any);
+    let bots = || from("bots", "tcp", &["203.0.113.0/24"]);
+    let bots = || FirewallRule {
+        verdict: Verdict::Deny,
+        ..bots()
     };
-    let walls = narrowed("web", &seen);
-    let words: Vec<String> = walls.hosts[&"h1".parse().unwrap()]
-        .wanted
-        .rules
-        .rules
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    assert_eq!(words[0], "allow 80/tcp from any");
-    assert!(words[1].ends_with("/tcp from hosts") && words.len() == 3, "{words:?}");
-    assert_eq!(walls.hosts[&"h1".parse().unwrap()].wanted.rules.rules[1].name, "web");
-    assert!(narrowed("other", &seen).hosts.is_empty());
-    // Where no rules are in force, none come by the way; and none go where git has none.
-    assert!(narrowed("web", &found()).hosts.is_empty());
+    let follow = |name: &str| rule(name, About::Service(name.parse().unwrap()), Peer::Hosts);
+    let by = |names: &[&str]| FirewallRule {
+        from: names.iter().map(|name| Peer::Service(name.parse().unwrap())).collect(),
+        ..rule("db", port("5432/tcp"), Peer::Any)
+    };
+    let for_web = |live: &[FirewallRule], new: &[FirewallRule]| for_web_alone(live, new, Verdict::Deny);
+    let web = "allow 20002/tcp from hosts";
+    // Git has other rules by now, and one more that follows `web`.
+    let changed = for_web(
+        &[http("80/tcp"), follow("api")],
+        &[http("443/tcp"), follow("web"), follow("api")],
+    )
+    .unwrap();
+    assert_eq!(changed, ["allow 80/tcp from any", web, "allow 20000/tcp from hosts"]);
+    assert_eq!(
+        for_web(&[http("80/tcp"), follow("web")], &[http("443/tcp"), follow("web")]),
+        None
+    );
+    // What was denied before it still is, though git, or what is gone back to, does not say so.
+    assert_eq!(for_web(&[bots(), follow("web")], &[follow("web")]), None);
+    let asked = |name: &str| FirewallRule {
+        from: vec![Peer::Any],
+        ..follow(name)
+    };
+    let changed = for_web(
+        &[http("80/tcp"), bots(), follow("web")],
+        &[http("80/tcp"), asked("web")],
+    )
+    .unwrap();
+    assert!(
+        changed[1].starts_with("deny") && changed[2].starts_with("allow 20002/tcp from"),
+        "{changed:?}"
+    );
+    // In a rule that others have a part in nobody loses anything.
+    assert_eq!(for_web(&[by(&["web", "api"])], &[by(&["web"])]), None);
+    let changed = for_web(&[by(&["api"])], &[by(&["web"])]).unwrap();
+    assert_eq!(changed, ["allow 5432/tcp from api, web"]);
+    // What is not needed where all is allowed is needed where it is not.
+    assert_eq!(for_web_alone(&[follow("web")], &[], Verdict::Allow), None);
+}
+
+#[test]
+fn for_some_services_alone_no_rules_come_and_none_go_where_there_are_none() {
+    let follow = rule("web", About::Service("web".parse().unwrap()), Peer::Hosts);
+    let desired = walled(0, vec![follow]);
+    let mut walls = rendered(&desired).unwrap();
+    walls.follow_only(&["web".parse().unwrap()].into(), &found());
+    assert!(walls.hosts.is_empty());
     let none = Desired {
         firewall: None,
-        ..of(Vec::new())
+        ..walled(0, Vec::new())
     };
-    let mut walls = firewalls(&none, &placed(&none, &seen), &Ends::default(), &seen).unwrap();
-    walls.follow_only(&["web".parse().unwrap()].into(), &seen);
+    let mut walls = firewalls(&none, &placed(&none, &found()), &Ends::default(), &found()).unwrap();
+    assert!(walls.removes);
+    walls.follow_only(&["web".parse().unwrap()].into(), &found());
     assert!(!walls.removes);
 }
