@@ -6,6 +6,7 @@ use crate::model::container::ContainerSpec;
 use crate::model::gate::Gate;
 use crate::model::host::ObservedHost;
 use crate::model::op::{ContainerOp, FileOp, GateOp, Op};
+use crate::model::runtime::Runtime;
 use crate::model::secret::{mask_values, masked_words};
 use crate::observe::Observed;
 use crate::plan::step::Plan;
@@ -69,10 +70,16 @@ fn op(op: &mut Op) {
 }
 
 fn spec(spec: &mut ContainerSpec) {
-    [&mut spec.environment, &mut spec.labels, &mut spec.logging.options]
-        .into_iter()
-        .for_each(mask_values);
-    for line in [&mut spec.command, &mut spec.entrypoint].into_iter().flatten() {
+    let Runtime {
+        annotations,
+        storage_opt,
+        ..
+    } = &mut spec.runtime;
+    let maps = [&mut spec.environment, &mut spec.labels, &mut spec.logging.options];
+    maps.into_iter().chain([annotations, storage_opt]).for_each(mask_values);
+    let check = spec.healthcheck.as_mut().map(|check| &mut check.test);
+    let lines = [&mut spec.command, &mut spec.entrypoint].into_iter().flatten();
+    for line in lines.chain(check) {
         *line = masked_words(line);
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use cdk::model::container::{ContainerSpec, ContainerState, Health};
 use cdk::model::op::{ContainerOp, GateOp, Op};
-use cdk::model::setting::{Limits, Logging, Restart};
+use cdk::model::runtime::Runtime;
+use cdk::model::setting::{Healthcheck, Limits, Logging, Restart};
 use cdk::model::unit::Span;
 use cdk::plan::rollout::{Rollout, Unit};
 use cdk::plan::step::{Action, Plan, PlanDocument, StepId};
@@ -174,7 +175,10 @@ fn saved_plans_read_back_and_hold_no_secret() {
         folders: Default::default(),
         ports: [].into(),
         mounts: [].into(),
-        healthcheck: None,
+        healthcheck: Some(Healthcheck {
+            test: ["CMD", "ping", "--password=hunter2"].map(str::to_owned).to_vec(),
+            ..Healthcheck::default()
+        }),
         restart: Restart::Always,
         user: None,
         working_dir: None,
@@ -182,7 +186,10 @@ fn saved_plans_read_back_and_hold_no_secret() {
         stop_grace_period: None,
         limits: Limits::default(),
         security: Default::default(),
-        runtime: Default::default(),
+        runtime: Runtime {
+            annotations: [("api-token".to_owned(), "hunter2".to_owned())].into(),
+            ..Runtime::default()
+        },
     };
     let create = || {
         Op::Container(ContainerOp::Create {

@@ -400,25 +400,20 @@ fn the_first_rule_that_denies_tells_what_it_closes_and_dhcp_stays() {
     assert_eq!(told(vec![], Verdict::Allow), [""; 0]);
 }
 
-/// What git has by now, what is in force on h1, and what of it changes there for `web` alone; in words.
-fn for_web_alone(live: &[FirewallRule], new: &[FirewallRule], default: Verdict) -> Option<Vec<String>> {
+/// What of a host's rules changes for `web` alone where git has these by now, and others are in force; in words.
+async fn for_web_alone(live: &[FirewallRule], new: &[FirewallRule], default: Verdict) -> Option<Vec<String>> {
     let of = |rules: &[FirewallRule]| {
         let mut desired = walled(0, rules.to_vec());
-        for name in ["api", "db"] {
-            let mut other = service("other:1", 3);
-            other.ports.insert(assigned(9090));
-            desired.services.insert(name.parse().unwrap(), other);
-        }
+        let mut api = service("api:1", 3);
+        api.ports.insert(assigned(9090));
+        desired.services.insert("api".parse().unwrap(), api);
         desired.services.get_mut(&"web".parse().unwrap()).unwrap().mode = Mode::Replicated(3);
         desired
     };
-    let before = rendered(&of(live)).unwrap();
-    let live = LiveFirewall {
-        hash: Some("of its table".to_owned()),
-        rules: Some(before.hosts[&"h1".parse().unwrap()].wanted.rules.clone()),
-        ..LiveFirewall::default()
-    };
-    let seen = seen(&FirewallSeen::Found(Box::new(live)));
+    let lab = Lab::new(&[("h1", &[]), ("h2", &[]), ("h3", &[])]);
+    let outcome = lab.run(&planned(&of(live), &observed(&lab)), &Stop::never()).await;
+    assert!(!outcome.failed(), "{:#?}", lab.log());
+    let seen = observed(&lab);
     let mut desired = of(new);
     desired.firewall.as_mut().unwrap().default = default;
     let mut walls = firewalls(&desired, &placed(&desired, &seen), &Ends::default(), &seen).unwrap();
@@ -430,53 +425,109 @@ fn for_web_alone(live: &[FirewallRule], new: &[FirewallRule], default: Verdict) 
         .map(|wall| rules(&wall.wanted.rules))
 }
 
-#[test]
-fn for_some_services_alone_only_the_rules_that_follow_them_change() {
+/// What is to be seen, the rules in force, those of git, and what then stands; none where nothing changes.
+type Case<'r> = (&'r str, &'r [FirewallRule], &'r [FirewallRule], Option<&'r [&'r str]>);
+
+#[tokio::test(start_paused = true)]
+async fn for_some_services_alone_only_the_rules_that_follow_them_change() {
     let http = |ports: &str| rule("http", port(ports), Peer::Any);
-    let bots = || from("bots", "tcp", &["203.0.113.0/24"]);
     let bots = || FirewallRule {
         verdict: Verdict::Deny,
-        ..bots()
+        ..from("bots", "tcp", &["203.0.113.0/24"])
     };
     let follow = |name: &str| rule(name, About::Service(name.parse().unwrap()), Peer::Hosts);
     let by = |names: &[&str]| FirewallRule {
         from: names.iter().map(|name| Peer::Service(name.parse().unwrap())).collect(),
         ..rule("db", port("5432/tcp"), Peer::Any)
     };
-    let for_web = |live: &[FirewallRule], new: &[FirewallRule]| for_web_alone(live, new, Verdict::Deny);
-    let web = "allow 20002/tcp from hosts";
-    // Git has other rules by now, and one more that follows `web`.
-    let changed = for_web(
-        &[http("80/tcp"), follow("api")],
-        &[http("443/tcp"), follow("web"), follow("api")],
-    )
-    .unwrap();
-    assert_eq!(changed, ["allow 80/tcp from any", web, "allow 20000/tcp from hosts"]);
-    assert_eq!(
-        for_web(&[http("80/tcp"), follow("web")], &[http("443/tcp"), follow("web")]),
-        None
-    );
-    // What was denied before it still is, though git, or what is gone back to, does not say so.
-    assert_eq!(for_web(&[bots(), follow("web")], &[follow("web")]), None);
-    let asked = |name: &str| FirewallRule {
+    let (api, web) = ("allow 20000/tcp from hosts", "allow 20001/tcp from hosts");
+    let from_any = FirewallRule {
         from: vec![Peer::Any],
-        ..follow(name)
+        ..follow("web")
     };
-    let changed = for_web(
-        &[http("80/tcp"), bots(), follow("web")],
-        &[http("80/tcp"), asked("web")],
-    )
-    .unwrap();
-    assert!(
-        changed[1].starts_with("deny") && changed[2].starts_with("allow 20002/tcp from"),
-        "{changed:?}"
-    );
-    // In a rule that others have a part in nobody loses anything.
-    assert_eq!(for_web(&[by(&["web", "api"])], &[by(&["web"])]), None);
-    let changed = for_web(&[by(&["api"])], &[by(&["web"])]).unwrap();
-    assert_eq!(changed, ["allow 5432/tcp from api, web"]);
+    let denied = FirewallRule {
+        verdict: Verdict::Deny,
+        ..by(&["web", "api"])
+    };
+    let elsewhere = FirewallRule {
+        on: vec![label("no", true, "host")],
+        ..http("20001/tcp")
+    };
+    let cases: [Case<'_>; 11] = [
+        (
+            "others' rules stay as they are in force, and its own comes where git has it",
+            &[http("80/tcp"), follow("api")],
+            &[http("443/tcp"), follow("web"), follow("api")],
+            Some(&["allow 80/tcp from any", web, api]),
+        ),
+        (
+            "only others' rules differ",
+            &[http("80/tcp"), follow("web")],
+            &[http("443/tcp"), follow("web")],
+            None,
+        ),
+        (
+            "who is denied in front of it stays so where git says it no more",
+            &[bots(), follow("web")],
+            &[follow("web")],
+            None,
+        ),
+        (
+            "and where its own rule changes",
+            &[http("80/tcp"), bots(), follow("web")],
+            &[http("80/tcp"), from_any],
+            Some(&[
+                "allow 80/tcp from any",
+                "deny tcp from 203.0.113.0/24",
+                "allow 20001/tcp from any",
+            ]),
+        ),
+        (
+            "and where it is new",
+            &[http("80/tcp"), bots()],
+            &[http("80/tcp"), follow("web")],
+            Some(&["allow 80/tcp from any", "deny tcp from 203.0.113.0/24", web]),
+        ),
+        (
+            "its own rule goes where git has none for it there",
+            &[follow("web"), follow("api")],
+            &[
+                FirewallRule {
+                    on: vec![label("no", true, "host")],
+                    ..follow("web")
+                },
+                follow("api"),
+            ],
+            Some(&[api]),
+        ),
+        (
+            "a rule that was others' too is left",
+            &[by(&["web", "api"])],
+            &[by(&["web"])],
+            None,
+        ),
+        ("so is one that was others'", &[by(&["api"])], &[by(&["web"])], None),
+        (
+            "a new one that denies may be meant for others",
+            &[http("80/tcp")],
+            &[http("80/tcp"), denied],
+            None,
+        ),
+        (
+            "one that follows nobody is nobody's own",
+            &[http("20001/tcp")],
+            &[elsewhere],
+            None,
+        ),
+        ("nothing differs", &[follow("web")], &[follow("web")], None),
+    ];
+    for (what, live, new, expected) in cases {
+        let changed = for_web_alone(live, new, Verdict::Deny).await;
+        let expected = expected.map(|words| words.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(changed, expected, "{what}");
+    }
     // What is not needed where all is allowed is needed where it is not.
-    assert_eq!(for_web_alone(&[follow("web")], &[], Verdict::Allow), None);
+    assert_eq!(for_web_alone(&[follow("web")], &[], Verdict::Allow).await, None);
 }
 
 #[test]
