@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::execute::outcome::StepEnd;
 use crate::execute::run::{Failure, Run};
 use crate::host::{Host, HostError, Trial};
-use crate::model::firewall::{Phase, Probe, RuleSet, Way};
+use crate::model::firewall::{FirewallChange, Phase, Probe, RuleSet, Way};
 use crate::model::gate::Tried;
 use crate::model::op::{FirewallOp, Op};
 use crate::model::unit::Span;
@@ -147,22 +147,16 @@ pub(super) fn not_anew(error: &HostError) -> String {
 
 /// What is waited for before a step begins: the delay between two batches of hosts.
 pub(super) fn delay(op: &Op) -> Option<Duration> {
-    match op {
-        Op::Firewall(FirewallOp::Change(change)) => Some(change.wait.0).filter(|wait| !wait.is_zero()),
-        Op::Firewall(FirewallOp::Undo { .. })
-        | Op::Image(_)
-        | Op::Volume(_)
-        | Op::File(_)
-        | Op::Network(_)
-        | Op::Container(_)
-        | Op::Address(_)
-        | Op::Gate(_) => None,
-    }
+    change(op).map(|change| change.wait.0).filter(|wait| !wait.is_zero())
 }
 
 fn phase(op: &Op) -> Option<Phase> {
+    change(op).map(|change| change.phase)
+}
+
+fn change(op: &Op) -> Option<&FirewallChange> {
     match op {
-        Op::Firewall(FirewallOp::Change(change)) => Some(change.phase),
+        Op::Firewall(FirewallOp::Change(change)) => Some(change),
         Op::Firewall(FirewallOp::Undo { .. })
         | Op::Image(_)
         | Op::Volume(_)

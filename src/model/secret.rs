@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::model::container::ContainerSpec;
 use crate::model::effective::EffectiveSpec;
 use crate::model::image::ImageDefaults;
 use crate::model::runtime::Runtime;
@@ -79,12 +80,30 @@ pub fn mask_values(map: &mut BTreeMap<String, String>) {
 }
 
 /// Masks what a container runs, wherever that is said.
-fn mask_commands(command: &mut Vec<String>, entrypoint: &mut Vec<String>, check: Option<&mut Healthcheck>) {
-    for words in [command, entrypoint]
-        .into_iter()
-        .chain(check.map(|check| &mut check.test))
-    {
+fn mask_commands<'c>(commands: impl IntoIterator<Item = &'c mut Vec<String>>, check: Option<&'c mut Healthcheck>) {
+    let check = check.map(|check| &mut check.test);
+    for words in commands.into_iter().chain(check) {
         *words = masked_words(words);
+    }
+}
+
+/// The maps of how a container is run whose values may be secret.
+fn maps(runtime: &mut Runtime) -> [&mut BTreeMap<String, String>; 2] {
+    let Runtime {
+        annotations,
+        storage_opt,
+        ..
+    } = runtime;
+    [annotations, storage_opt]
+}
+
+impl ContainerSpec {
+    /// Masks its secrets.
+    pub fn mask(&mut self) {
+        let own = [&mut self.environment, &mut self.labels, &mut self.logging.options];
+        own.into_iter().chain(maps(&mut self.runtime)).for_each(mask_values);
+        let commands = [&mut self.command, &mut self.entrypoint].into_iter().flatten();
+        mask_commands(commands, self.healthcheck.as_mut());
     }
 }
 
@@ -92,17 +111,12 @@ impl EffectiveSpec {
     /// The same with its secrets masked.
     #[must_use]
     pub fn masked(mut self) -> Self {
-        let Runtime {
-            annotations,
-            storage_opt,
-            ..
-        } = Arc::make_mut(&mut self.runtime);
         let options = &mut Arc::make_mut(&mut self.logging).options;
-        let maps = [&mut self.environment, &mut self.labels].map(Arc::make_mut);
-        let maps = maps.into_iter().chain([options, annotations, storage_opt]);
-        maps.for_each(mask_values);
-        let [command, entrypoint] = [&mut self.command, &mut self.entrypoint].map(Arc::make_mut);
-        mask_commands(command, entrypoint, Arc::make_mut(&mut self.healthcheck).as_mut());
+        let own = [&mut self.environment, &mut self.labels].map(Arc::make_mut);
+        let own = own.into_iter().chain([options]);
+        own.chain(maps(Arc::make_mut(&mut self.runtime))).for_each(mask_values);
+        let commands = [&mut self.command, &mut self.entrypoint].map(Arc::make_mut);
+        mask_commands(commands, Arc::make_mut(&mut self.healthcheck).as_mut());
         self
     }
 }
@@ -114,7 +128,7 @@ impl ImageDefaults {
         [&mut self.environment, &mut self.labels]
             .into_iter()
             .for_each(mask_values);
-        mask_commands(&mut self.command, &mut self.entrypoint, self.healthcheck.as_mut());
+        mask_commands([&mut self.command, &mut self.entrypoint], self.healthcheck.as_mut());
         self
     }
 }

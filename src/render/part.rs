@@ -15,7 +15,6 @@ impl Firewalls {
     pub fn follow_only(&mut self, services: &BTreeSet<ServiceName>, observed: &Observed) {
         self.removes = false;
         let follows = &self.follows;
-        let has_part = |rule: &str| follows.get(rule).is_some_and(|of| !of.is_disjoint(services));
         let live = found(observed).filter_map(|(host, live)| Some((host, live.rules.as_ref()?)));
         let live: BTreeMap<&HostName, &RuleSet> = live.collect();
         let places = Places::default().with_live(observed);
@@ -31,7 +30,7 @@ impl Firewalls {
             };
             for wall in [&mut target.open, &mut target.wanted] {
                 wall.rules = part.of(live, &wall.rules);
-                wall.probes.retain(|probe| has_part(&probe.rule));
+                wall.probes.retain(|probe| part.has_part(&probe.rule));
             }
             target.open.rules != **live || target.wanted.rules != **live
         });
@@ -57,7 +56,12 @@ impl Part<'_> {
         let goes =
             |rule: &Rule| live.default == new.default && self.is_own(rule) && named(&new.rules, &rule.name).is_none();
         all.rules.retain(|rule| !goes(rule));
-        for (index, rule) in new.rules.iter().enumerate().filter(|(_, rule)| self.has_part(rule)) {
+        for (index, rule) in new
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| self.has_part(&rule.name))
+        {
             match named(&all.rules, &rule.name).and_then(|at| all.rules.get_mut(at)) {
                 Some(live) => *live = self.changed(live, rule),
                 // One that denies may be meant for others too.
@@ -71,8 +75,9 @@ impl Part<'_> {
         all
     }
 
-    fn has_part(&self, rule: &Rule) -> bool {
-        let of = self.follows.get(&rule.name);
+    /// Whether the rule of this name follows one of these services.
+    fn has_part(&self, rule: &str) -> bool {
+        let of = self.follows.get(rule);
         of.is_some_and(|of| !of.is_disjoint(self.services))
     }
 

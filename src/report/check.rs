@@ -131,9 +131,9 @@ pub fn document(checked: Result<&[Desired], &Rejected>) -> Checked {
     });
     let notes = checked.ok().into_iter().flatten().flat_map(wide);
     Checked {
-        notes: notes.collect(),
         ok: checked.is_ok(),
         problems: found.collect(),
         not_in_force: told.collect(),
+        notes: notes.collect(),
     }
 }

@@ -6,8 +6,7 @@ use crate::model::container::ContainerSpec;
 use crate::model::gate::Gate;
 use crate::model::host::ObservedHost;
 use crate::model::op::{ContainerOp, FileOp, GateOp, Op};
-use crate::model::runtime::Runtime;
-use crate::model::secret::{mask_values, masked_words};
+use crate::model::secret::masked_words;
 use crate::observe::Observed;
 use crate::plan::step::Plan;
 
@@ -44,7 +43,9 @@ pub fn observed(mut observed: Observed) -> Observed {
 
 fn op(op: &mut Op) {
     match op {
-        Op::Container(ContainerOp::Create { spec: wanted, .. }) => *wanted = Arc::new(wanted.changed(spec)),
+        Op::Container(ContainerOp::Create { spec: wanted, .. }) => {
+            *wanted = Arc::new(wanted.changed(ContainerSpec::mask))
+        }
         Op::Gate(GateOp::Up { gate: Some(gate), .. }) => {
             if let Gate::Exec { command } = Arc::make_mut(gate) {
                 *command = masked_words(command);
@@ -66,20 +67,5 @@ fn op(op: &mut Op) {
         | Op::Firewall(_)
         | Op::Address(_)
         | Op::Gate(GateOp::Up { .. } | GateOp::Stays { .. } | GateOp::Completed { .. }) => {}
-    }
-}
-
-fn spec(spec: &mut ContainerSpec) {
-    let Runtime {
-        annotations,
-        storage_opt,
-        ..
-    } = &mut spec.runtime;
-    let maps = [&mut spec.environment, &mut spec.labels, &mut spec.logging.options];
-    maps.into_iter().chain([annotations, storage_opt]).for_each(mask_values);
-    let check = spec.healthcheck.as_mut().map(|check| &mut check.test);
-    let lines = [&mut spec.command, &mut spec.entrypoint].into_iter().flatten();
-    for line in lines.chain(check) {
-        *line = masked_words(line);
     }
 }

@@ -49,7 +49,7 @@ pub struct Explanation {
     pub host: String,
     /// Whether it comes in.
     pub verdict: Verdict,
-    /// What decides: `admin`, `rule`, `icmp`, `default`, or `none` where the host has no rules.
+    /// What decides: `admin`, `rule`, `icmp`, `default`, `itself` for what a host says to itself, or `none` where it has no rules.
     pub by: String,
     /// The rule's name, where a rule decides.
     pub rule: Option<String>,

@@ -56,25 +56,27 @@ impl Run {
     /// Fails, with all that was printed, unless stdout or stderr holds this text.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
-        let said = self.out.contains(text) || self.err.contains(text);
-        assert!(
-            said,
-            "nothing says {text:?}\n--- stdout\n{}--- stderr\n{}",
-            self.out, self.err
-        );
-        self
+        self.says_one_of(&[text])
     }
 
-    /// Says that it says one of these on stdout or stderr.
+    /// Fails, with all that was printed, unless one of these texts is in it.
     #[track_caller]
     pub fn says_one_of(self, texts: &[&str]) -> Self {
         let said = texts
             .iter()
-            .find(|text| self.out.contains(**text) || self.err.contains(**text));
-        match said.copied() {
-            Some(said) => self.says(said),
-            None => self.says(&texts.join("` or `")),
-        }
+            .any(|text| self.out.contains(text) || self.err.contains(text));
+        assert!(
+            said,
+            "nothing says {}\n--- stdout\n{}--- stderr\n{}",
+            texts
+                .iter()
+                .map(|text| format!("{text:?}"))
+                .collect::<Vec<_>>()
+                .join(" or "),
+            self.out,
+            self.err
+        );
+        self
     }
 }
 

@@ -10,7 +10,7 @@ use cdk::observe::Observed;
 use cdk::place::asked::Asked;
 use cdk::plan::lint::lint;
 use cdk::plan::step::Plan;
-use cdk::render::firewall::firewalls;
+use cdk::render::firewall::{Ends, firewalls};
 use cdk::resolve::desired::{Availability, Desired};
 use cdk::resolve::rules::{About, Firewall, FirewallRule, Peer};
 
@@ -268,13 +268,7 @@ async fn who_does_not_answer_tries_nothing_and_where_nobody_ever_could_is_refuse
     };
     for rules in [vec![deny, only_h1("10.0.0.0/24")], vec![only_h1("10.0.0.1/32")]] {
         let desired = with(rules);
-        let refused = firewalls(
-            &desired,
-            &placed(&desired, &observed),
-            &cdk::render::firewall::Ends::default(),
-            &observed,
-        )
-        .unwrap_err();
+        let refused = firewalls(&desired, &placed(&desired, &observed), &Ends::default(), &observed).unwrap_err();
         let said: Vec<&str> = refused.iter().map(|problem| problem.message.as_str()).collect();
         assert_eq!(
             said,

@@ -259,29 +259,31 @@ async fn what_an_update_may_go_back_to_keeps_its_port() {
     assert!(waits.is_waiting() && waits.is_empty(), "{:#?}", waits.steps);
     // The old container of the canary is stopped, and comes back if its other replicas fail.
     let open = |host: &str| in_force(&observed(&lab), host);
-    assert_eq!(open("h1"), ["allow 20000/tcp, 20001/tcp from hosts"]);
-    let aborted = Asked {
-        abort: ["web".parse().unwrap()].into(),
-        ..Asked::default()
+    let asks = async |asked: Asked| {
+        let plan = planned_as(&desired, &observed(&lab), &asked);
+        lab.run(&plan, &Stop::never()).await
     };
-    lab.run(&planned_as(&desired, &observed(&lab), &aborted), &Stop::never())
-        .await;
+    let web = || ["web".parse().unwrap()].into();
+    assert_eq!(open("h1"), ["allow 20000/tcp, 20001/tcp from hosts"]);
+    asks(Asked {
+        abort: web(),
+        ..Asked::default()
+    })
+    .await;
     assert_eq!(open("h1"), ["allow 20000/tcp from hosts"]);
     let held = planned(&desired, &observed(&lab));
     assert!(held.is_empty(), "{:#?}", held.steps);
-    let again = Asked {
-        retry: ["web".parse().unwrap()].into(),
+    asks(Asked {
+        retry: web(),
         ..Asked::default()
-    };
-    lab.run(&planned_as(&desired, &observed(&lab), &again), &Stop::never())
-        .await;
+    })
+    .await;
     assert_eq!(open("h1"), ["allow 20000/tcp, 20001/tcp from hosts"]);
-    let promoted = Asked {
-        promote: ["web".parse().unwrap()].into(),
+    asks(Asked {
+        promote: web(),
         ..Asked::default()
-    };
-    lab.run(&planned_as(&desired, &observed(&lab), &promoted), &Stop::never())
-        .await;
+    })
+    .await;
     assert_eq!(open("h1"), ["allow 20001/tcp from hosts"]);
 }
 

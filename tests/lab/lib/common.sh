@@ -88,9 +88,10 @@ gone() { ! alive "$@"; }
 
 # write FILE: standard input replaces FILE at once.
 write() {
-    local to=$1
-    cat >"$to.new"
-    mv "$to.new" "$to"
+    # Two may write it at once. Bash expands a command's redirection in the command's own process: that is another number there.
+    local to=$1 new=$1.new.$BASHPID
+    cat >"$new"
+    mv "$new" "$to"
 }
 
 number_of() { # h12 -> 12

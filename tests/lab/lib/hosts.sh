@@ -262,8 +262,7 @@ init_of() {
     fi
     init=$(docker inspect -f '{{.State.Pid}}' "$(container_of "$host")" 2>/dev/null) || init=0
     ((init)) || die "$host is not running"
-    # Who reads it meanwhile finds all of it, or what was before.
-    echo "$init $(began "$init")" >"$known.$BASHPID" && mv "$known.$BASHPID" "$known"
+    echo "$init $(began "$init")" | write "$known"
     echo "$init"
 }
 
